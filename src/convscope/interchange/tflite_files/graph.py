@@ -45,10 +45,12 @@ class TfliteGraph:
         if max(len(operators), len(self._tensors)) > _MAX_PARTS:
             raise ValueError(f"it has more than {_MAX_PARTS:,} tensors or operators")
         weights = {number for number, tensor in enumerate(self._tensors) if tensor.data is not None}
+        # A small hostile file could name the same bytes as many weights, or dequantise a weight many times, and so fill
+        # the memory: the weights take at most the bytes of the file, and those with the dequantised ones twice as many.
         weight_bytes = sum(self._tensors[number].num_bytes for number in weights)
         if weight_bytes > file_bytes:
             raise ValueError("its weights overlap")
-        self._remaining_bytes = 2 * file_bytes - weight_bytes  # bytes of weights that may still be dequantised
+        self._remaining_bytes = 2 * file_bytes - weight_bytes
         self._weights = {self._names[number]: number for number in weights}
         image = self._read_image([int(number) for number in graphs[0].numbers(1, "<i4")])
         for number, operator in enumerate(operators):
@@ -82,14 +84,17 @@ class TfliteGraph:
             return ImageInput(name, (None, *tensor.sizes[1:]), tensor.type == UINT8, CHANNELS_LAST)
         scale, zero = float(tensor.quantization.scales[0]), float(tensor.quantization.zeros[0])
         zero += 128 if tensor.type == INT8 else 0  # an int8 file reads byte - 128
-        # (byte - zero) · scale = byte · scale + offset
+        # The graph then reads bytes, and its first two nodes give the numbers that the file's operators expect:
+        # (byte - zero) · scale = byte · scale + offset.
         self._constants |= {
             f"{name}/scale": np.array(scale, np.float32),
             f"{name}/offset": np.array(-zero * scale, np.float32),
         }
-        for operator, first, second, output in (("Mul", "bytes", "scale", "scaled"), ("Add", "scaled", "offset", "")):
-            names, result = (f"{name}/{first}", f"{name}/{second}"), f"{name}/{output}".rstrip("/")
-            self._nodes.append(Node(operator, "", f"input {quote(name)}", names, (result,), {}))
+        label = f"input {quote(name)}"
+        self._nodes += [
+            Node("Mul", "", label, (f"{name}/bytes", f"{name}/scale"), (f"{name}/scaled",), {}),
+            Node("Add", "", label, (f"{name}/scaled", f"{name}/offset"), (name,), {}),
+        ]
         return ImageInput(f"{name}/bytes", (None, *tensor.sizes[1:]), True, CHANNELS_LAST)
 
     def _add_operator(self, table: Table, number: int) -> None:
@@ -106,7 +111,9 @@ class TfliteGraph:
         ):
             raise ValueError(f"operator {number} reads or gives tensors that are not there")
         source = self._tensors[inputs[0]] if inputs and inputs[0] >= 0 else None
-        if code == DEQUANTIZE and source is not None and source.data is not None:  # the form of weights in float16
+        # Weights in float16 are stored like this: a constant, and an operator that makes floats of it. Its output is
+        # that constant here, which is read as floats anyway.
+        if code == DEQUANTIZE and source is not None and source.data is not None:
             self._remaining_bytes -= source.num_bytes
             if self._remaining_bytes < 0:
                 raise ValueError("it dequantises its weights again and again")
@@ -124,7 +131,11 @@ class TfliteGraph:
         self._constants |= call.constants
 
     def _read_outputs(self, model: Table, numbers: list[int]) -> dict[str, int]:
-        """List the outputs by the names of the file's signature, which its user knows, or else by their own."""
+        """List the outputs by the names of the file's signature, which its user knows, or else by their own.
+
+        An output is a tensor called, say, `StatefulPartitionedCall:0`, and the signature calls it `logits`: an Identity
+        then gives it its second name, unless something else has that name.
+        """
         if any(not 0 <= number < len(self._tensors) for number in numbers):
             raise ValueError("its outputs are not there")
         signature = model.tables(7)[:1]

@@ -28,7 +28,9 @@ def read_graph(program: ProgramArchive) -> Graph:
 class _Names:
     """The current names of values: an operator that changes a value in place gives it a new name.
 
-    A later node still reads the old name, so after `relu_` of x with the result y, x means y.
+    A later node still reads the old name, so after `relu_` of x with the result y, x means y. If x was a view of w, as
+    after `x = w.view(...)`, then w and its other views have also changed. ONNX has no such views, so they are stale:
+    a network that reads one of them later is refused.
 
     Attributes:
         next_names: the next name of each value that was changed.
@@ -53,7 +55,8 @@ class _Names:
         source, result = call.name("self") or call.name("input"), call.result
         base = self.bases.get(source, source)
         if call.is_in_place:
-            self.stale |= {base, *(view for view, shared in self.bases.items() if shared == base)} - {source}
+            sharing = {base, *(view for view, base_of_view in self.bases.items() if base_of_view == base)}
+            self.stale |= sharing - {source}
             self.next_names[source] = result
         if call.is_in_place or call.operator in VIEWS:
             self.bases[result] = base
@@ -106,8 +109,9 @@ class _Reader:
             if field_of_name not in value:
                 raise ModelFileError(f"it has an input of the kind {kind!r:.40}; only images and weights are read")
             folder = "weights" if kind == "parameter" or value.get("persistent") else "constants"
+            # A weight is `p_conv1_weight` in the graph and `conv1.weight` in the file. The name in the file tells the
+            # layer, and with its dot it differs from all names of values.
             graph_name, file_name = value["arg"]["name"], value[field_of_name]
-            # The name in the file tells the layer, `conv1.weight`; with its dot it differs from all names of values.
             name = file_name if "." in file_name else graph_name
             self._weights[name] = file_name, folder
             self._names.next_names |= {graph_name: name} if name != graph_name else {}

@@ -18,6 +18,10 @@ from convscope.interchange.translation.steps import FileTensor, Step, with_activ
 def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
     """Assemble the layers that compute the tensor `end`, and the scaling of the input.
 
+    A step knows the steps that it reads; in the list of layers, each reads the one before it. Of a residual block, the
+    steps are conv, conv_1 (reads conv), conv_2 (reads conv) and add (reads conv_2 and conv_1). The layers are conv,
+    conv_1, Branch(conv), conv_2, add with `from_layer` conv_1.
+
     Raises:
         ModelFileError: if the tensor is not (N, K) in our order, or if no layers lead to it.
         ArchitectureError: if the layers are no network, as with an activation other than softmax at the end.
@@ -34,9 +38,19 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     check_no_autoencoder(end.index.size, height * width * channels)
     image = Input(height, width, channels, float(root.weights["scale"]), float(root.weights["offset"]))
     names = _make_names(steps) | {id(step): "input" for step in _list_sources(steps) if step.depth == first.depth}
-    layers: list[Layer] = []
     weights: dict[str, NDArray[np.float32]] = {}
-    previous = "input"  # the layer whose output the next one reads unless a Branch precedes it
+    for step in steps:
+        for weight, array in step.weights.items():
+            # A float64 beyond float32 becomes infinity; `check_weights` refuses it by name.
+            with np.errstate(over="ignore"):
+                weights[f"{names[id(step)]}/{weight}"] = np.ascontiguousarray(array, np.float32)
+    return Architecture(image, tuple(_list_layers(steps, names)), NAMELESS), weights
+
+
+def _list_layers(steps: list[Step], names: dict[int, str]) -> list[Layer]:
+    """List the layers of sorted steps, with a Branch before each that does not read the layer before it."""
+    layers: list[Layer] = []
+    previous = "input"  # the name of the layer before
     for step in steps:
         assert step.layer is not None
         changes: dict[str, Any] = {"name": names[id(step)]}
@@ -50,11 +64,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
             changes["from_layer"] = second
         layers.append(replace(step.layer, **changes))
         previous = names[id(step)]
-        for weight, array in step.weights.items():
-            # A float64 beyond float32 becomes infinity; `check_weights` refuses it by name.
-            with np.errstate(over="ignore"):
-                weights[f"{names[id(step)]}/{weight}"] = np.ascontiguousarray(array, np.float32)
-    return Architecture(image, tuple(layers), NAMELESS), weights
+    return layers
 
 
 def _find_last_step(state: State, end: FileTensor) -> Step:

@@ -11,7 +11,7 @@ from convscope.architecture import Add, BatchNormalization, Concatenate, PReLU
 from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import State, activate
-from convscope.interchange.translation.steps import Curve, FileTensor, Index, NotTranslated, Step, to_scalar
+from convscope.interchange.translation.steps import FileTensor, Index, NotTranslated, Step, to_scalar
 from convscope.interchange.translation.windows import CHANNELS_FIRST, choose_layer_name, exclude_padding
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
@@ -33,15 +33,21 @@ def activation(state: State, node: Node) -> FileTensor:
 
 
 def clip(state: State, node: Node) -> FileTensor:
-    """Clip: a ReLU from 0, a ReLU6 from 0 to 6, and part of HardSwish from 0 to 6 of x + 3, in one Clip or in two."""
+    """Clip: a ReLU, a ReLU6, or part of a HardSwish, in one Clip or in two.
+
+    Clip(x, 0, ∞)                  relu(x)
+    Clip(x, 0, 6)                  relu6(x)
+    Clip(x + 3, 0, 6)              6 · hard_sigmoid(x)
+    Clip(Clip(x + 3, 0, ∞), -∞, 6)   the same; after the first Clip the curve is called "relu_of_3_more"
+    """
     lowest = _read_bound(state, node, 1, "min", -np.inf)
     highest = _read_bound(state, node, 2, "max", np.inf)
     value = state.value(node)
-    # relu6(x + 3) = 6 · hard_sigmoid(x); two Clips are relu(x + 3) first.
     is_3_more = not value.curve and np.all(value.factor == np.float64(1)) and np.all(value.shift == np.float64(3))
-    if lowest == 0 and is_3_more and highest in (6, np.inf):
-        curve: Curve = "hard_sigmoid" if highest == 6 else "relu_of_3_more"
-        return replace(value, curve=curve, factor=6.0 if highest == 6 else 1.0, shift=0.0)
+    if is_3_more and (lowest, highest) == (0, 6):
+        return replace(value, curve="hard_sigmoid", factor=6.0, shift=0.0)
+    if is_3_more and (lowest, highest) == (0, np.inf):
+        return replace(value, curve="relu_of_3_more", factor=1.0, shift=0.0)
     if value.curve == "relu_of_3_more" and (lowest, highest) == (-np.inf, 6):
         return replace(value, curve="hard_sigmoid", factor=6.0)
     if lowest == 0 and highest in (6, np.inf):
@@ -86,6 +92,7 @@ def erf(state: State, node: Node) -> FileTensor:
 
     Erfc, 1 - erf, is no operator of ONNX, but tf2onnx 1.17 writes it for Keras's Gelu.
     """
+    # The input must be ±x / √2, so a value without curve or addend whose factor is ±1 / √2.
     value = state.value(node)
     is_multiple = not value.curve and np.ndim(value.factor) == 0 and np.all(value.shift == np.float64(0))
     if not is_multiple or abs(abs(value.factor) * sqrt(2) - 1) > _TOLERANCE:
@@ -268,44 +275,48 @@ def concatenation(state: State, node: Node) -> FileTensor:
 
 def _shift_channels(index: Index, channels: int, all_channels: int, offset: int) -> Index:
     """Renumber an index whose channels become the channels from `offset` on of `all_channels`."""
-    # index = pixel · channels + channel → pixel · all_channels + offset + channel
+    # index = pixel · channels + channel → pixel · all_channels + offset + channel: two pixels of two channels, which
+    # become the last two of five, are numbered 0 1 | 2 3 before and 3 4 | 8 9 after.
     return index // channels * all_channels + index % channels + np.int32(offset)
 
 
 def _match_product(state: State, node: Node) -> FileTensor:
     """Recognise activations that are products.
 
-    x · (1 + erf(x / √2)) = 2 gelu(x), x · sigmoid(x) = silu(x) and x · hard_sigmoid(x) = hard_silu(x), times a number.
+    With x the output of a step, a `line` a · x is multiplied by a `gate` b · curve(x) + c of the same x:
+
+        (a · x) · (b · erf(x / √2) + b)   = 2 · a · b · gelu(x)
+        (a · x) · (b · sigmoid(x))        = a · b · silu(x)
+        (a · x) · (b · hard_sigmoid(x))   = a · b · hard_silu(x)
     """
     values = (state.value(node, 0), state.value(node, 1))
-    # `line` is factor · x + shift, without a curve, so it comes first; `share` is the curve that x is multiplied by.
-    line, share = sorted(values, key=lambda value: (value.curve, value.step.depth))
-    curve: str = share.curve
-    if not curve and share.step.kind == "Activation" and share.step.activation == "sigmoid":
-        assert share.step.source is not None
-        share = replace(share, step=share.step.source, curve="", users=1)
+    # The line has the curve "", which comes first. A sigmoid has become a step of its own, which is deeper than x.
+    line, gate = sorted(values, key=lambda value: (value.curve, value.step.depth))
+    curve: str = gate.curve
+    if not curve and gate.step.kind == "Activation" and gate.step.activation == "sigmoid":
+        assert gate.step.source is not None
+        gate = replace(gate, step=gate.step.source, curve="", users=1)
         curve = "sigmoid"
     fits = (
         not line.curve
         and curve in _PRODUCTS
-        and line.step is share.step
-        and line.index.shape == share.index.shape
-        and all(np.ndim(number) == 0 for number in (line.factor, line.shift, share.factor, share.shift))
+        and line.step is gate.step
+        and line.index.shape == gate.index.shape
+        and all(np.ndim(number) == 0 for number in (line.factor, line.shift, gate.factor, gate.shift))
     )
-    factor = float(line.factor * share.factor) if fits else 0.0
-    # (a · x) · (b · erf + c) is a Gelu if c = b; for the other curves c must be 0.
-    shift = share.factor if curve == "erf" else 0.0
-    if not fits or line.shift or abs(share.shift - shift) > _TOLERANCE * abs(share.factor):
+    factor = float(line.factor * gate.factor) if fits else 0.0
+    expected_shift = gate.factor if curve == "erf" else 0.0
+    if not fits or line.shift or abs(gate.shift - expected_shift) > _TOLERANCE * abs(gate.factor):
         raise NotTranslated("is the product of two values, but not a Gelu, a SiLU or a HardSwish; no layer does that")
     state.work.spend(line.index.size)
-    if not (line.index == share.index).all():
+    if not (line.index == gate.index).all():
         raise NotTranslated("multiplies values with different memory order")
-    if curve == "erf":  # x · (1 + erf) is twice the Gelu
+    if curve == "erf":
         factor *= 2
     if abs(factor - 1) < _TOLERANCE:
         factor = 1.0  # the difference is rounding
-    # Both factors read the step's output; as an activation of its layer they are one user.
-    base = replace(line, factor=1.0, users=max(line.users, share.users) - 1)
+    # Line and gate both read the step's output; as an activation of its layer they are one user.
+    base = replace(line, factor=1.0, users=max(line.users, gate.users) - 1)
     return replace(activate(state, base, _PRODUCTS[curve]), factor=factor, users=1)
 
 
@@ -325,8 +336,8 @@ def _reduce_to_channels(state: State, value: FileTensor, constant: NDArray[Any])
         raise NotTranslated(f"its constants of shape {constant.shape} do not fit {shape}") from error
     state.work.spend(2 * value.index.size)
     channels = value.step.shape[-1]
-    channel = value.index % channels  # channels are the last axis of our order
-    # The last number of each channel, which all others must equal.
+    channel = value.index % channels  # of each number: channels are the last axis of our order
+    # Of the numbers of a channel, the assignment keeps the last, which all others must equal.
     by_channel = np.zeros(channels)
     by_channel[channel] = full
     if not (by_channel[channel] == full).all():

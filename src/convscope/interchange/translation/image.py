@@ -1,4 +1,15 @@
-"""Find the shape of the images that a graph reads, and the order of their axes."""
+"""Find the shape of the images that a graph reads, and the order of their axes.
+
+A file gives the sizes of its input's axes, images first, and None (here ?) for those that it leaves open:
+
+    (N, 1, 28, 28)   maps (N, C, H, W), as most files have them
+    (N, 28, 28, 1)   maps (N, H, W, C)
+    (N, 28, 28)      images of one channel
+    (N, 784)         pixels in a row, which tell no shape, so the caller must give it
+    (N, 3, ?, ?)     maps of which the caller must give the shape
+
+A shape that the caller gives must fit all sizes that are not open.
+"""
 
 from collections.abc import Sequence
 from math import prod
@@ -15,7 +26,7 @@ from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_L
 _KEEP_ORDER = ("Cast", "Identity", "Mul", "Add", "Sub", "Div", "Dropout")
 _READ_CHANNELS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization")
 _CHANNELS = (1, 3, 4)
-"""An axis of one of these sizes has the channels if nothing else distinguishes the axes."""
+"""An axis of one of these sizes has the channels if nothing else tells the axes apart: grey, RGB, RGBA."""
 
 Size = tuple[int, int, int]
 
@@ -26,7 +37,7 @@ def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_sha
     Raises:
         ModelFileError: if neither the file nor `image_shape` gives the size, or they differ.
     """
-    sizes = image.sizes[1:]
+    sizes = image.sizes[1:]  # of one image
     if not 1 <= len(sizes) <= 3:
         raise ModelFileError(
             f"input {image.name!r:.60} has {len(image.sizes)} axes; images (N, C, H, W), (N, H, W, C), (N, H, W) or "
@@ -34,18 +45,21 @@ def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_sha
         )
     state.batch = image.sizes[0]
     order: tuple[int, ...] = CHANNELS_LAST
+    known: list[int | None] = []  # (H, W, C) as far as the file tells it
     if len(sizes) == 3:
         order = image.order or _find_order(state, image.name, sizes, nodes, image_shape)
-    # (H, W, C) as far as the file tells it: (N, H, W) has one channel, flat pixels tell nothing.
-    hwc = [sizes[order.index(axis)] for axis in range(3)] if len(sizes) == 3 else [*sizes, 1] if len(sizes) == 2 else []
-    shape = image_shape or tuple(size for size in hwc if size is not None)
-    if len(shape) != 3:
+        known = [sizes[order.index(axis)] for axis in range(3)]
+    elif len(sizes) == 2:
+        known = [*sizes, 1]
+    shape = image_shape or tuple(size for size in known if size is not None)
+    if len(shape) != 3:  # the file leaves some open
         raise ModelFileError(
             f"input {image.name!r:.60} is {_text(sizes)}, which does not define the image size; give it with "
             "`image_shape`: height x width x channels"
         )
-    numbers = [prod(shape)] if len(sizes) == 1 else [shape[axis] for axis in order][: len(sizes)]  # the file's axes
-    fits = all(size in (None, number) for size, number in zip(sizes, numbers, strict=True))
+    # The sizes that the file would have for images of `shape`: (28, 28, 1) gives (784), (28, 28) or `order`'s three.
+    expected = [prod(shape)] if len(sizes) == 1 else [shape[axis] for axis in order][: len(sizes)]
+    fits = all(size in (None, number) for size, number in zip(sizes, expected, strict=True))
     if not fits or (len(sizes) == 2 and shape[2] != 1):
         raise ModelFileError(
             f"input {image.name!r:.60} is {_text(sizes)}, which does not fit images of {shape}; give another "
@@ -56,13 +70,17 @@ def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_sha
         index = state.work.order(shape, order)
     except (ArchitectureError, NotTranslated) as error:
         raise ModelFileError(f"input {image.name!r:.60}: images of {shape}: {error}") from error
-    return FileTensor(make_image_step(shape, 1.0, 0.0), index.reshape([*numbers]))
+    return FileTensor(make_image_step(shape, 1.0, 0.0), index.reshape([*expected]))
 
 
 def _find_order(
     state: State, name: str, sizes: Sizes, nodes: Sequence[Node], image_shape: Size | None
 ) -> tuple[int, ...]:
-    """Find the order of rows, columns and channels by the nodes that read the image, or else by the sizes."""
+    """Find the order of rows, columns and channels by the nodes that read the image, or else by the sizes.
+
+    A convolution reads (N, C, H, W). A Transpose to that order shows that the image is (N, H, W, C). By the sizes, the
+    channels are the axis with as many as `image_shape` has, or else with 1, 3 or 4.
+    """
     for node in _find_readers(name, nodes):
         if node.operator == "Transpose" and node.attributes.get("perm") == [0, 3, 1, 2]:
             return CHANNELS_LAST
@@ -73,7 +91,7 @@ def _find_order(
         for order in (CHANNELS_FIRST, CHANNELS_LAST)
         if sizes[order.index(2)] in (image_shape[2:] if image_shape else _CHANNELS)
     ]
-    if len(fits) == 2:
+    if len(fits) == 2:  # such as (N, 3, 28, 3)
         state.notes.append(f"input {name!r:.60} is {_text(sizes)}: used as (N, C, H, W)")
     return fits[0] if fits else CHANNELS_FIRST
 

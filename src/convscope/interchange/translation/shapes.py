@@ -23,17 +23,21 @@ def transpose(state: State, node: Node) -> FileTensor:
 
 
 def reshape(state: State, node: Node) -> FileTensor:
-    """Reshape: to a constant shape, or one computed from that of the images."""
+    """Reshape: to a constant shape, or one computed from that of the images.
+
+    In ONNX, 0 stands for the size that the axis had, and -1 for the size that is left. From (N, 4, 7, 7), all of these
+    are (N, 196): (0, 196), (0, -1), (-1, 196), (BATCH, 196), and (8, 196) if the file takes 8 images at once.
+    """
     value = state.value(node)
     wanted = state.integers(node, 1, "shape")
     if not wanted:
         raise NotTranslated("has no shape")
     if not node.int("allowzero", 0):
-        # 0 copies the size of the same axis; -2, which no shape has, stands for an axis that is not there.
+        # The first 0 stays, for the batch. -2, which no shape has, stands for the size of an axis that is not there.
         old = (0, *value.index.shape)
         wanted = tuple((old[i] if i < len(old) else -2) if size == 0 and i else size for i, size in enumerate(wanted))
     first, rest, size = wanted[0], wanted[1:], value.index.size
-    # A first size of -1 is the number of images only if the rest has no -1.
+    # A first size of -1 is the number of images if the rest has no -1: (-1, 196), but not (-1, -1).
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
     shape = _fill_sizes(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
     if shape is not None:
@@ -42,7 +46,10 @@ def reshape(state: State, node: Node) -> FileTensor:
 
 
 def _fill_sizes(wanted: tuple[int, ...], size: int) -> tuple[int, ...] | None:
-    """Replace -1 in a shape of `size` numbers by the size that is left; None if nothing fits."""
+    """Replace -1 in a shape of `size` numbers by the size that is left; None if nothing fits.
+
+    (4, -1) of 196 numbers is (4, 49).
+    """
     rest = abs(prod(wanted)) if wanted.count(-1) == 1 else 0  # the product of the other sizes
     shape = tuple(size // rest if length == -1 and rest else length for length in wanted)
     return shape if all(length >= 1 for length in shape) and prod(shape) == size else None

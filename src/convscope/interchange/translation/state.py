@@ -83,7 +83,8 @@ class State:
             raise NotTranslated(f"input {position} is a constant or missing; it must depend on the images")
         name = node.inputs[position]
         value = self.values[name]
-        # Its factor, addend or curve is not a step yet, so each reader of the value will read the step's output.
+        # A factor, addend or curve is not a step yet. So the readers of 2 · x, for example, all read x itself, and none
+        # of them may change the layer that gives x.
         return value if value.is_plain else replace(value, users=max(value.users, self.readers[name]))
 
     def plain(self, node: Node, position: int = 0) -> FileTensor:
@@ -96,10 +97,10 @@ class State:
         return value
 
     def finish(self, value: FileTensor) -> FileTensor:
-        """Apply the factor, addend and curve of a value, in steps or in weights."""
+        """Apply the curve of a value, then its factor and addend, in steps or in weights."""
         if value.curve == "erf":
             raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
-        if value.curve in ACTIVATION_FORMS:  # factor · curve(y) + shift: the curve comes first
+        if value.curve in ACTIVATION_FORMS:
             plain = activate(self, replace(value, curve="", factor=1.0, shift=0.0), value.curve)
             value = replace(plain, factor=value.factor, shift=value.shift)
         if value.curve in ("relu_of_3_more", "hard_sigmoid"):

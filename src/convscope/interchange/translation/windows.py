@@ -24,7 +24,9 @@ from convscope.interchange.translation.steps import FileTensor, NotTranslated, S
 
 CHANNELS_FIRST, CHANNELS_LAST = (2, 0, 1), (0, 1, 2)
 """The axes of our maps (H, W, C) in the order in which a tensor holds them: (C, H, W) and (H, W, C)."""
-_NO_PADS: Frame = ((0, 0), (0, 0))
+_ROWS_AND_COLUMNS = ((CHANNELS_FIRST, (1, 2)), (CHANNELS_LAST, (0, 1)))
+"""Each order with the positions of rows and columns in it."""
+_NO_PADS: Frame = ((0, 0), (0, 0))  # the padding (before, after) of the rows, and of the columns
 _MAX_PAD = 1024  # pixels on one side; so a file cannot ask for huge maps
 
 
@@ -65,23 +67,26 @@ def conv(state: State, node: Node) -> FileTensor:
 
 
 def max_pool(state: State, node: Node) -> FileTensor:
-    """MaxPool: a `MaxPooling2D`, whose padding is never the maximum."""
+    """MaxPool: a `MaxPooling2D`, whose padding is never the maximum.
+
+    Padding may come twice, by a Pad with minus infinity (`outer`) and by the pooling itself (`inner`): ((1, 0), (1, 0))
+    and ((0, 1), (0, 1)) together are ((1, 1), (1, 1)).
+    """
     if any(name and state.readers[name] for name in node.outputs[1:]):
         raise NotTranslated("outputs the positions of the maximum values; only the values are supported")
-    # `outer` is the padding of a Pad before the pooling, `inner` that of the pooling itself; both count together.
     outer = state.padded.get(node.inputs[0])
     value = _read_maps(state, node) if outer is None else replace(state.value(node), curve="")
+    outer = outer or _NO_PADS
     size, strides = _read_pair(node, "kernel_shape", ()), _read_strides(node)
-    shape, outer = value.step.shape, outer or _NO_PADS
+    step, shape = value.step, value.step.shape
     inner = _read_pads(node, (shape[0] + sum(outer[0]), shape[1] + sum(outer[1])), size, strides)
-    rows, columns = ((a + c, b + d) for (a, b), (c, d) in zip(outer, inner, strict=True))
-    pads = rows, columns
-    sizes = _count_windows(shape, pads, size, strides, ceil=bool(node.int("ceil_mode", 0)))
-    padding = _choose_padding(shape, pads, size, strides, sizes)
-    step = value.step
+    pads = _add_pads(outer, inner)
+    counts = _count_windows(shape, pads, size, strides, ceil=bool(node.int("ceil_mode", 0)))
+    padding = _choose_padding(shape, pads, size, strides, counts)
     if padding is None:
-        # A pixel of padding counts as -∞. If no number is below zero, 0 gives the same maximum.
-        if not _is_never_negative(step) or sizes != _count_windows(shape, pads, size, strides):
+        # No layer pads like this, but a ZeroPadding2D before it can if no number is below zero: then 0 gives the same
+        # maximum as -∞. It cannot where ceil_mode adds a window beyond the padding.
+        if not _is_never_negative(step) or counts != _count_windows(shape, pads, size, strides):
             raise NotTranslated(
                 f"has pads {pads} around {shape[0]} x {shape[1]}; it must have those of `same` padding, or none"
             )
@@ -94,10 +99,10 @@ def average_pool(state: State, node: Node) -> FileTensor:
     value, size, strides = _read_maps(state, node), _read_pair(node, "kernel_shape", ()), _read_strides(node)
     shape, step = value.step.shape, value.step
     pads = _read_pads(node, shape, size, strides)
-    sizes = _count_windows(shape, pads, size, strides)
-    if node.int("ceil_mode", 0) and sizes != _count_windows(shape, pads, size, strides, ceil=True):
+    counts = _count_windows(shape, pads, size, strides)
+    if node.int("ceil_mode", 0) and counts != _count_windows(shape, pads, size, strides, ceil=True):
         raise NotTranslated("has ceil_mode with windows that extend beyond the maps; ceil_mode must be 0")
-    padding = _choose_padding(shape, pads, size, strides, sizes)
+    padding = _choose_padding(shape, pads, size, strides, counts)
     # With count_include_pad=1, the zeros are part of the mean, as a layer before puts them there.
     if pads != _NO_PADS and padding != "valid" and node.int("count_include_pad", 0):
         step, padding = _pad_with_zeros(state, step, pads), "valid"
@@ -111,8 +116,11 @@ def average_pool(state: State, node: Node) -> FileTensor:
 def exclude_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> FileTensor | None:
     """Recognise means with padding that are divided by the share of each window on the map, (1, 1, H, W).
 
-    The export to PyTorch writes means that do not count the padding like this (`torch_modules.AveragePool2dUnpadded`).
-    Returns an `AveragePooling2D`, or None if it is another division.
+    A window of 2 x 2 on the corner of a map padded by 1 has one pixel and three zeros. Their mean is a quarter of the
+    pixel, and divided by the share 1/4 it is the pixel: the mean without the padding, as `AveragePooling2D` computes
+    it. The export to PyTorch writes such means like this (`torch_modules.AveragePool2dUnpadded`).
+
+    Returns the `AveragePooling2D`, or None if it is another division.
     """
     step = value.step
     padded = step.source
@@ -121,20 +129,23 @@ def exclude_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> Fi
     pooling: Any = step.layer
     padding: Any = padded.layer
     shape, size, strides = padded.source.shape, pooling.pool_size, pooling.window.strides
-    outputs = _count_windows(shape, padding.padding, size, strides)
-    axes = zip(shape, padding.padding, size, strides, outputs, strict=False)
+    counts = _count_windows(shape, padding.padding, size, strides)
+    axes = zip(shape, padding.padding, size, strides, counts, strict=False)  # rows and columns; shape has channels too
     rows, columns = (_compute_shares(*axis) for axis in axes)
-    if shares.shape != (1, 1, *outputs) or not np.allclose(shares[0, 0], np.outer(rows, columns), rtol=1e-5, atol=0):
+    if shares.shape != (1, 1, *counts) or not np.allclose(shares[0, 0], np.outer(rows, columns), rtol=1e-5, atol=0):
         return None
-    if _choose_padding(shape, padding.padding, size, strides, outputs) != "same":
+    if _choose_padding(shape, padding.padding, size, strides, counts) != "same":
         return None
     layer = AveragePooling2D(size, strides, "same", pooling.name)
     return _as_maps(state, state.work.step(padded.source, layer))
 
 
 def _compute_shares(size: int, pads: tuple[int, int], kernel: int, stride: int, count: int) -> list[float]:
-    """Compute the share of each window that lies on the map, along an axis: |[i·s, i·s + k) ∩ [p, p + size)| / k."""
-    first, end = pads[0], pads[0] + size
+    """Compute the share of each window that lies on the map, along an axis: |[i·s, i·s + k) ∩ [p, p + size)| / k.
+
+    Four pixels with a pixel of padding on either side, and windows of 3: 2/3, 1, 1, 2/3.
+    """
+    first, end = pads[0], pads[0] + size  # the map, counted from the first pixel of padding
     return [(min(i * stride + kernel, end) - max(i * stride, first)) / kernel for i in range(count)]
 
 
@@ -150,7 +161,7 @@ def reduce_maps(state: State, node: Node) -> FileTensor:
     value = state.plain(node)
     axes = state.integers(node, 1, "axes") or ()
     axes = tuple(sorted(map(value.axis, axes)))
-    for order, spatial in ((CHANNELS_FIRST, (1, 2)), (CHANNELS_LAST, (0, 1))):
+    for order, spatial in _ROWS_AND_COLUMNS:
         if axes == spatial and state.work.is_order(value.index, value.step.shape, order):
             is_mean = node.operator == "ReduceMean"
             return pool_globally(state, node, value, order, is_mean=is_mean, keep=bool(node.int("keepdims", 1)))
@@ -158,13 +169,12 @@ def reduce_maps(state: State, node: Node) -> FileTensor:
 
 
 def pad(state: State, node: Node) -> FileTensor:
-    """Pad: with zeros, a `ZeroPadding2D`, which may go into a convolution; with minus infinity, part of a `MaxPool`."""
-    if node.text("mode", "constant") != "constant":
-        raise NotTranslated(f"its mode is {node.text('mode', '')!r:.20}; zeros (constant) are needed")
-    constant = state.constant(node, 2)
-    fill = np.unique(node.float("value", 0.0) if constant is None else constant.astype(np.float64))  # one number
-    if len(fill) != 1 or fill[0] not in (0, -np.inf):
-        raise NotTranslated("pads with other numbers than zero; zeros are needed")
+    """Pad: with zeros, a `ZeroPadding2D`, which may go into a convolution; with minus infinity, part of a `MaxPool`.
+
+    ONNX lists all befores, then all afters: pads 0 0 1 2 0 0 3 4 of (N, C, H, W) are a row above and three below, and
+    two columns on the left and four on the right.
+    """
+    fill = _read_fill(state, node)
     pads = state.integers(node, 1, "pads") or ()
     rank = state.value(node).rank
     axes = state.integers(node, 3, "axes") or tuple(range(rank))
@@ -173,22 +183,31 @@ def pad(state: State, node: Node) -> FileTensor:
     if not any(pads):
         return state.value(node)
     value = state.plain(node)
-    by_axis = {  # ONNX lists all befores, then all afters
-        value.axis(axis): (before, after)
-        for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True)
-    }
-    for order, spatial in ((CHANNELS_FIRST, (1, 2)), (CHANNELS_LAST, (0, 1))):
+    before_and_after = zip(pads[: len(axes)], pads[len(axes) :], strict=True)
+    by_axis = dict(zip(map(value.axis, axes), before_and_after, strict=True))
+    for order, spatial in _ROWS_AND_COLUMNS:
         others = [amount for axis, amount in by_axis.items() if axis not in spatial and any(amount)]
         if not others and state.work.is_order(value.index, value.step.shape, order):
             amounts = (by_axis.get(spatial[0], (0, 0)), by_axis.get(spatial[1], (0, 0)))
-            if fill[0] and order == CHANNELS_FIRST and min(pads) >= 0:
-                state.padded[node.outputs[0]] = amounts
+            if fill < 0 and order == CHANNELS_FIRST and min(pads) >= 0:
+                state.padded[node.outputs[0]] = amounts  # for `max_pool`, which adds them to its own
                 return replace(value, curve="padded")
-            if fill[0]:
+            if fill < 0:
                 raise NotTranslated("pads with minus infinity, but not rows and columns of (N, C, H, W)")
             step = _pad_with_zeros(state, value.step, amounts, choose_layer_name(node))
             return FileTensor(step, state.work.order(step.shape, order))
     raise NotTranslated("pads other axes than rows and columns; only these can be padded")
+
+
+def _read_fill(state: State, node: Node) -> float:
+    """Read the number of the pixels that a Pad adds, 0 or minus infinity."""
+    if node.text("mode", "constant") != "constant":
+        raise NotTranslated(f"its mode is {node.text('mode', '')!r:.20}; zeros (constant) are needed")
+    constant = state.constant(node, 2)
+    fill = np.unique(node.float("value", 0.0) if constant is None else constant.astype(np.float64))
+    if len(fill) != 1 or fill[0] not in (0, -np.inf):
+        raise NotTranslated("pads with other numbers than zero; zeros are needed")
+    return float(fill[0])
 
 
 def pool_globally(
@@ -270,12 +289,18 @@ def _count_windows(
 
 
 def _choose_padding(
-    shape: Shape, pads: Frame, size: tuple[int, int], strides: tuple[int, int], outputs: list[int]
+    shape: Shape, pads: Frame, size: tuple[int, int], strides: tuple[int, int], counts: list[int]
 ) -> Padding | None:
-    """Choose our padding that puts the windows on the same pixels; None if neither does."""
-    axes = list(zip(shape, pads, size, strides, outputs, strict=False))
-    # Window i begins at i · stride - before. So only the padding before and the number of windows count.
-    # valid: ⌊(pixels - kernel) / stride⌋ + 1 windows; same: ⌈pixels / stride⌉ windows.
+    """Choose our padding that puts the windows on the same pixels; None if neither does.
+
+    Window i begins at i · stride - before. So only the padding before and the number of windows count:
+
+        valid   no padding before                        ⌊(pixels - kernel) / stride⌋ + 1 windows
+        same    the smaller half of the padding before   ⌈pixels / stride⌉ windows
+
+    For 28 pixels, a kernel of 3 and a stride of 2, these are 13 windows from pixel 0 on, and 14 from pixel 0 on.
+    """
+    axes = list(zip(shape, pads, size, strides, counts, strict=False))  # of rows and columns
     if all(
         before == 0 and pixels >= kernel and count == (pixels - kernel) // stride + 1
         for pixels, (before, _), kernel, stride, count in axes
@@ -299,15 +324,19 @@ def _pad_input(
         # Both paddings together may be `same`; if not, one ZeroPadding2D replaces the two.
         assert step.source is not None
         layer: Any = step.layer
-        (top, bottom), (left, right) = layer.padding
-        pads = ((pads[0][0] + top, pads[0][1] + bottom), (pads[1][0] + left, pads[1][1] + right))
+        pads = _add_pads(layer.padding, pads)
         step = step.source
-    outputs = _count_windows(step.shape, pads, size, strides)
-    padding = _choose_padding(step.shape, pads, size, strides, outputs)
+    counts = _count_windows(step.shape, pads, size, strides)
+    padding = _choose_padding(step.shape, pads, size, strides, counts)
     if padding is not None:
         return step, padding
     name = getattr(value.step.layer, "name", "") if value.step is not step else ""
     return _pad_with_zeros(state, step, pads, name), "valid"
+
+
+def _add_pads(outer: Frame, inner: Frame) -> Frame:
+    rows, columns = ((a + c, b + d) for (a, b), (c, d) in zip(outer, inner, strict=True))
+    return rows, columns
 
 
 def _pad_with_zeros(state: State, step: Step, pads: Frame, name: str = "") -> Step:
@@ -325,10 +354,15 @@ def _is_never_negative(step: Step) -> bool:
 
 
 def choose_layer_name(node: Node, weight: int | None = None) -> str:
-    """Derive a layer's name from its weights or its node; "" if neither is a valid name."""
-    name = node.inputs[weight].rpartition("/" if "/" in node.inputs[weight] else ".")[0] if weight is not None else ""
-    # Weights are called `features.0.weight` or `conv2d/kernel`: all before the last dot or slash is the layer's name.
-    name = (name or node.name).strip("/").replace(".", "_")
+    """Derive a layer's name from its weights or its node; "" if neither is a valid name.
+
+    Args:
+        weight: the position of the weights among the node's inputs. `conv2d/kernel` gives `conv2d`, and
+            `features.0.weight` gives `features_0`.
+    """
+    weights = "" if weight is None else node.inputs[weight]
+    name = weights.rpartition("/" if "/" in weights else ".")[0] or node.name
+    name = name.strip("/").replace(".", "_")
     # PyTorch numbers nodes and the modules of a Sequential: node_12 and 0 say less than conv2d, our name without one.
     if name.startswith("node_"):
         return ""
