@@ -98,11 +98,12 @@ def _format_yaml(value: str | float) -> str:
 
 
 def _make_fence(lines: str) -> str:
-    """Write a fence of backticks that is longer than any within the lines, so that none of them ends the block."""
-    return "`" * max(3, *(len(run) + 1 for run in re.findall("`+", lines)), 0)
+    """Write a fence of three backticks, or one more than stand in a row in the lines, so that none ends the block."""
+    return "`" * max([3, *(len(run) + 1 for run in re.findall("`+", lines))])
 
 
 def _make_values(contents: CardContents) -> dict[str, object]:
+    """Make the values of the template by their names there; a table is a list of rows, each of them its texts."""
     evaluation, record, model = contents.evaluation, contents.record, contents.model
     entry, name = DATASETS.get(record.dataset.argument), evaluation.dataset_name
     seeds = contents.evidence.get("seeds")
@@ -112,9 +113,13 @@ def _make_values(contents: CardContents) -> dict[str, object]:
         # A long table shows the weakest classes.
         classes = sorted(classes, key=lambda metrics: metrics.recall or 0)[:_MAX_CLASSES]
     programs = {**record.versions, "engine": record.engine, "processor": record.cpu.name}
-    weight = next(iter(model.architecture.weight_shapes), None)
+    weight = next(iter(model.architecture.weight_shapes), None)  # the first weight's name, for an example of code
     train, test = record.dataset.train, record.dataset.test
     counts = zip(test.class_names, train.class_counts, test.class_counts, strict=True)
+    rates = [
+        (label, percent_with_interval(getattr(evaluation, rate), getattr(evaluation, f"{rate}_interval")))
+        for label, rate in _RATES.items()
+    ]
     return {
         **vars(contents),
         "title": contents.title,
@@ -131,13 +136,7 @@ def _make_values(contents: CardContents) -> dict[str, object]:
         "imported": list(_describe_import(record)),
         "members": [(item.architecture["name"], item.recipe["name"], item.seed) for item in record.members or ()],
         "settings": list(_describe_settings(record)),
-        "figures": [
-            *(
-                (label, percent_with_interval(getattr(evaluation, rate), getattr(evaluation, f"{rate}_interval")))
-                for label, rate in _RATES.items()
-            ),
-            ("loss (mean cross-entropy in nats)", f"{evaluation.loss:.4f}"),
-        ],
+        "figures": [*rates, ("loss (mean cross-entropy in nats)", f"{evaluation.loss:.4f}")],
         "group": next((group for group in groups if group.architecture == model.name and group.sd is not None), None),
         "most_classes": _MAX_CLASSES,
         "classes": [

@@ -49,7 +49,7 @@ from convscope.training.model import Model
 _Value = TypeVar("_Value")
 
 _PAGE_BYTES = 3_930_000  # a page has 4 MB, of which 70 kB stay for what `_REPORT_SHARE` underestimates
-_REPORT_SHARE = 2.5  # bytes of a page for a byte of facts, which it holds as JSON, as tables and as pictures
+_REPORT_SHARE = 2.5  # bytes of a page for a byte of facts, which it holds as JSON, and again as tables and pictures
 _MAX_MISTAKES = 24
 _MAX_SAMPLES = 120  # pictures of all classes together; with more than 120 classes, one of each
 _MAX_SAMPLES_OF_A_CLASS = 10
@@ -105,7 +105,8 @@ class RunContents:
     ) -> "RunContents":
         """Make a copy with later measurements that keeps all that was computed from the parts that stay."""
         new = replace(self, record=record, baseline=baseline, comparison=comparison, evidence=evidence)
-        # The cached property of a frozen instance: the new one shares the dictionary of values.
+        # Both share the dictionary of `compute_once`. A cached property keeps its value in the instance's dictionary,
+        # which can be changed although the instance is frozen.
         vars(new)["_values"] = self._values
         return new
 
@@ -127,7 +128,7 @@ class RunContents:
     def _pictures(self) -> ReportPictures:
         train, test = self.splits.train, self.splits.test
         number = min(max(_MAX_SAMPLES // train.num_classes, 1), _MAX_SAMPLES_OF_A_CLASS)
-        # `number` images of each class: 120 in all, but one of each class at least and ten at most.
+        # 120 images in all, but one of each class at least and ten at most.
         members = [np.flatnonzero(train.labels == label)[:number].tolist() for label in range(train.num_classes)]
         return ReportPictures(
             image_pixels(train.images[0]),
@@ -202,25 +203,28 @@ def model_facts(model: Model) -> PageModel:
 def _payload(contents: RunContents) -> Payload:
     splits, evidence, baseline = contents.splits, contents.evidence, contents.baseline
     facts = contents.facts
-    # Live data get the bytes that the scripts, the report and the evidence leave.
-    report_bytes = _REPORT_SHARE * len(json.dumps(facts.to_dict(), separators=(",", ":")))
-    evidence_bytes = sum(len(section.html.encode()) for section in evidence)
-    live_bytes = _PAGE_BYTES - load_bundle().num_bytes - report_bytes - evidence_bytes
     embedding = next((section.record for section in evidence if isinstance(section.record, Embedding)), None)
-    test_map = None if embedding is None else live_map(embedding)
-    live_bytes -= len("{}") if test_map is None else len(json.dumps({"map": test_map.to_dict()}, separators=(",", ":")))
+    map_of_images = {} if embedding is None else {"map": live_map(embedding)}
+    # Live data get the bytes that the scripts, the report, the evidence and the map leave.
+    report_bytes = _REPORT_SHARE * _count_json_bytes(facts.to_dict())
+    evidence_bytes = sum(len(section.html.encode()) for section in evidence)
+    map_bytes = _count_json_bytes({name: value.to_dict() for name, value in map_of_images.items()})
+    live_bytes = _PAGE_BYTES - load_bundle().num_bytes - report_bytes - evidence_bytes - map_bytes
     # Images of the evidence can be put on the page's bench if they are packed too.
     shown = [index for section in evidence for index in _indices(section, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
-    live = contents.compute_once("live", lambda: LivePacker(splits, contents.evaluation)).pack(
-        replays, round(live_bytes), shown
-    )
+    packer = contents.compute_once("live", lambda: LivePacker(splits, contents.evaluation))
+    live = packer.pack(replays, round(live_bytes), shown)
     return from_attributes(
         Payload,
         facts,
-        live=live if test_map is None else structs.replace(live, map=test_map),
+        live=structs.replace(live, **map_of_images),
         evidence={section.topic: dict(section.value) for section in evidence},
     )
+
+
+def _count_json_bytes(value: object) -> int:
+    return len(json.dumps(value, separators=(",", ":")))
 
 
 def live_map(embedding: Embedding) -> LiveMap:
