@@ -26,18 +26,7 @@ from convscope.report.axes import (
     write,
 )
 from convscope.report.findings import percent, points
-from convscope.report.style import (
-    ACCENT,
-    AGAINST,
-    HAIRLINE,
-    INK,
-    MUTED,
-    WARM,
-    Drawing,
-    add_axes,
-    house_style,
-    new_drawing,
-)
+from convscope.report.style import ACCENT, AGAINST, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import say, translate_name
 
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200  # pixels around the plot, and its height
@@ -48,7 +37,10 @@ _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0
 
 
 def ablations_by_layer(filters: Sequence[FilterAblation]) -> dict[str, list[dict[str, FilterAblation]]]:
-    """Group the ablations by layer, and within a layer by filter and replacement, the costliest filter first."""
+    """Group the ablations by layer, and within a layer by filter and replacement, the costliest filter first.
+
+    {"conv2d": [{"zero": ablation, "mean": ablation} of filter 3, the same of filter 0, ...], ...}
+    """
     layers = dict[str, dict[int, dict[str, FilterAblation]]]()
     for ablation in filters:
         layers.setdefault(ablation.layer, {}).setdefault(ablation.filter, {})[ablation.replacement] = ablation
@@ -67,6 +59,11 @@ def main_replacement(filters: Sequence[FilterAblation]) -> str:
 def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing:
     """Draw each filter's change of accuracy: a dot within its interval for a filter set to zero, a mark for its mean.
 
+    A filter has a slot of the width, and a gap is between two layers; two layers of three and two filters are
+
+        | slot | slot | slot |  gap  | slot | slot |
+          start of conv2d            start of dense
+
     Args:
         filters: at least one.
     """
@@ -74,8 +71,8 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     has_both = len({ablation.replacement for ablation in filters}) > 1
     counts = np.array([len(group) for group in layers.values()])
     gaps = len(layers) - 1
-    # The drawing grows with the filters, up to twice the page's width; of more filters each gets a narrower slot, and
-    # with it a narrower band and a smaller dot.
+    # The plot grows with the filters, until the drawing is twice as wide as a column of the page; of more filters each
+    # gets a narrower slot, and with it a narrower band and a smaller dot.
     natural_width = _SLOT * counts.sum() + _GAP * gaps
     width = float(np.clip(natural_width, _MIN_WIDTH - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
     # With many layers, gaps take at most a quarter of the width.
@@ -134,7 +131,7 @@ def _draw_layer(
 
 def _draw_segments(axes: Axes, across: tuple[Any, Any], up: tuple[Any, Any], **look: Any) -> None:
     """Draw lines from (across[0], up[0]) to (across[1], up[1]), all of them as one path, which keeps the SVG small."""
-    ends = np.stack([np.stack(across, axis=1), np.stack(up, axis=1)], axis=2)  # (lines, 2 ends, x and y)
+    ends = np.stack([np.stack(across, axis=1), np.stack(up, axis=1)], axis=2)  # (lines, 2 ends, 2 coordinates)
     # move, line, move, line: as many separate segments as there are lines.
     path = Path(ends.reshape(-1, 2), [Path.MOVETO, Path.LINETO] * len(ends))
     axes.add_patch(PathPatch(path, facecolor="none", capstyle="butt", **look))
@@ -185,7 +182,7 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticks(ticks, [percent_tick(tick) for tick in ticks])
         axes.set_xlabel(say("evidence.ablation.chart.errors"))
-        axes.grid(axis="x", color=HAIRLINE)
+        axes.grid(axis="x")
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.tick_params(axis="x", length=0)
         axes.spines[:].set_visible(False)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.evidence.calibration import Calibration
+from convscope.evidence.calibration.reliability import Reliability
 from convscope.report.axes import CHART_WIDTH, DASHES, draw_grid, percent_tick, set_ticks, write
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
@@ -20,35 +21,15 @@ def draw_reliability(value: Calibration) -> Drawing:
         drawing = new_drawing(CHART_WIDTH, top + side + between + bars + 48, "")
         max_count = max(max(figures.by_width.num_images) for _, figures in value.sides)
         for column, (name, figures) in enumerate(value.sides):
-            bins, start = figures.by_width, left + column * (side + gap)
+            start = left + column * (side + gap)
             axes = add_axes(drawing, start, top, side, side)
-            axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
-            ends = bins.accuracy_low, bins.accuracy_high
-            # No wider than a bin.
-            axes.vlines(bins.confidence, *ends, color=ACCENT, linewidth=min(4, side / value.num_bins), alpha=0.35)
-            points = bins.confidence, bins.accuracy
-            axes.plot(*points, "o", color=ACCENT, markersize=6, markeredgecolor=PAPER, clip_on=False)
+            counts = add_axes(drawing, start, top + side + between, side, bars)
+            # A band is no wider than a bin.
+            _draw_accuracies(axes, figures.by_width, band=min(4, side / value.num_bins))
+            _draw_counts(counts, figures.by_width, max_count)
             temperature = 1.0 if name == "before" else value.temperature
             title = say(f"evidence.calibration.panel.{name}", temperature=figure(temperature, 2))
             axes.set_title(title, fontsize=12, color=INK, pad=8)
-            counts = add_axes(drawing, start, top + side + between, side, bars)
-            widths = 0.86 * np.subtract(bins.high, bins.low)
-            counts.bar(bins.low, bins.num_images, widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
-            # Confident networks put nearly all images into the last bin: on a linear axis the others would vanish.
-            counts.set_yscale("log")
-            _set_limits(axes, (0, 1), (0, 1))
-            # From below 1, so that a bin of one image is visible.
-            _set_limits(counts, (0, 1), (0.6, 1.2 * max(max_count, 2)))
-            axes.set_xticks([])
-            axes.set_yticks([0, 0.5, 1])
-            counts.grid(visible=False)
-            counts.set_xticks([0, 0.5, 1])
-            counts.xaxis.set_major_formatter(FuncFormatter(percent_tick))
-            counts.set_yticks(
-                [1, max_count] if max_count > 1 else [1], ["1", figure(max_count, 0)] if max_count > 1 else ["1"]
-            )
-            counts.minorticks_off()
-            counts.set_xlabel(say("evidence.calibration.axis.confidence"))
             if column == 0:
                 axes.set_ylabel(say("evidence.calibration.axis.accuracy"))
                 axes.yaxis.set_label_coords(-46 / side, 0.5)
@@ -56,6 +37,32 @@ def draw_reliability(value: Calibration) -> Drawing:
                 axes.tick_params(labelleft=False)
                 counts.tick_params(labelleft=False)
     return drawing
+
+
+def _draw_accuracies(axes: Axes, bins: Reliability, band: float) -> None:
+    """Draw for each bin its accuracy over its mean confidence, within the interval, beside the diagonal."""
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
+    axes.vlines(bins.confidence, bins.accuracy_low, bins.accuracy_high, color=ACCENT, linewidth=band, alpha=0.35)
+    axes.plot(bins.confidence, bins.accuracy, "o", color=ACCENT, markersize=6, markeredgecolor=PAPER, clip_on=False)
+    _set_limits(axes, (0, 1), (0, 1))
+    axes.set_xticks([])
+    axes.set_yticks([0, 0.5, 1])
+
+
+def _draw_counts(axes: Axes, bins: Reliability, max_count: int) -> None:
+    """Draw the number of images in each bin; `max_count` is the largest of all diagrams, which share the scale."""
+    widths = 0.86 * np.subtract(bins.high, bins.low)
+    axes.bar(bins.low, bins.num_images, widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
+    # Confident networks put nearly all images into the last bin: on a linear axis the others would vanish.
+    axes.set_yscale("log")
+    # From below 1, so that a bin of one image is visible.
+    _set_limits(axes, (0, 1), (0.6, 1.2 * max(max_count, 2)))
+    axes.grid(visible=False)
+    axes.set_xticks([0, 0.5, 1])
+    axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
+    axes.set_yticks([1, max_count] if max_count > 1 else [1], ["1", figure(max_count, 0)] if max_count > 1 else ["1"])
+    axes.minorticks_off()
+    axes.set_xlabel(say("evidence.calibration.axis.confidence"))
 
 
 def draw_risk(value: Calibration) -> Drawing:
@@ -119,5 +126,6 @@ def sure_text(confidence: float) -> str:
         return percent(confidence, 0)
     if confidence > 0.9999995:
         return say("above", value=percent(0.999999, 4))
-    # 0.999 has -log10(1 - 0.999) = 3 nines, of which two stand before the point of 99.9 %.
+    # What 0.99995 lacks of 1, 0.00005, has its first digit in the fifth place; two of the five digits stand before the
+    # point of 99.995 %.
     return percent(confidence, 1 if confidence < 0.99 else int(np.clip(-np.floor(np.log10(1 - confidence)), 2, 6)) - 2)

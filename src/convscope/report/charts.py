@@ -29,6 +29,8 @@ from convscope.training import History
 
 Measure = Literal["accuracy", "loss"]
 
+# The numbers in the calls of `new_drawing` and `add_axes` are CSS pixels.
+_TOP = 40  # pixels above the axes, for the title
 _NAMES = 144  # pixels for the names at the ends of the curves
 _MAX_NAMED_BARS = 40  # with more classes, the bars have no room for names
 _MAX_CLASSES_WITH_LINES = 40  # with more classes, a confusion matrix has no lines
@@ -50,7 +52,7 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
         raise ValueError("histories has no epochs; train for at least one epoch")
     with house_style():
         drawing = new_drawing(CHART_WIDTH, 272, title)
-        axes = add_axes(drawing, 56, 40, CHART_WIDTH - 56 - _NAMES, 184)
+        axes = add_axes(drawing, 56, _TOP, CHART_WIDTH - 56 - _NAMES, 184)
         labels = []
         for number, (name, history) in enumerate(histories.items()):
             colour = ACCENT if number == 0 else MUTED
@@ -101,23 +103,13 @@ def draw_class_balance(
     train, test = np.asarray(train_counts, np.float64), np.asarray(test_counts, np.float64)
     train_share, test_share = train / train.sum(), test / test.sum()
     count = len(class_names)
-    largest = max(train_share.max(), test_share.max())
+    if count > _MAX_NAMED_BARS:
+        return _draw_unnamed_balance(train_share, test_share, title)
     with house_style():
-        # Too many classes for names: bars side by side, twice as wide as the page's column.
-        if count > _MAX_NAMED_BARS:
-            drawing = new_drawing(2 * CHART_WIDTH, 240, title)
-            axes = add_axes(drawing, 56, 40, 2 * CHART_WIDTH - 72, 152)
-            axes.bar(np.arange(count), train_share, width=0.7, color=ACCENT, alpha=0.6)
-            axes.hlines(test_share, np.arange(count) - 0.42, np.arange(count) + 0.42, color=INK, linewidth=1.5)
-            axes.set_xlim(-1, count)
-            axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-            axes.yaxis.set_major_locator(MaxNLocator(4))
-            axes.set_xlabel(say("charts.label"))
-            return drawing
         left = names_width(class_names, 18)
         height = 24 * count
-        drawing = new_drawing(CHART_WIDTH, 40 + height + 32, title)
-        axes = add_axes(drawing, left, 40, CHART_WIDTH - left - 128, height)
+        drawing = new_drawing(CHART_WIDTH, _TOP + height + 32, title)
+        axes = add_axes(drawing, left, _TOP, CHART_WIDTH - left - 128, height)
         rows = range(count)
         axes.barh(rows, train_share, height=0.58, color=ACCENT, alpha=0.6)
         axes.vlines(test_share, np.arange(count) - 0.42, np.arange(count) + 0.42, color=INK, linewidth=1.5)
@@ -125,9 +117,26 @@ def draw_class_balance(
             text = say("charts.sum", train=train_counts[row], test=test_counts[row])
             write(axes, text, (1, row), (8, 0), MUTED, of=ROW)
         axes.set_yticks(rows, [clip(name, 18) for name in class_names])
-        _remove_frame(axes, (0, largest), (count - 0.5, -0.5))
-        drawing.text(8 / CHART_WIDTH, 12 / (72 + height), say("charts.balance"), color=MUTED)
-        drawing.text((CHART_WIDTH - 120) / CHART_WIDTH, 12 / (72 + height), say("charts.trainTest"), color=MUTED)
+        _remove_frame(axes, (0, max(train_share.max(), test_share.max())), (count - 0.5, -0.5))
+        # 12 pixels above the lower end, in fractions of the drawing.
+        up = 12 / (_TOP + height + 32)
+        drawing.text(8 / CHART_WIDTH, up, say("charts.balance"), color=MUTED)
+        drawing.text((CHART_WIDTH - 120) / CHART_WIDTH, up, say("charts.trainTest"), color=MUTED)
+    return drawing
+
+
+def _draw_unnamed_balance(train_share: NDArray[np.float64], test_share: NDArray[np.float64], title: str) -> Drawing:
+    """Draw the balance of many classes as upright bars without names, twice as wide as a column of the page."""
+    labels = np.arange(len(train_share))
+    with house_style():
+        drawing = new_drawing(2 * CHART_WIDTH, 240, title)
+        axes = add_axes(drawing, 56, _TOP, 2 * CHART_WIDTH - 72, 152)
+        axes.bar(labels, train_share, width=0.7, color=ACCENT, alpha=0.6)
+        axes.hlines(test_share, labels - 0.42, labels + 0.42, color=INK, linewidth=1.5)
+        axes.set_xlim(-1, len(labels))
+        axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.set_xlabel(say("charts.label"))
     return drawing
 
 
@@ -138,8 +147,8 @@ def draw_accuracies(
     count = len(names)
     with house_style():
         left, height = names_width(names, 18), 36 * count
-        drawing = new_drawing(CHART_WIDTH, 40 + height + 32, title)
-        axes = add_axes(drawing, left, 40, CHART_WIDTH - left - 96, height)
+        drawing = new_drawing(CHART_WIDTH, _TOP + height + 32, title)
+        axes = add_axes(drawing, left, _TOP, CHART_WIDTH - left - 96, height)
         for row, (accuracy, interval) in enumerate(zip(accuracies, intervals, strict=True)):
             draw_interval(axes, accuracy, interval, row, MUTED if row else ACCENT)
             text = Figure(f"{100 * accuracy:.2f} %", 100 * accuracy, 2, "%")
@@ -171,14 +180,14 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
     """
     matrix = np.asarray(confusion_matrix)
     count = len(class_names)
-    # A matrix of 640 pixels, but no cell larger than 40 or smaller than 4.
+    # A matrix of about 640 pixels, but no cell larger than 40 or smaller than 4: 10 classes have cells of 40, 100 of 6.
     cell = max(4, min(40, 640 // count))
     side = cell * count
     left = top_names = names_width(class_names, 14)
     step = -(-14 // cell)  # a label needs 14 pixels, so every ⌈14 / cell⌉-th is written
     # Names are turned upright if one is wider than its columns.
     is_turned = top_names - 16 > cell * step
-    above = 40 + 24 + (top_names if is_turned else 24)  # title, axis label, names
+    above = _TOP + 24 + (top_names if is_turned else 24)  # title, axis label, names
     with house_style():
         width = max(left + 24 + side + 16, 320)
         drawing = new_drawing(width, above + side + 16, title)

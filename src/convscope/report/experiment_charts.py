@@ -21,7 +21,12 @@ Floats = NDArray[np.float64]
 
 WIDTH = 720
 _RIGHT = 144  # pixels for the numbers beside a strip, or for the names beside the curves
-_ROW, _DOTS = 64, 34  # pixels of a strip, and of it those that the dots have
+# A strip, in pixels from its upper end: stacks of dots from 4 to 38, and the mean (|) within its band from 45 to 55.
+#
+#     name      o        o                  98.91 %
+#     recipe    o o   oo o   o              n 12
+#                [=====|=====]
+_ROW, _DOTS, _MIDDLE = 64, 34, 44  # a strip, the room of its dots, and the line between dots and band
 _DOT = 6.0  # pixels
 _LONGEST_NAME = 26
 _TICK_ROOM = 22  # pixels between two ticks
@@ -50,17 +55,15 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
         axes.set_xlim(low, high)
         axes.set_ylim(height, 0)
         for row, (group, accuracies) in enumerate(zip(groups, values, strict=True)):
-            colour, middle = (ACCENT if row == 0 else MUTED), row * _ROW + 44
+            colour, middle = (ACCENT if row == 0 else MUTED), row * _ROW + _MIDDLE
             positions = np.sort(np.asarray(accuracies, np.float64))
-            # In pixels, since whether dots touch depends on their size.
-            levels = _levels((positions - low) / (high - low) * width)
-            # High stacks are pressed together, so that a strip keeps its height.
-            step = min(_DOT, (_DOTS - _DOT) / max(levels.max(), 1))
+            # Stacked by their places in pixels, since whether dots touch depends on their size.
+            heights = _compute_stack_heights((positions - low) / (high - low) * width)
             # A dot is the round ends of a line of half a pixel: all are one path, which takes half the room of marks.
             ends = np.array([-0.25, 0.25]) / width * (high - low)
             dots = [
-                (position + ends, np.full(2, up))
-                for position, up in zip(positions, middle - _DOT - levels * step, strict=True)
+                (position + ends, np.full(2, middle - _DOT - up))
+                for position, up in zip(positions, heights, strict=True)
             ]
             _draw_lines(axes, dots, color=colour, linewidth=_DOT, solid_capstyle="round")
             if group.interval_with_images is not None:
@@ -84,8 +87,11 @@ def _limits(values: Sequence[Sequence[float]]) -> tuple[float, float]:
     return low - spare, high + spare
 
 
-def _levels(positions: Floats) -> NDArray[np.int64]:
-    """Stack dots so that no two touch: return (n,) the level of each of `positions`, which rise, in pixels."""
+def _compute_stack_heights(positions: Floats) -> Floats:
+    """Stack dots so that no two touch: return (n,) how far up each of `positions`, which rise, stands, in pixels.
+
+    Dots of 6 pixels at 0, 2, 7 and 8 have the levels 0, 1, 0 and 1.
+    """
     levels, ends = np.zeros(len(positions), np.int64), list[float]()  # ends: the last dot's position on each level
     for number, position in enumerate(positions):
         # The lowest level whose last dot is at least a dot's width to the left.
@@ -94,7 +100,9 @@ def _levels(positions: Floats) -> NDArray[np.int64]:
             ends.append(position)
         ends[level] = position
         levels[number] = level
-    return levels
+    # High stacks are pressed together, so that a strip keeps its height.
+    heights: Floats = levels * min(_DOT, (_DOTS - _DOT) / max(levels.max(), 1))
+    return heights
 
 
 def _draw_lines(axes: Axes, lines: Sequence[tuple[NDArray[Any], Floats]], **look: Any) -> None:
@@ -109,6 +117,7 @@ def _write_beside(axes: Axes, group: GroupRecord, names: tuple[str, str], middle
     if group.sd is not None:
         runs = say("evidence.seeds.spreadBeside", sd=figure(100 * group.sd, 2), n=group.num_runs)
     clipped = [clip(name, _LONGEST_NAME) for name in names]
+    # At each side two lines, the upper one dark: 16 pixels to the left of the axes (x = 0) and to the right (x = 1).
     for x, texts in ((0, clipped), (1, [percent(group.mean), runs])):
         for text, up, colour in ((texts[0], 8, INK), (texts[1], -8, MUTED)):
             write(axes, text, (x, middle - 8), (32 * x - 16, up), colour, of=ROW, ha="left" if x else "right")
@@ -133,13 +142,16 @@ def set_error_axis(axes: Axes, errors: Sequence[float], height: float) -> None:
 def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:
     """Compute the ends of a logarithmic axis with room for all of `values`, and at least a factor of two."""
     low, high = log10(min(values)), log10(max(values))
-    # 0.3 is log10(2): the axis spans at least a factor of two.
+    # 0.3 is log10(2). What the values lack of a factor of two is added in halves, below and above.
     more = max(spare * (high - low), (0.3 - (high - low)) / 2, 0.03)
     return 10 ** (low - more), 10 ** (high + more)
 
 
 def _error_ticks(low: float, high: float, height: float) -> list[float]:
-    """List errors of few digits that stand far enough apart, the roundest first."""
+    """List errors of few digits that stand far enough apart, in rising order.
+
+    From 0.004 to 0.03, there is first 0.01, then 0.005, and 0.02 and 0.03 where they have room.
+    """
     # The distance of two ticks as a part of the axis's logarithm.
     min_distance = _TICK_ROOM / height * log10(high / low)
     powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)

@@ -47,12 +47,8 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
     counts = sorted({group.num_runs for group in groups})
     # Groups may have different numbers of seeds while an experiment grows.
     seeds = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-    max_images = max(run.num_images for run in runs)
-    trained = (
-        f"{max_images:,} of {experiment.num_training_images:,} training images"
-        if max_images < experiment.num_training_images
-        else f"{max_images:,} training images"
-    )
+    max_images, all_images = max(run.num_images for run in runs), experiment.num_training_images
+    trained = f"{max_images:,} of {all_images:,}" if max_images < all_images else f"{max_images:,}"
     # With more groups, only the table below lists them.
     shown = groups if len(groups) <= _MAX_GROUPS_IN_VERDICT else []
     return {
@@ -60,8 +56,8 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
         "num_runs": f"{len(runs):,}",
         "finding": printable(seeds_finding(experiment)),
         "plan": (
-            f"{pairs} of architecture and recipe, {seeds} seeds each. Trained on {trained}, measured on "
-            f"{experiment.num_images:,} test images."
+            f"{pairs} of architecture and recipe, {seeds} seeds each. Trained on {trained} training images, measured "
+            f"on {experiment.num_images:,} test images."
         ),
         "groups": [
             {

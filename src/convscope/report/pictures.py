@@ -1,4 +1,8 @@
-"""The pictures: images, mistakes, kernels and feature maps, each value a square of whole pixels."""
+"""The pictures: images, mistakes, kernels and feature maps, each value a square of whole pixels.
+
+A drawing is laid out in CSS pixels from its upper left corner. Texts have fractions of its width, and of its height
+from below: what is `top` pixels below the upper end of a drawing of `height` pixels is at 1 - top / height.
+"""
 
 from collections.abc import Sequence
 
@@ -7,15 +11,17 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip
+from convscope.report.axes import LETTER
 from convscope.report.findings import confidence_text
 from convscope.report.pixels import Palette, Pixels, enlarge, paint, scale_to, tile
-from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.report.style import INK, MUTED, POINTS, Drawing, add_axes, house_style, new_drawing
 
 MAX_MAPS = 64
 """The most maps of a layer in one picture."""
 MAX_KERNELS = 64
 """The most kernels along each side of the picture of all kernels."""
 _NUM_LARGE = 4  # feature maps of a layer that are shown large
+_LEFT, _TOP = 8, 40  # pixels to the left of a picture, and above it, for the title
 
 
 def kernel_columns(number: int) -> int:
@@ -129,23 +135,32 @@ def _format_limit(number: int, maximum: int, what: str) -> str:
 
 
 def _draw_scaled(picture: Pixels, title: str, palette: Palette, low: float, high: float, note: str) -> Drawing:
-    """Draw a picture with its title, and below it the colour scale from `low` to `high` and a note."""
-    height, width = picture.shape[:2]
+    """Draw a picture with its title, and below it the colour scale from `low` to `high` and a note.
+
+    Below the picture, the scale is 128 pixels wide, its numbers are below it, and the note is to its right:
+
+        +--------------------------------+
+        | picture                        |
+        +--------------------------------+
+        [blue   white   orange]  rows: ...     16 pixels below the picture, 8 high
+        -1        0           1                32 to 48 pixels below the picture
+    """
+    width, below_picture = picture.shape[1], _TOP + picture.shape[0]
     with house_style():
-        drawing = new_drawing(max(width + 16, 400), 40 + height + 64, title)
-        _show(drawing, picture, 8, 40)
+        drawing = new_drawing(max(width + 16, 400), below_picture + 64, title)
+        _show(drawing, picture, _LEFT, _TOP)
         bar = paint(np.linspace(low, high, 128)[None], palette, low, high)
-        axes = add_axes(drawing, 8, 40 + height + 16, 128, 8)
+        axes = add_axes(drawing, _LEFT, below_picture + 16, 128, 8)
         axes.imshow(bar, aspect="auto")
         axes.set_axis_off()
-        whole = drawing.get_size_inches() * 72
-        below = 1 - (40 + height + 48) / whole[1]
-        ends = [(8, f"{low:.3g}", "left"), (136, f"{high:.3g}", "right")]
+        whole_width, whole_height = drawing.get_size_inches() * POINTS
+        numbers = [(_LEFT, f"{low:.3g}", "left"), (_LEFT + 128, f"{high:.3g}", "right")]
         if low < 0 < high and palette != "viridis":
-            ends.append((72, "0", "center"))
-        for left, text, side in ends:
-            drawing.text(left / whole[0], below, text, ha=side, va="bottom", color=MUTED)
-        drawing.text(160 / whole[0], 1 - (40 + height + 28) / whole[1], note, va="bottom", color=MUTED)
+            numbers.append((_LEFT + 64, "0", "center"))
+        up = 1 - (below_picture + 48) / whole_height
+        for left, text, side in numbers:
+            drawing.text(left / whole_width, up, text, ha=side, va="bottom", color=MUTED)
+        drawing.text(160 / whole_width, 1 - (below_picture + 28) / whole_height, note, va="bottom", color=MUTED)
     return drawing
 
 
@@ -161,7 +176,7 @@ def draw_image(picture: Pixels, title: str) -> Drawing:
     large = enlarge(picture, scale_to(max(picture.shape[:2]), 320))
     with house_style():
         drawing = new_drawing(max(large.shape[1] + 16, 320), large.shape[0] + 56, title)
-        _show(drawing, large, 8, 40)
+        _show(drawing, large, _LEFT, _TOP)
     return drawing
 
 
@@ -180,11 +195,10 @@ def draw_samples(rows: Sequence[tuple[str, Sequence[Pixels]]], title: str = "") 
     ]
     picture = tile(tiles, longest)
     names = [clip(name, 24) for name, _ in rows]
-    # 7.6 pixels for a letter, as in `axes.LETTER`.
-    left = 24 + round(7.6 * max(map(len, names)))
+    left = 24 + round(LETTER * max(map(len, names)))
     with house_style():
         drawing = new_drawing(max(left + picture.shape[1] + 8, 400), picture.shape[0] + 56, title)
-        axes = _show(drawing, picture, left, 40)
+        axes = _show(drawing, picture, left, _TOP)
         for row, name in enumerate(names):
             middle = (row + 0.5) / len(names)
             axes.text(-8 / picture.shape[1], 1 - middle, name, transform=axes.transAxes, ha="right", va="center")
@@ -194,6 +208,8 @@ def draw_samples(rows: Sequence[tuple[str, Sequence[Pixels]]], title: str = "") 
 def draw_mistakes(mistakes: Sequence[tuple[Pixels, str, str, float]], title: str = "") -> Drawing:
     """Draw misclassified images, each as (RGBA, name of the true class, name of the predicted class, its probability).
 
+    They stand in rows of six, each image above two lines of text.
+
     Raises:
         ValueError: if there is none.
     """
@@ -201,19 +217,19 @@ def draw_mistakes(mistakes: Sequence[tuple[Pixels, str, str, float]], title: str
         raise ValueError("mistakes is empty; there is nothing to draw")
     height, width = mistakes[0][0].shape[:2]
     scale = scale_to(max(height, width), 84)
-    columns, cell = 6, 120
+    columns = 6
     rows = -(-len(mistakes) // columns)
-    step = height * scale + 64
+    # From one image to the next: at least 120 pixels, which the texts need, and 64 below it for two lines and a gap.
+    step_right, step_down = max(120, width * scale + 16), height * scale + 64
+    whole_width, whole_height = columns * step_right + 8, _TOP + rows * step_down
     with house_style():
-        drawing = new_drawing(columns * max(cell, width * scale + 16) + 8, 40 + rows * step, title)
-        whole = drawing.get_size_inches() * 72
+        drawing = new_drawing(whole_width, whole_height, title)
         for number, (picture, true, predicted, probability) in enumerate(mistakes):
-            left = 8 + (number % columns) * max(cell, width * scale + 16)
-            top = 40 + (number // columns) * step
+            left, top = _LEFT + (number % columns) * step_right, _TOP + (number // columns) * step_down
             _show(drawing, enlarge(picture, scale), left, top)
-            below = 1 - (top + height * scale + 4) / whole[1]
+            below = top + height * scale + 4
             text = f"{clip(true, 6)} as {clip(predicted, 6)}"
-            drawing.text(left / whole[0], below, text, va="top", color=INK)
+            drawing.text(left / whole_width, 1 - below / whole_height, text, va="top", color=INK)
             confidence = f"confidence {confidence_text(probability)}"
-            drawing.text(left / whole[0], below - 16 / whole[1], confidence, va="top", color=MUTED)
+            drawing.text(left / whole_width, 1 - (below + 16) / whole_height, confidence, va="top", color=MUTED)
     return drawing

@@ -62,7 +62,11 @@ def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Dra
 
 
 def _set_value_axis(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
-    """Make the horizontal axis one of names, numbers or logarithms, and return each value's position on it."""
+    """Make the horizontal axis one of names, numbers or logarithms, and return each value's position on it.
+
+    A few different values, such as 32, 64 and "relu", stand side by side at 0, 1 and 2, numbers first, and their dots
+    around them, so that they do not hide each other. Many numbers have an axis of numbers.
+    """
     different = sorted(
         set(values), key=lambda value: (not _is_number(value), value if _is_number(value) else 0, str(value))
     )
@@ -73,7 +77,7 @@ def _set_value_axis(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda position, _: clip(value_text(different[round(position)]), _LONGEST_VALUE))
         )
-        # By number and not by chance: the same sweep gives the same drawing.
+        # -0.3 to 0.3, by the trial's number and not by chance: the same sweep gives the same drawing.
         shifts = ((_GOLDEN * np.arange(len(values))) % 1 - 0.5) * _JITTER
         return np.array([different.index(value) for value in values], np.float64) + shifts
     # Learning rates and such are varied by factors.
