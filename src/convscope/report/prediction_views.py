@@ -54,13 +54,14 @@ def picture_view(
     limit = float(np.abs(attribution).max())
     image = prediction.prepared.image
     reads = f"{image.shape[0]} × {image.shape[1]} pixels, the input of the network"
+    # The first stage is the photo, which is shown anyway. Of the others, those are shown that did something.
     stages = prediction.prepared.stages[1:] if prediction.steps else ()
     steps = [
         {**_stage_picture(stage.pixels), "title": stage.name, "text": _STEPS.get(stage.name, "")}
         for stage in stages[:-1]
         if stage.is_taken
     ]
-    for last in stages[-1:]:  # shown even if the step was left out, since its result is the image
+    for last in stages[-1:]:  # the last one, if there are any: shown even if it did nothing, since it gives the image
         text = _STEPS.get(last.name, "") if last.is_taken else "not applied"
         steps.append({**_stage_picture(image), "title": last.name, "text": f"{text}; {reads}"})
     height, width = prediction.size

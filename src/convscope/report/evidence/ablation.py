@@ -59,14 +59,14 @@ def _class_finding(
 ) -> str:
     """Find the filter whose ablation changes a class most, among the significant changes."""
     main = main_replacement(filters)
-    rows = [row for row, ablation in enumerate(filters) if ablation.replacement == main]
-    changes = np.array([filters[row].accuracy_change_by_class for row in rows])
+    indices = [index for index, ablation in enumerate(filters) if ablation.replacement == main]
+    changes = np.array([filters[index].accuracy_change_by_class for index in indices])  # (indices, K)
     # A change that is not significant counts as none.
-    significant_changes = np.where(is_significant[rows], changes, 0.0)
+    significant_changes = np.where(is_significant[indices], changes, 0.0)
     row, label = np.unravel_index(int(significant_changes.argmin()), significant_changes.shape)
     if significant_changes[row, label] >= 0:
         return say(f"evidence.ablation.classNone.{noun}")
-    worst, cost = filters[rows[int(row)]], figure(-100 * significant_changes[row, label], 1)
+    worst, cost = filters[indices[int(row)]], figure(-100 * significant_changes[row, label], 1)
     return say(
         f"evidence.ablation.classLoses.{noun}",
         name=clip(names[int(label)], _WIDEST_NAME),

@@ -15,6 +15,15 @@ from convscope.report.findings import format_interval, percent, points
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import format_rounded, join_sentences, say
 
+# The drawing, in CSS pixels: a row for each group with dots and mean, and after a gap a row for the difference.
+#
+#     cnn           . .:.. .     99.10 %
+#                    [=o=]       5 models
+#     ann      ..:.              98.20 %
+#              [=o=]             5 models
+#                97   98   99
+#
+#     difference     |  [==o==]  +0.90
 _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows
 _LONGEST_NAME = 16
@@ -49,7 +58,7 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
         for row, side in enumerate(sides):
             colour = ACCENT if row == 0 else MUTED
             middle = row * _ROW + _ROW / 2
-            # Dots of the models above, their mean and interval below them.
+            # With several models, their dots are a little above the middle, and mean and interval below it.
             shift = 7 if side.num_models > 1 else 0
             if shift:
                 # Every k-th model, with k rounded up: at most _MAX_DOTS.

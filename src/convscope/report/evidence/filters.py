@@ -130,19 +130,26 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
 def _mask_picture(
     value: FilterCards, layer: FilterLayerCards, picture: NDArray[np.uint8], position: tuple[int, int], scale: int
 ) -> Pixels:
-    """Turn a picture into pixels that are clear beyond the image and dimmed outside the receptive field."""
+    """Turn a picture into pixels that are clear beyond the image and dimmed outside the receptive field.
+
+    It is cut out of the image around the receptive field. At the upper edge of an image, with rows reduced by 2:
+
+        rows of the image   -4  -2   0   2   4   6   8     a pixel of the picture stands for two rows
+        receptive field              | rows 1 to 5 |
+        opacity              0   0 255 255 255  80  80
+    """
     height, width, _ = value.image_shape
     field = layer.receptive_field
     factor = layer.pictures.factor
     top, left, rows, columns = picture_box(field, position, (height, width))
-    alphas = []
+    alphas = []  # the opacities along the rows, then along the columns
     for axis, (first, size, pixels) in enumerate(((top, rows, height), (left, columns, width))):
         start = field.start[axis] + position[axis] * field.jump[axis]
-        pixel_rows = np.arange(first, first + size, factor)
-        # A pixel of the picture stands for `factor` rows of the image, p to p + factor - 1, or as many columns. It is
-        # read if these overlap the receptive field, which begins at start.
-        is_read = (pixel_rows + factor > start) & (pixel_rows < start + field.size[axis])
-        alphas.append(np.where((pixel_rows + factor <= 0) | (pixel_rows >= pixels), 0, np.where(is_read, 255, _DIMMED)))
+        # Each pixel of the picture stands for `factor` rows (or columns) of the image, from `begin` to `end` - 1.
+        begin = np.arange(first, first + size, factor)
+        end = begin + factor
+        is_read = (end > start) & (begin < start + field.size[axis])
+        alphas.append(np.where((end <= 0) | (begin >= pixels), 0, np.where(is_read, 255, _DIMMED)))
     shown = image_pixels(picture)
     shown[..., 3] = np.minimum(alphas[0][:, None], alphas[1][None, :])
     return enlarge(shown, scale)

@@ -70,6 +70,12 @@ def _name_alteration(name: str) -> str:
 
 
 def _make_refusal_table(value: Rejection) -> Table:
+    """Make the table of refused images: first test images, then images of no class, which have four more columns.
+
+    images                      number | refused | interval | mean confidence | sure | sure and accepted | most frequent
+    predicted correctly          9,888 |  1.00 % |          |                 |      |                   |
+    noise                        1,000 | 99.10 % |          |         45.10 % | 2.0 % |            0.1 % | 8, 61 %
+    """
     rule, known, names = value.rules[0], value.known, value.class_names
     correct = known.correct[rule.name]
     shares = [
@@ -81,13 +87,15 @@ def _make_refusal_table(value: Rejection) -> Table:
         (name, f"{share.total:,}", *_format_share(share), "", "", "", "") for name, share in shares
     ]
     for images in value.out_of_distribution:
-        counts = (images.num_confident, images.num_confident_accepted)
         refused = _format_share(images.rules[0].refused)
-        prediction = _format_prediction(
+        sure, accepted = (
+            percent(count / images.num_images, 1) for count in (images.num_confident, images.num_confident_accepted)
+        )
+        frequent = _format_prediction(
             clip(names[images.most_frequent], _CLASS), percent(images.num_most_frequent / images.num_images, 0)
         )
-        cells = (confidence_text(images.mean_probability), *(percent(count / images.num_images, 1) for count in counts))
-        rows.append((_name_set(images.name), f"{images.num_images:,}", *refused, *cells, prediction))
+        cells = (f"{images.num_images:,}", *refused, confidence_text(images.mean_probability), sure, accepted, frequent)
+        rows.append((_name_set(images.name), *cells))
     # The set that the first rule, the one in use, refuses least.
     hardest = min(value.out_of_distribution, key=lambda images: images.rules[0].refused.value)
     title = say(

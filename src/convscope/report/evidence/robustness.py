@@ -69,6 +69,13 @@ def _draw_heat(
     value: Robustness,
     title: str,
 ) -> Drawing:
+    """Draw the cells, a row for each corruption, and a little apart their means to the right and below.
+
+             1      2      3         mean
+    blur    95.1   90.2   60.3       81.9
+    noise   97.0   96.1   95.0       96.0
+    mean    96.1   93.2   77.7       89.0
+    """
     rows, strengths = accuracies.shape
     left, top, gap, (width, height) = 136, 68, 8, _CELL
     shown = np.concatenate([accuracies, accuracies.mean(axis=1, keepdims=True)], axis=1)
@@ -79,39 +86,40 @@ def _draw_heat(
     colours[..., :3] = RED
     colours[..., 3] = np.rint(255 * _MAX_OPACITY * lost)
     foot = gap + height  # the row of means below the cells
+    right = left + width * strengths + gap  # where the column of means begins
+    strength_names = [f"{strength}" for strength in range(1, strengths + 1)]
     with house_style():
-        drawing = new_drawing(left + width * strengths + gap + width + 16, top + height * rows + foot + 8, title)
-        # Two axes: the strengths, and a little apart their mean.
-        for first, last, start in ((0, strengths, left), (strengths, strengths + 1, left + width * strengths + gap)):
-            is_mean = first == strengths
-            axes = add_axes(drawing, start, top, width * (last - first), height * rows)
-            axes.imshow(colours[:, first:last], interpolation="none", aspect="auto")
-            for row, column in np.ndindex(rows, last - first):
-                text = figure(100 * shown[row, first + column], 1)
-                axes.text(column, row, text, ha="center", va="center_baseline")
-                if not is_mean and marked[row, column]:
-                    # A frame of one pixel within the cell: in cells, 1 / width is one pixel.
-                    corner = column - 0.5 + 1.5 / width, row - 0.5 + 1.5 / height
-                    axes.add_patch(
-                        Rectangle(corner, 1 - 3 / width, 1 - 3 / height, fill=False, edgecolor=MUTED, linewidth=1)
-                    )
-            means = [value.mean_accuracy] if is_mean else value.mean_accuracy_by_strength
-            for column, mean in enumerate(means):
-                below = rows - 0.5 + (gap + height / 2) / height
-                axes.text(column, below, figure(100 * mean, 1), ha="center", va="center_baseline", color=MUTED)
-            strength_names = [f"{strength}" for strength in range(1, strengths + 1)]
-            _bare_table(
-                axes, [say("evidence.robustness.mean")] if is_mean else strength_names, () if is_mean else names
-            )
-            if not is_mean:
-                origin = -8 / (width * strengths), -(gap + height / 2) / (height * rows)
-                look: dict[str, Any] = {"color": MUTED, "transform": axes.transAxes}
-                axes.text(*origin, say("evidence.robustness.mean"), ha="right", va="center", **look)
-                axes.text(0, 1 + 24 / (height * rows), say("evidence.robustness.strength"), **look)
+        drawing = new_drawing(right + width + 16, top + height * rows + foot + 8, title)
+        axes = add_axes(drawing, left, top, width * strengths, height * rows)
+        _draw_cells(axes, shown[:, :-1], colours[:, :-1], value.mean_accuracy_by_strength, gap)
+        for row, column in np.argwhere(marked):
+            # A frame of one pixel within the cell: in cells, 1 / width is one pixel.
+            corner = column - 0.5 + 1.5 / width, row - 0.5 + 1.5 / height
+            axes.add_patch(Rectangle(corner, 1 - 3 / width, 1 - 3 / height, fill=False, edgecolor=MUTED, linewidth=1))
+        _name_cells(axes, strength_names, names)
+        mean_place = -8 / (width * strengths), -(gap + height / 2) / (height * rows)
+        look: dict[str, Any] = {"color": MUTED, "transform": axes.transAxes}
+        axes.text(*mean_place, say("evidence.robustness.mean"), ha="right", va="center", **look)
+        axes.text(0, 1 + 24 / (height * rows), say("evidence.robustness.strength"), **look)
+        axes = add_axes(drawing, right, top, width, height * rows)
+        _draw_cells(axes, shown[:, -1:], colours[:, -1:], [value.mean_accuracy], gap)
+        _name_cells(axes, [say("evidence.robustness.mean")], ())
     return drawing
 
 
-def _bare_table(axes: Axes, column_names: Sequence[str], row_names: Sequence[str]) -> None:
+def _draw_cells(
+    axes: Axes, shown: NDArray[np.float64], colours: NDArray[np.uint8], means: Sequence[float], gap: float
+) -> None:
+    """Draw cells with their accuracies in percent, and the mean of each column `gap` pixels below them."""
+    axes.imshow(colours, interpolation="none", aspect="auto")
+    for (row, column), accuracy in np.ndenumerate(shown):
+        axes.text(column, row, figure(100 * accuracy, 1), ha="center", va="center_baseline")
+    below = len(shown) - 0.5 + (gap + _CELL[1] / 2) / _CELL[1]
+    for column, mean in enumerate(means):
+        axes.text(column, below, figure(100 * mean, 1), ha="center", va="center_baseline", color=MUTED)
+
+
+def _name_cells(axes: Axes, column_names: Sequence[str], row_names: Sequence[str]) -> None:
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(column_names)), column_names)
     axes.set_yticks(range(len(row_names)), row_names)
