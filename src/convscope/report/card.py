@@ -116,6 +116,11 @@ def _make_values(contents: CardContents) -> dict[str, object]:
     weight = next(iter(model.architecture.weight_shapes), None)  # the first weight's name, for an example of code
     train, test = record.dataset.train, record.dataset.test
     counts = zip(test.class_names, train.class_counts, test.class_counts, strict=True)
+    class_counts = [(class_name, f"{first:,}", f"{second:,}") for class_name, first, second in counts]
+    class_rates = [
+        (metrics.class_name, f"{metrics.support:,}", *map(_percent, (metrics.precision, metrics.recall, metrics.f1)))
+        for metrics in classes
+    ]
     rates = [
         (label, percent_with_interval(getattr(evaluation, rate), getattr(evaluation, f"{rate}_interval")))
         for label, rate in _RATES.items()
@@ -130,23 +135,14 @@ def _make_values(contents: CardContents) -> dict[str, object]:
         "input": model.architecture.input,
         "made_with": f"convscope {record.versions.get('convscope', '')}".strip(),
         "data": list(_describe_data(record, model, entry)),
-        "class_counts": [(name, f"{first:,}", f"{second:,}") for name, first, second in counts]
-        if len(test.class_names) <= _MAX_CLASSES
-        else [],
+        "class_counts": class_counts if len(class_counts) <= _MAX_CLASSES else [],
         "imported": list(_describe_import(record)),
         "members": [(item.architecture["name"], item.recipe["name"], item.seed) for item in record.members or ()],
         "settings": list(_describe_settings(record)),
         "figures": [*rates, ("loss (mean cross-entropy in nats)", f"{evaluation.loss:.4f}")],
         "group": next((group for group in groups if group.architecture == model.name and group.sd is not None), None),
         "most_classes": _MAX_CLASSES,
-        "classes": [
-            [
-                metrics.class_name,
-                f"{metrics.support:,}",
-                *map(_percent, (metrics.precision, metrics.recall, metrics.f1)),
-            ]
-            for metrics in classes
-        ],
+        "classes": class_rates,
         "pairs": [
             (*(evaluation.class_names[label] for label in (pair.true, pair.predicted)), f"{pair.count:,}")
             for pair in evaluation.confused_pairs[:_MAX_PAIRS]

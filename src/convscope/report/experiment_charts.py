@@ -20,7 +20,7 @@ from convscope.texts import figure, say
 Floats = NDArray[np.float64]
 
 WIDTH = 720
-_RIGHT = 144  # pixels for the numbers beside a strip, or for the names beside the curves
+_TOP, _RIGHT, _BOTTOM = 40, 144, 56  # pixels around the strips: for the title, for their numbers, and for the axis
 # A strip, in pixels from its upper end: stacks of dots from 4 to 38, and the mean (|) within its band from 45 to 55.
 #
 #     name      o        o                  98.91 %
@@ -50,8 +50,8 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
     width, height = WIDTH - left - _RIGHT, _ROW * len(groups)
     low, high = _limits([(group.minimum, group.maximum, *(group.interval_with_images or ())) for group in groups])
     with house_style():
-        drawing = new_drawing(WIDTH, 40 + height + 56, title)
-        axes = add_axes(drawing, left, 40, width, height)
+        drawing = new_drawing(WIDTH, _TOP + height + _BOTTOM, title)
+        axes = add_axes(drawing, left, _TOP, width, height)
         axes.set_xlim(low, high)
         axes.set_ylim(height, 0)
         for row, (group, accuracies) in enumerate(zip(groups, values, strict=True)):
@@ -59,7 +59,8 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
             positions = np.sort(np.asarray(accuracies, np.float64))
             # Stacked by their places in pixels, since whether dots touch depends on their size.
             heights = _compute_stack_heights((positions - low) / (high - low) * width)
-            # A dot is the round ends of a line of half a pixel: all are one path, which takes half the room of marks.
+            # A dot is the round ends of a line of half a pixel (`ends`, in units of the axis). All lines are one path,
+            # which takes half the room of marks.
             ends = np.array([-0.25, 0.25]) / width * (high - low)
             dots = [
                 (position + ends, np.full(2, middle - _DOT - up))
@@ -76,7 +77,7 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
         axes.grid(axis="x")
         axes.spines[:].set_visible(False)
         axes.tick_params(bottom=False)
-        drawing.text(8 / WIDTH, 12 / (96 + height), say("evidence.seeds.legend"), color=MUTED)
+        drawing.text(8 / WIDTH, 12 / (_TOP + height + _BOTTOM), say("evidence.seeds.legend"), color=MUTED)
     return drawing
 
 
@@ -90,7 +91,7 @@ def _limits(values: Sequence[Sequence[float]]) -> tuple[float, float]:
 def _compute_stack_heights(positions: Floats) -> Floats:
     """Stack dots so that no two touch: return (n,) how far up each of `positions`, which rise, stands, in pixels.
 
-    Dots of 6 pixels at 0, 2, 7 and 8 have the levels 0, 1, 0 and 1.
+    Dots of 6 pixels at 0, 2, 7 and 8 have the levels 0, 1, 0 and 1, and stand 0, 6, 0 and 6 pixels up.
     """
     levels, ends = np.zeros(len(positions), np.int64), list[float]()  # ends: the last dot's position on each level
     for number, position in enumerate(positions):

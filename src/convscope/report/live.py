@@ -78,7 +78,7 @@ class LivePacker:
             shown: further test images that the page shows; those that fit can be put on its bench.
         """
         images, pixels = self._images(shown)
-        # How many bytes the training images take at least, which the snapshots must leave them.
+        # The bytes that the snapshots must leave for training images; a few images have fewer than the limit.
         min_training_bytes = _bytes(self._training_images(_TRAINING_BYTES))
         models = [self._model(replay) for replay in replays]  # last, because `means` may wait for the engine
         bytes_left = max_bytes - sum(map(_bytes, models)) - _bytes(images)
@@ -137,12 +137,13 @@ class LivePacker:
     def _snapshots(self, replay: Replay, max_bytes: int) -> tuple[Snapshot, ...]:
         """Pack the weights of as many epochs as fit, evenly spaced, the first and the last among them, or none.
 
-        Packed sizes differ from epoch to epoch, so numbers of epochs are tried: of the epochs 0 1 2 3 4 5 6 7 8, if the
-        first five fit, 0 2 4 6 8 are tried next; if of these four fit, then 0 3 5 8.
+        Packed sizes differ from epoch to epoch, so numbers of epochs are tried: if of the epochs 0 1 2 3 4 5 6 7 8 only
+        five fit, 0 to 4, then 0 2 4 6 8 are tried next; if only four of these fit, then 0 3 5 8.
         """
         epochs = sorted(replay.snapshots)
-        num_tried, num_at_least = len(epochs), min(2, len(epochs))
-        while num_tried >= max(num_at_least, 1):
+        num_tried = len(epochs)
+        min_epochs = 1 if num_tried == 1 else 2  # the only one, or the first and the last
+        while num_tried >= min_epochs:
             tried = evenly_spaced(epochs, num_tried)
             fitting = tuple(self._fitting_snapshots(replay, tried, max_bytes))
             if len(fitting) == len(tried):

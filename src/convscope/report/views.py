@@ -44,7 +44,7 @@ def run_view(page: PageFacts) -> dict[str, object]:
     members, imported = record.members or (), record.imported or None
     # An ensemble was not trained itself: its time is that of its members.
     times = [member.seconds for member in members] or page.history.seconds
-    # The sum of an ensemble's trainings; unknown if one of them is.
+    # Their sum; unknown if one of them is, as where a member was imported.
     seconds = sum(time for time in times if time is not None) if times and None not in times else None
     processor = [record.cpu.name, say("facts.cores", n=record.cpu.cores), record.cpu.machine]
     processor += [record.cpu.instruction_set] if record.cpu.instruction_set else []

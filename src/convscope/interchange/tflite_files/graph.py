@@ -44,14 +44,7 @@ class TfliteGraph:
         operators = graphs[0].tables(3)
         if max(len(operators), len(self._tensors)) > _MAX_PARTS:
             raise ValueError(f"it has more than {_MAX_PARTS:,} tensors or operators")
-        weights = {number for number, tensor in enumerate(self._tensors) if tensor.data is not None}
-        # A small hostile file could name the same bytes as many weights, or dequantise a weight many times, and so fill
-        # the memory: the weights take at most the bytes of the file, and those with the dequantised ones twice as many.
-        weight_bytes = sum(self._tensors[number].num_bytes for number in weights)
-        if weight_bytes > file_bytes:
-            raise ValueError("its weights overlap")
-        self._remaining_bytes = 2 * file_bytes - weight_bytes
-        self._weights = {self._names[number]: number for number in weights}
+        self._note_weights(file_bytes)
         image = self._read_image([int(number) for number in graphs[0].numbers(1, "<i4")])
         for number, operator in enumerate(operators):
             self._add_operator(operator, number)
@@ -67,6 +60,20 @@ class TfliteGraph:
             self._read_weight,
             _OPSET,
         )
+
+    def _note_weights(self, file_bytes: int) -> None:
+        """Note the numbers of the tensors that are weights, by name, and the bytes that dequantised ones may take.
+
+        A small hostile file could name the same bytes as many weights, or dequantise a weight many times, and so fill
+        the memory. So weights take at most the bytes of the file, and together with the dequantised ones twice as many.
+        """
+        self._weights = {
+            self._names[number]: number for number, tensor in enumerate(self._tensors) if tensor.data is not None
+        }
+        weight_bytes = sum(tensor.num_bytes for tensor in self._tensors if tensor.data is not None)
+        if weight_bytes > file_bytes:
+            raise ValueError("its weights overlap")
+        self._remaining_bytes = 2 * file_bytes - weight_bytes
 
     def _read_weight(self, name: str) -> NDArray[Any]:
         return self._constants[name] if name in self._constants else self._tensors[self._weights[name]].array()

@@ -37,6 +37,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     height, width, channels = root.shape
     check_no_autoencoder(end.index.size, height * width * channels)
     image = Input(height, width, channels, float(root.weights["scale"]), float(root.weights["offset"]))
+    # By the identity of each step, since two steps may be equal in all else.
     names = _make_names(steps) | {id(step): "input" for step in _list_sources(steps) if step.depth == first.depth}
     weights: dict[str, NDArray[np.float32]] = {}
     for step in steps:

@@ -35,14 +35,15 @@ def activation(state: State, node: Node) -> FileTensor:
 def clip(state: State, node: Node) -> FileTensor:
     """Clip: a ReLU, a ReLU6, or part of a HardSwish, in one Clip or in two.
 
-    Clip(x, 0, ∞)                  relu(x)
-    Clip(x, 0, 6)                  relu6(x)
-    Clip(x + 3, 0, 6)              6 · hard_sigmoid(x)
+    Clip(x, 0, ∞)                    relu(x)
+    Clip(x, 0, 6)                    relu6(x)
+    Clip(x + 3, 0, 6)                6 · hard_sigmoid(x)
     Clip(Clip(x + 3, 0, ∞), -∞, 6)   the same; after the first Clip the curve is called "relu_of_3_more"
     """
     lowest = _read_bound(state, node, 1, "min", -np.inf)
     highest = _read_bound(state, node, 2, "max", np.inf)
     value = state.value(node)
+    # The value is x + 3: factor 1 and addend 3, as numbers or as equal numbers of all channels.
     is_3_more = not value.curve and np.all(value.factor == np.float64(1)) and np.all(value.shift == np.float64(3))
     if is_3_more and (lowest, highest) == (0, 6):
         return replace(value, curve="hard_sigmoid", factor=6.0, shift=0.0)

@@ -103,7 +103,8 @@ def average_pool(state: State, node: Node) -> FileTensor:
     if node.int("ceil_mode", 0) and counts != _count_windows(shape, pads, size, strides, ceil=True):
         raise NotTranslated("has ceil_mode with windows that extend beyond the maps; ceil_mode must be 0")
     padding = _choose_padding(shape, pads, size, strides, counts)
-    # With count_include_pad=1, the zeros are part of the mean, as a layer before puts them there.
+    # With count_include_pad=1, the zeros are part of the mean. Our pooling leaves its own padding out of the mean, but
+    # not the zeros of a layer before it.
     if pads != _NO_PADS and padding != "valid" and node.int("count_include_pad", 0):
         step, padding = _pad_with_zeros(state, step, pads), "valid"
     if padding is None:
@@ -217,7 +218,7 @@ def pool_globally(
     layer = (GlobalAveragePooling2D if is_mean else GlobalMaxPooling2D)(choose_layer_name(node))
     step = state.work.step(value.step, layer)
     index = state.work.order(step.shape, (0,))
-    if keep:
+    if keep:  # (C, 1, 1) or (1, 1, C)
         index = index.reshape([step.shape[0] if axis == 2 else 1 for axis in order])
     return FileTensor(step, index)
 

@@ -58,10 +58,10 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
         for row, side in enumerate(sides):
             colour = ACCENT if row == 0 else MUTED
             middle = row * _ROW + _ROW / 2
-            # With several models, their dots are a little above the middle, and mean and interval below it.
+            # With several models, their dots are a little above the middle of the row, and mean and interval below it.
             shift = 7 if side.num_models > 1 else 0
             if shift:
-                # Every k-th model, with k rounded up: at most _MAX_DOTS.
+                # Every k-th model, with k rounded up: at most 200 dots, of 500 models every third.
                 shown = side.accuracies[:: -(-len(side.accuracies) // _MAX_DOTS)]
                 centres = [middle - 8] * len(shown)
                 axes.plot(shown, centres, "o", color=colour, markersize=6, alpha=0.35, markeredgewidth=0)
@@ -82,6 +82,7 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
         below.set_yticks([_ROW / 2], [say("evidence.comparison.difference")])
         _frame(below, [0, low, high], _ROW)
         below.xaxis.set_major_formatter(FuncFormatter(points_tick))
+        # In fractions of the drawing, which is 160 pixels higher than the groups: some 14 pixels above its lower end.
         drawing.text(8 / CHART_WIDTH, 12 / (height + 132), say("evidence.comparison.axis"), color=MUTED)
     return drawing
 

@@ -71,7 +71,8 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
     rows = -(-len(shown) // columns)
     width, height = columns * (side + _GAP) - _GAP, rows * (side + _ABOVE)
     labels, predicted = np.array(value.labels), np.array(value.predicted)
-    dot = 1 if len(labels) > _FEW_IMAGES else 2
+    dot = 1 if len(labels) > _FEW_IMAGES else 2  # pixels of a grey dot; the dots of the class are twice as wide
+    # A dot extends from its position to the right and down, for which the panel keeps room.
     positions = _compute_pixels(value.points.unpack(), side - 2 * dot)
     clouds = np.zeros((height, width, 4), np.uint8)
     with house_style():
