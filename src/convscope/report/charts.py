@@ -177,6 +177,12 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
 
     Blue deepens with the fraction of the row, red with the logarithm of the count. Counts are written
     where they fit, and names where there is room for them.
+
+        title
+        true    predicted
+                cat    dog     `above`: title, label of the axis and names
+        cat   |  98  |  2  |
+        dog   |   1  |  99 |   `side` pixels wide and high, after `left` and 24 pixels
     """
     matrix = np.asarray(confusion_matrix)
     count = len(class_names)

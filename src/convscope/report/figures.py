@@ -145,7 +145,7 @@ def write_figures(
     """
     style = style or FigureStyle()
     drawings = chart_makers(contents) | picture_makers(contents)
-    for section in contents.evidence:
+    for section in contents.evidence:  # drawn already, so that a look-up suffices
         drawings |= {name: partial(section.drawings.__getitem__, name) for name in section.drawings}
     if unknown := [name for name in names if name not in drawings]:
         raise FigureError(_describe_unknown(unknown[0], list(drawings)))

@@ -93,7 +93,7 @@ def strings_view(
             "refused": digit.prediction.none_of_these is True,
         }
         for digit in reading.digits
-        for left, top, right, bottom in [digit.box]
+        for left, top, right, bottom in [digit.box]  # names its four numbers
     ]
     heights = sorted(digit.box[3] - digit.box[1] for digit in reading.digits)
     digits = []

@@ -73,9 +73,13 @@ class Call(NodeBuilder):
 
 
 def _window(call: Call, **options: int) -> dict[str, Any]:
-    """Read padding and strides, and further pairs (rows, columns) by the number of their option for rows."""
+    """Read padding and strides, and further pairs (rows, columns) by the number of their option for rows.
+
+    The schema lists the width before the height: strides are options 1 (columns) and 2 (rows), and `dilations=5` are
+    options 4 and 5.
+    """
     window: dict[str, Any] = {"auto_pad": _PADDING.get(call.whole(0, "b"), "unknown")}
-    window["strides"] = [call.whole(2), call.whole(1)]  # the schema lists the width before the height
+    window["strides"] = [call.whole(2), call.whole(1)]
     return window | {
         name: [call.whole(rows, default=1), call.whole(rows - 1, default=1)] for name, rows in options.items()
     }

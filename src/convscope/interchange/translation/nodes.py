@@ -66,6 +66,9 @@ class Node:
 class NodeBuilder:
     """Collects the nodes and constants that replace an operator of another program.
 
+    A convolution of TensorFlow Lite, for example, becomes a Transpose and a Conv (by `step`, which name their outputs),
+    and a Transpose (by `end`) whose output has the name that the convolution's had.
+
     Attributes:
         label: the operator's name in errors.
         results: the names of its outputs.

@@ -69,7 +69,8 @@ class FileTensor:
     """A tensor of the file: `factor · curve(output of step) + shift`, by channel, in the order of `index`.
 
     With y the step's output, flattened in our order, the tensor's numbers are `y[index]`. After a transpose from
-    (H, W, C) to (C, H, W), for example, `index` is `arange(H·W·C).reshape(H, W, C).transpose(2, 0, 1)`.
+    (H, W, C) to (C, H, W), for example, `index` is `arange(H·W·C).reshape(H, W, C).transpose(2, 0, 1)`. After a
+    multiplication by 2, the tensor still belongs to the step before, with the factor 2, until a layer takes it up.
 
     Attributes:
         index: the positions in y, in the tensor's shape without the batch.

@@ -110,7 +110,13 @@ def _classes(value: Ablation) -> Table:
 
 
 def _ablation_numbers(value: Ablation) -> Table:
-    """Make the table of each filter's change of accuracy, in points, and of the class that it changes most."""
+    """Make the table of each filter's change of accuracy, in points, and of the class that it changes most.
+
+    Each replacement, zero and mean, has the six columns from "zero" on:
+
+    layer  | filter | zero  | low   | high  | significant | largest | in class | mean | ...
+    conv2d | 3      | -1.20 | -1.50 | -0.92 | yes         | 7       | -6.10    |
+    """
     kinds = list(dict.fromkeys(ablation.replacement for ablation in value.filters))
     header: list[str] = [say("head.layer"), say(f"noun.{_noun(value)}")]
     for kind in kinds:

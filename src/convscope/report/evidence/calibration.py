@@ -148,6 +148,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def _refusal_table(value: Calibration) -> Table:
+    """Make the table of the errors left, a row for each share of refused images, the first of them 0."""
     rows = list[list[str]]()
     whole = value.after.risk_coverage.refusals[0]
     for refusal in value.after.risk_coverage.refusals:
@@ -166,6 +167,7 @@ def _refusal_table(value: Calibration) -> Table:
 
 
 def _bins_table(value: Calibration) -> Table:
+    """Make the table of the bins, first before the temperature, then after it."""
     rows = list[list[str]]()
     for side, figures in value.sides:
         bins = figures.by_width
