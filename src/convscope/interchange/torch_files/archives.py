@@ -22,8 +22,6 @@ from convscope.interchange.torch_files.arrays import NUMBER_BYTES, TYPES, read_s
 OLD_PROGRAM = "serialized_exported_program.json"
 _MAX_JSON_BYTES = 1 << 23
 """The limit of a description: a node takes about 2,000 bytes, mostly for the lines of code that it came from."""
-_KINDS = ("weights", "constants")
-_CLASS_NAMES = "class_names.json"
 
 
 def is_program(names: list[str]) -> bool:
@@ -63,7 +61,6 @@ class ProgramArchive:
             ValueError: if it is missing or incomplete.
             ModelFileError: if the archive is damaged.
         """
-        assert kind in _KINDS, kind
         config = f"{self._root}/data/{kind}/{self._model}_{kind}_config.json"
         if kind not in self._configs:  # read once, not for each weight
             self._configs[kind] = self._read_json(config)["config"]
@@ -80,7 +77,7 @@ class ProgramArchive:
 
     def read_class_names(self, num_classes: int) -> tuple[str, ...] | None:
         """Read the class names that convscope puts into its programs; None if there are not `num_classes`."""
-        member = f"{self._root}/extra/{_CLASS_NAMES}"
+        member = f"{self._root}/extra/class_names.json"
         if not self._archive.has(member):
             return None
         return parse_class_names(self._archive.read(member, MAX_JSON_BYTES), num_classes)

@@ -33,7 +33,7 @@ def activation(state: State, node: Node) -> FileTensor:
 
 
 def clip(state: State, node: Node) -> FileTensor:
-    """Clip: a ReLU, a ReLU6, or part of a HardSwish, in one Clip or in two.
+    """Clip: a ReLU from 0, a ReLU6 from 0 to 6, and part of HardSwish from 0 to 6 of x + 3, in one Clip or in two.
 
     Clip(x, 0, ∞)                    relu(x)
     Clip(x, 0, 6)                    relu6(x)
