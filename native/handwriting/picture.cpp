@@ -8,7 +8,8 @@ namespace {
 
 // Cuts a line of `length` entries into `parts` equal parts, and calls visit(entry, share) for the entries that part `i`
 // overlaps. Measured in entries / parts, part i is the interval [i length, (i + 1) length), an entry e is the interval
-// [e parts, (e + 1) parts), and the share is the length of their intersection.
+// [e parts, (e + 1) parts), and the share is the length of their intersection. Of 5 entries in 3 parts, part 0 is
+// [0, 5), so it has all of entry 0, [0, 3), and the share 2 of entry 1, [3, 6).
 template <class Visit>
 void for_shares(int64_t i, int64_t length, int64_t parts, Visit visit) {
     const int64_t begin = i * length, end = begin + length;
@@ -104,7 +105,7 @@ Picture take_channel(const Picture& picture, int64_t channel) {
 std::vector<uint8_t> take_border(const Picture& plane) {
     std::vector<uint8_t> border;
     for (int64_t i = 0; i < plane.height; ++i) {
-        const bool is_whole = i == 0 || i == plane.height - 1;
+        const bool is_whole = i == 0 || i == plane.height - 1;  // else only the first and the last pixel of the row
         const int64_t step = is_whole ? 1 : std::max<int64_t>(1, plane.width - 1);
         for (int64_t j = 0; j < plane.width; j += step) border.push_back(*plane.at(i, j));
     }

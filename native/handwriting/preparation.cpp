@@ -102,7 +102,8 @@ double find_slope(const Moments& sums) {
 }
 
 // Shifts each row so that the ink no longer leans, in steps of 1/256 pixel. Columns of ground on both sides make room.
-// `sums` are of ink.
+// `sums` are of ink. A shift by -300 is an offset of -2 pixels and a share of 212: each pixel becomes 44/256 of the
+// pixel 2 to its right and 212/256 of that 1 to its right.
 Picture set_upright(const Picture& picture, const Moments& sums) {
     constexpr int64_t parts = 256;
     const double slope = find_slope(sums), middle = static_cast<double>(sums.rows) / static_cast<double>(sums.total);
@@ -170,6 +171,9 @@ Picture add_opaque_alpha(const Picture& picture) {
     return image;
 }
 
+// Turns lightness into ink, or ink into lightness.
+Picture to_ink(const Picture& p, const Request& request) { return request.is_ink_light ? p : invert(p); }
+
 // Applies the first four steps, as far as `steps` has them, to the last picture: they leave only ink on an even ground.
 void clean(Prepared& prepared, bool is_inverted, uint32_t steps) {
     for (const Step step : {polarity, light, ink, specks}) {
@@ -185,6 +189,7 @@ void clean(Prepared& prepared, bool is_inverted, uint32_t steps) {
 }
 
 // Whether two pieces, each at least half as long as the longest, are a fifth of its length apart in rows or columns.
+// Rows 3 to 9 and 14 to 20 end first at 10 and start last at 14, so they are 4 apart.
 bool are_several(const std::vector<Box>& boxes) {
     const auto length = [](const Box& box) { return std::max(box.bottom - box.top, box.right - box.left); };
     int64_t longest = 0;
@@ -212,6 +217,26 @@ uint32_t find_hints(const Picture& clean, bool is_inverted, double threshold) {
     if (std::max(down, right) / 2 > 0.2) hints |= 1u << off_centre;
     if (are_several(pieces.boxes)) hints |= 1u << several;
     return hints;
+}
+
+// Returns the hints at `picture`, the ink before all steps; `cleaned` is it after the cleaning steps of the request.
+uint32_t find_hints(const Picture& picture, const Picture& cleaned, bool is_inverted, const Request& request) {
+    constexpr uint32_t cleaning = 1u << polarity | 1u << light | 1u << ink | 1u << specks;
+    if ((request.steps & cleaning) == cleaning) return find_hints(cleaned, is_inverted, request.threshold);
+    Prepared whole;
+    whole.pictures.push_back(picture);
+    clean(whole, is_inverted, cleaning);
+    return find_hints(whole.pictures.back(), is_inverted, request.threshold);
+}
+
+// Returns the ground of each channel as ink: the median of the border by lightness.
+std::vector<int> find_ground(const Picture& picture, const Request& request) {
+    std::vector<int> ground;
+    for (int64_t c = 0; c < picture.channels; ++c) {
+        const int median = find_median(take_border(take_channel(to_ink(picture, request), c)));
+        ground.push_back(request.is_ink_light ? median : 255 - median);
+    }
+    return ground;
 }
 
 }  // namespace
@@ -245,49 +270,39 @@ double find_middle_of_classes(const uint8_t* values, int64_t count) {
 }
 
 Prepared prepare(const View& picture, const Request& request) {
-    constexpr uint32_t cleaning = 1u << polarity | 1u << light | 1u << ink | 1u << specks;
     const Size size = {request.height, request.width};
-    const auto to_ink = [&](const Picture& p) { return request.is_ink_light ? p : invert(p); };  // its own inverse
     Prepared prepared;
     std::vector<Picture>& pictures = prepared.pictures;
     pictures.push_back(reduce(picture, largest_factor * std::max(size.height, size.width), request.channels < 3 ? 1 : 3));
     prepared.stages[0] = 0;
     const bool is_inverted = has_light_ground(pictures.front()) == request.is_ink_light;
-    pictures.front() = to_ink(pictures.front());
+    pictures.front() = to_ink(pictures.front(), request);
     clean(prepared, is_inverted, request.steps);
-    if (request.is_centred) {  // the hints are only valid for centred data sets
-        Prepared whole;
-        if ((request.steps & cleaning) != cleaning) {
-            whole.pictures.push_back(pictures.front());
-            clean(whole, is_inverted, cleaning);
-        }
-        const Picture& ink_alone = whole.pictures.empty() ? pictures.back() : whole.pictures.back();
-        prepared.hints = find_hints(ink_alone, is_inverted, request.threshold);
-    }
+    // The hints are only valid for centred data sets.
+    if (request.is_centred) prepared.hints = find_hints(pictures.front(), pictures.back(), is_inverted, request);
 
-    std::vector<int> ground;
-    for (int64_t c = 0; c < pictures.back().channels; ++c) {
-        const int median = find_median(take_border(take_channel(to_ink(pictures.back()), c)));
-        ground.push_back(request.is_ink_light ? median : 255 - median);
-    }
+    const std::vector<int> ground = find_ground(pictures.back(), request);
     const bool has_ink = find_largest(pictures.back()) >= faintest;
     const auto is_taken = [&](Step step) { return has_ink && (request.steps >> step & 1) != 0; };
     const auto reach = [&](Step step) { prepared.stages[step + 1] = static_cast<int32_t>(pictures.size()) - 1; };
-    if (is_taken(deslant)) pictures.push_back(to_ink(set_upright(to_ink(pictures.back()), sum_moments(pictures.back()))));
+    if (is_taken(deslant)) {
+        const Picture upright = set_upright(to_ink(pictures.back(), request), sum_moments(pictures.back()));
+        pictures.push_back(to_ink(upright, request));
+    }
     reach(deslant);
     if (is_taken(crop)) {
         pictures.push_back(cut(pictures.back(), find_box(join_channels(pictures.back()), request.threshold)));
     }
     reach(crop);
     const Size scaled = find_scale({pictures.back().height, pictures.back().width}, request);
-    pictures.push_back(to_ink(resize(to_ink(pictures.back()), scaled)));
+    pictures.push_back(to_ink(resize(to_ink(pictures.back(), request), scaled), request));
     reach(scale);
     if (is_taken(contrast)) pictures.push_back(stretch_contrast(pictures.back()));
     reach(contrast);
     const Size corner = find_corner(pictures.back(), is_taken(centre) ? sum_moments(pictures.back()) : Moments{}, size);
     pictures.push_back(paste(pictures.back(), corner, size, ground, prepared.clipped));
     reach(centre);
-    for (Picture& stage : pictures) stage = to_ink(stage);  // back to the lightness of the data set
+    for (Picture& stage : pictures) stage = to_ink(stage, request);  // back to the lightness of the data set
     if (request.channels % 2 == 0) pictures.push_back(add_opaque_alpha(pictures.back()));
     return prepared;
 }

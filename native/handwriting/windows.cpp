@@ -7,7 +7,8 @@ namespace convscope::handwriting {
 namespace {
 
 // Returns the largest value of each window of 2 reach + 1 columns whose middle is a column in [first, width - first).
-// Values outside a row count as 0. The result is transposed, (windows, height), for a call along columns.
+// With first = reach they lie within the picture, with -reach they only touch it. Values outside a row count as 0. The
+// result is transposed, (windows, height), for a call along columns.
 Picture find_largest_in_rows(const Picture& plane, int64_t reach, int64_t first) {
     const int64_t size = 2 * reach + 1, count = plane.width - 2 * first, length = count + size - 1;
     Picture largest(count, plane.height);
@@ -15,7 +16,8 @@ Picture find_largest_in_rows(const Picture& plane, int64_t reach, int64_t first)
     for (int64_t i = 0; i < plane.height; ++i) {
         std::fill(line.begin(), line.end(), 0);
         std::copy_n(plane.at(i), plane.width, line.data() + reach - first);
-        // line[j] is the largest of the `done` values from j on; with that at j + step it makes a wider one.
+        // line[j] is the largest of the `done` values from j on; with that at j + step it makes a wider one. For a
+        // window of 7, `done` is 1, 2, 4 and 7.
         for (int64_t done = 1; done < size;) {
             const int64_t step = std::min(done, size - done);
             const uint8_t *from = line.data(), *next = from + step;
@@ -61,7 +63,8 @@ Picture spread_largest(const Picture& plane, int64_t reach) {
 }
 
 // The first windows extend beyond the picture, so that the second ones have complete windows: a shadow continues past
-// the picture's edge. If all first windows have one largest value, the second change nothing.
+// the picture's edge. The smallest value of a window is 255 minus the largest of the inverted one. If all first windows
+// have one largest value, the second change nothing.
 Picture close_gaps(const Picture& plane, int64_t reach) {
     const Picture inflated = find_largest_in_rows(find_largest_in_rows(plane, reach, -reach), reach, -reach);
     const int largest = find_largest(inflated), smallest = 255 - find_largest(invert(inflated));
