@@ -12,7 +12,8 @@ namespace convscope {
 
 namespace {
 
-// The purpose of each random number of an image. `elastic` begins one for each pixel, `noise` one for two values.
+// The purpose of each random number of an image. `elastic` begins one for each pixel, `noise` one for two values. Slot
+// s of the image at `position` is number 2^32 position + s of the epoch's sequence.
 enum Slot : uint64_t {
     shift_down,
     shift_right,
@@ -35,6 +36,17 @@ enum Slot : uint64_t {
 
 constexpr uint64_t stride = 0x9E3779B97F4A7C15u;  // SplitMix64 adds it to its state for each number
 constexpr double degree = 3.14159265358979323846 / 180;
+
+// Returns half of a Gaussian with the sum 1, from its middle on, `reach` pixels to one side.
+Buffer<float> make_half_gaussian(double sigma, int64_t reach) {
+    std::vector<double> gaussian;
+    const double twice_variance = 2 * sigma * sigma;
+    for (int64_t k = 0; k <= reach; ++k) gaussian.push_back(std::exp(-static_cast<double>(k * k) / twice_variance));
+    const double sum = 2 * std::accumulate(gaussian.begin(), gaussian.end(), 0.0) - gaussian[0];
+    Buffer<float> taps = make_buffer<float>(reach + 1);
+    for (std::size_t k = 0; k < gaussian.size(); ++k) taps[k] = static_cast<float>(gaussian[k] / sum);
+    return taps;
+}
 
 }  // namespace
 
@@ -67,26 +79,24 @@ class Augmenter::Stream {
 
 Augmenter::Augmenter(const Augmentation& augmentation, Shape shape, const Kernels& kernels)
     : augmentation_(augmentation), shape_(shape), kernels_(kernels), image_(make_buffer<uint8_t>(shape.size())) {
-    if (augmentation.resamples() || augmentation.recolours()) values_ = make_buffer<float>(shape.size() + augmentation_block * shape.channels);
+    const int64_t height = shape.height, width = shape.width, channels = shape.channels;
+    if (augmentation.resamples() || augmentation.recolours()) {
+        values_ = make_buffer<float>(shape.size() + augmentation_block * channels);
+    }
     if (augmentation.noise > 0) normal_ = make_buffer<float>(shape.size() + 1);
     if (augmentation.resamples()) {
-        framed_ = make_buffer<uint8_t>((shape.height + 2) * (shape.width + 2) * shape.channels);
-        corners_ = make_buffer<uint32_t>((shape.height + 1) * (shape.width + 2) * shape.channels);
+        framed_ = make_buffer<uint8_t>((height + 2) * (width + 2) * channels);
+        corners_ = make_buffer<uint32_t>((height + 1) * (width + 2) * channels);
     }
     if (augmentation.elastic == 0) return;
-    const double sigma = augmentation.elastic_sigma;
-    const int64_t reach = static_cast<int64_t>(std::ceil(3 * sigma));
-    std::vector<double> gaussian;
-    for (int64_t k = 0; k <= reach; ++k) gaussian.push_back(std::exp(-static_cast<double>(k * k) / (2 * sigma * sigma)));
-    const double sum = 2 * std::accumulate(gaussian.begin(), gaussian.end(), 0.0) - gaussian[0];
-    taps_ = make_buffer<float>(reach + 1);
-    for (std::size_t k = 0; k < gaussian.size(); ++k) taps_[k] = static_cast<float>(gaussian[k] / sum);
-    above_ = std::min(reach, shape.height - 1);  // beyond the image there is nothing to reach
-    beside_ = std::min(reach, shape.width - 1);
-    field_ = make_buffer<float>((shape.height + 2 * above_) * 2 * shape.width);
-    smoothed_ = make_buffer<float>(shape.height * (2 * shape.width + 3 * beside_) + augmentation_block);
-    down_ = make_buffer<float>(shape.height * shape.width + augmentation_block);
-    right_ = make_buffer<float>(shape.height * shape.width + augmentation_block);
+    const int64_t reach = static_cast<int64_t>(std::ceil(3 * augmentation.elastic_sigma));
+    taps_ = make_half_gaussian(augmentation.elastic_sigma, reach);
+    above_ = std::min(reach, height - 1);  // beyond the image there is nothing to reach
+    beside_ = std::min(reach, width - 1);
+    field_ = make_buffer<float>((height + 2 * above_) * 2 * width);
+    smoothed_ = make_buffer<float>(height * (2 * width + 3 * beside_) + augmentation_block);
+    down_ = make_buffer<float>(height * width + augmentation_block);
+    right_ = make_buffer<float>(height * width + augmentation_block);
 }
 
 const uint8_t* Augmenter::change(int64_t position, const uint8_t* from) {
@@ -112,6 +122,7 @@ bool Augmenter::flips(const Stream& stream) const {
     return augmentation_.horizontal_flip && stream.draw_whole(flip, 2) == 1;
 }
 
+// A row 0 1 2 3 4 becomes . . 0 1 2 if it moves right by 2, and 2 3 4 . . by -2.
 void Augmenter::move(int64_t down, int64_t right, const uint8_t* from) {
     uint8_t* to = image_.data();
     const int64_t row = shape_.width * shape_.channels, moved = right * shape_.channels;
@@ -152,9 +163,10 @@ void Augmenter::resample(const Stream& stream, int64_t down, int64_t right, cons
     kernels_.resample(resampling);
 }
 
-// Returns the map from a pixel of the result to a position in the image: m + M (side (pixel - m) + offset), m the middle.
-// It inverts each change, in reverse order: flip, crop (a window of size `side`), shift, and rotation, shear, scale and
-// stretch, whose inverse is the matrix M with the rows `rows` and `columns`.
+// Returns where the image is read for a pixel of the result: row rows[0] + rows[1] y + rows[2] x, and so the column.
+//
+// That is m + M (side (pixel - m) + offset), m the middle: all changes inverted, first the flip, then the crop (a
+// window of size `side`), the shift, and by the matrix M rotation, shear, scale and stretch.
 Resampling Augmenter::find_offsets(const Stream& stream, double down, double right) const {
     const double height = static_cast<double>(shape_.height), width = static_cast<double>(shape_.width);
     const double middle_row = (height - 1) / 2, middle_column = (width - 1) / 2;
@@ -167,7 +179,7 @@ Resampling Augmenter::find_offsets(const Stream& stream, double down, double rig
     const double size = 1 + stream.draw(scale, augmentation_.scale);
     const double tall = size * std::exp(stream.draw(stretch_down, augmentation_.stretch));
     const double wide = size * std::exp(stream.draw(stretch_right, augmentation_.stretch));
-    const double rows[2] = {cosine / tall, sine / tall};
+    const double rows[2] = {cosine / tall, sine / tall};  // of M
     const double columns[2] = {(-sine - lean * cosine) / wide, (cosine - lean * sine) / wide};
     Resampling resampling;
     resampling.height = shape_.height;
@@ -179,7 +191,7 @@ Resampling Augmenter::find_offsets(const Stream& stream, double down, double rig
         resampling.rows[i + 1] = side * rows[i];
         resampling.columns[i + 1] = side * columns[i];
     }
-    if (flips(stream)) {
+    if (flips(stream)) {  // reads x from the other side: width - 1 - x
         for (double* coordinates : {resampling.rows, resampling.columns}) {
             coordinates[0] += (width - 1) * coordinates[2];
             coordinates[2] = -coordinates[2];

@@ -83,7 +83,7 @@ class Augmenter {
     Buffer<float> taps_;              // half of a Gaussian, from its middle
     int64_t above_ = 0, beside_ = 0;  // how many rows and columns the Gaussian reaches
     // The displacements down and to the right, side by side in each row. `field_` has rows of zeros above and below;
-    // `smoothed_` is `field_` smoothed along columns, with columns of zeros on both sides of each half.
+    // `smoothed_` is `field_` smoothed along columns, with zeros on both sides of each half: a row is 0 down 0 right 0.
     Buffer<float> field_, smoothed_;
     Buffer<float> down_, right_;  // (height, width): smoothed along rows too
 };

@@ -20,6 +20,7 @@ class Bfloat16Weights {
 
     // The transposed kernel in panels of channels. Its segments are the kernel rows from last to first, and the rows of
     // a segment are (column from last to first, filter). If the number of filters is odd, a filter of zeros is added.
+    // With 2 columns and 3 filters: column 1 filter 0, 1, 2, zeros, column 0 filter 0, 1, 2, zeros.
     const uint16_t* transposed_panels() const { return transposed_.data(); }
     int64_t transposed_panel_size() const { return rows_ * transposed_segment() * kernels_.panel_width; }
     // Makes the transposed panels, if they do not exist, from all panels of the weights, which are `panel_size` apart.

@@ -165,7 +165,7 @@ class Core {
             std::vector<Buffer<float>> sums(network_.layers().size());
             for (std::size_t layer : layers) sums[layer] = make_buffer<float>(network_.parameters(layer)->size());
             Trainer trainer(network_, threads_, count < 256 ? count : 256);
-            score = trainer.gradients({images.data(), labels.data(), nullptr, {}}, count, sums, watcher);
+            score = trainer.gradients({images.data(), labels.data(), nullptr, {}}, count, {}, sums, watcher);
             for (std::size_t i = 0; i < layers.size(); ++i) {
                 network_.parameters(layers[i])->unpack(sums[layers[i]].data(), kernels[i].data(), biases[i].data());
             }
@@ -236,8 +236,8 @@ class Core {
     }
 
    private:
-    // Lets one thread at a time use the network, and releases the GIL. Its progress callback may read it but not change
-    // it.
+    // Lets one thread at a time use the network, and releases the GIL. While it changes the network (trains), its
+    // progress callback, in the same thread, may read the network but not change it.
     class Turn {
        public:
         Turn(Core& core, bool changes) : core_(core.in_this_process()), changes_(changes), lock_(*core_.mutex_) {
@@ -323,12 +323,6 @@ int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Laye
     const nb::gil_scoped_release release;
     const int64_t before = requested_bytes;
     Network network(input(image, 1, 0), layers, *kernels);
-    for (std::size_t layer = 0; layer < layers.size(); ++layer) {
-        if (network.parameters(layer) != nullptr) network.parameters(layer)->round_kernels(settings.weight_bits);
-        if (settings.averaging == 0) continue;
-        if (network.parameters(layer) != nullptr) network.parameters(layer)->start_averaging();
-        if (network.moving(layer) != nullptr) network.moving(layer)->start_averaging();
-    }
     Trainer(network, threads, batch_size).prepare(settings);
     Predictor(network, network.plan(), Kept::logits).prepare(threads);
     return requested_bytes - before;

@@ -71,7 +71,7 @@ inline void write_gradient_row(const Kernels& kernels, const float* row, const M
                                float* gradient) {
     const Shape shape = map.value.shape;
     const float* mask = map.relu ? values + map.value.at(y, 0) : nullptr;
-    if (map.gradient.step[1] == 1) {
+    if (map.gradient.step[1] == 1) {  // the pixels of the row are neighbours
         kernels.copy_where_positive(gradient + map.gradient.at(y, 0), row, mask, shape.width * shape.channels);
         return;
     }

@@ -60,15 +60,27 @@ std::vector<Layer> as_computed(std::vector<Layer> layers) {
     return layers;
 }
 
+// Computes the steps that read maps, for images [begin, end) of the slice.
+void forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) {
+    for (std::size_t step = steps.begin; step < std::min(steps.end, plan.first_vector); ++step) {
+        plan.steps[step].computes->forward(workspace, begin, end);
+    }
+}
+
+// Computes the steps that read vectors, for the first `count` images of the slice.
+void forward_vectors(const Plan& plan, Range steps, Workspace& workspace, int64_t count) {
+    for (std::size_t step = std::max(steps.begin, plan.first_vector); step < steps.end; ++step) {
+        plan.steps[step].computes->forward(workspace, 0, count);
+    }
+}
+
 }  // namespace
 
 Network::Network(const Input& input, const std::vector<Layer>& layers, const Kernels& kernels)
     : input_(input), layers_(as_computed(layers)), kernels_(kernels) {
     for (const Layer& layer : layers_) {
         parameters_.push_back(layer.has_weights() ? std::make_unique<Parameters>(layer, kernels) : nullptr);
-        parameter_pointers_.push_back(parameters_.back().get());
         moving_.push_back(layer.kind == Kind::normalization ? std::make_unique<MovingStatistics>() : nullptr);
-        moving_pointers_.push_back(moving_.back().get());
         if (layer.kind != Kind::normalization) continue;
         moving_.back()->means = moving_.back()->variances = make_buffer<float>(layer.input.channels);
     }
@@ -76,28 +88,28 @@ Network::Network(const Input& input, const std::vector<Layer>& layers, const Ker
 }
 
 Plan Network::make_plan(Purpose purpose) const {
-    return Plan(layers_, input_, parameter_pointers_, moving_pointers_, kernels_, purpose);
+    return Plan(layers_, input_, parameters_, moving_, kernels_, purpose);
 }
 
+// A workspace owns the maps' values. Those of vectors are the batch's, and gradients that no later stage reads are the
+// thread's: `bind` sets both before each slice.
 Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
     const bool has_backward = kept == Kept::gradients;
     Workspace workspace;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
-        MapImages values, gradients;
-        const bool in_batch = i >= plan.first_vector;
+        MapImages values;
+        const bool is_vector = i >= plan.first_vector;
         // No layer reads the map again after its group of images, so the next group may overwrite it.
-        const bool is_overwritten = !in_batch && kept == Kept::logits && !plan.maps[i].read_by_vectors;
+        const bool is_overwritten = !is_vector && kept == Kept::logits && !plan.maps[i].read_by_vectors;
         values.held = is_overwritten ? plan.group : slice_images;
         values.used = plan.maps[i].value.size();
         values.stride = round_up(values.used, 16) + map_gap;
-        if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
+        if (!is_vector) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
-        if (checks_marks && !in_batch) mark_gaps(values, values.held);
+        if (checks_marks && !is_vector) mark_gaps(values, values.held);
         workspace.values.push_back(std::move(values));
-        if (has_backward && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
-            gradients = make_gradients(plan, i, slice_images);
-        }
-        workspace.gradients.push_back(std::move(gradients));
+        const bool has_gradients = has_backward && i <= plan.first_vector && plan.maps[i].gradient_crosses;
+        workspace.gradients.push_back(has_gradients ? make_gradients(plan, i, slice_images) : MapImages{});
     }
     for (const Plan::Step& step : plan.steps) {
         workspace.orders.push_back(make_buffer<int32_t>(slice_images * step.computes->order_size()));
@@ -180,10 +192,7 @@ void Network::bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t
     for (std::size_t i = 0; i < workspace.scratch->gradients.size(); ++i) {
         const MapImages& gradients = workspace.scratch->gradients[i];
         if (gradients.first == nullptr) continue;
-        workspace.gradients[i].first = gradients.first;
-        workspace.gradients[i].stride = gradients.stride;
-        workspace.gradients[i].held = gradients.held;
-        workspace.gradients[i].used = gradients.used;
+        workspace.gradients[i] = {gradients.first, gradients.stride, gradients.held, gradients.used, {}};
     }
     for (std::size_t v = 0; v < batch.values.size(); ++v) {
         MapImages& values = workspace.values[plan.first_vector + v];
@@ -191,11 +200,8 @@ void Network::bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t
         values.used = batch.used[v];
         values.first = batch.values[v].data() + begin * values.stride;
         if (v == 0 || batch.losses.empty()) continue;
-        MapImages& gradients = workspace.gradients[plan.first_vector + v];
-        gradients.held = slice_images;
-        gradients.stride = batch.strides[v];
-        gradients.used = batch.used[v];
-        gradients.first = batch.gradients[v].data() + begin * gradients.stride;
+        float* gradients = batch.gradients[v].data() + begin * values.stride;
+        workspace.gradients[plan.first_vector + v] = {gradients, values.stride, slice_images, values.used, {}};
     }
 }
 
@@ -245,18 +251,6 @@ void Network::forward_read(const Plan& plan, Range steps, Workspace& workspace, 
     }
     forward_vectors(plan, steps, workspace, count);
     if constexpr (checks_marks) check_maps(plan, workspace, count);
-}
-
-void Network::forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) const {
-    for (std::size_t step = steps.begin; step < std::min(steps.end, plan.first_vector); ++step) {
-        plan.steps[step].computes->forward(workspace, begin, end);
-    }
-}
-
-void Network::forward_vectors(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const {
-    for (std::size_t step = std::max(steps.begin, plan.first_vector); step < steps.end; ++step) {
-        plan.steps[step].computes->forward(workspace, 0, count);
-    }
 }
 
 void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,

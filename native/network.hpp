@@ -78,8 +78,7 @@ class Network {
     // Sets the gradient with respect to the logits of image `i` of the slice, where the backward pass begins.
     void write_logits_gradient(const Plan& plan, Workspace& workspace, int64_t i, const float* gradient) const;
     // The backward pass through the same steps. Adds the weight gradients, except those of dense layers, to the shard's
-    // sums `shard`, unless it is null. The batch normalisation that begins a stage only adds its sums in that stage; it
-    // writes its input gradient in the stage before, when the sums of all shards are known.
+    // sums `shard`, unless it is null.
     void backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,
                   float* shard) const;
 
@@ -94,10 +93,9 @@ class Network {
     void bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const;
     // Normalises image begin + i of the batch into the slice's first map, and prefetches the next unless it `is_last`.
     void read_image(const Plan& plan, Workspace& workspace, const Images& images, int64_t begin, int64_t i, bool is_last) const;
-    // Compute those of `steps` that read maps, for images [begin, end) of the slice, and those that read vectors.
-    void forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) const;
-    void forward_vectors(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const;
-    // The backward pass of `step`, one of the stage `steps` or the normalisation that begins the next stage.
+    // The backward pass of `step`, one of the stage `steps` or the normalisation that begins the next stage. Say that
+    // step 3 of the stages [0, 3) and [3, 6) is one: the backward pass of the second stage ends with its sums over the
+    // batch, and that of the first stage begins with its input gradient.
     void step_back(const Plan& plan, Range steps, std::size_t step, Workspace& workspace, int64_t begin, int64_t end,
                    float* shard) const;
 
@@ -105,9 +103,7 @@ class Network {
     std::vector<Layer> layers_;
     const Kernels& kernels_;
     std::vector<std::unique_ptr<Parameters>> parameters_;
-    std::vector<Parameters*> parameter_pointers_;
     std::vector<std::unique_ptr<MovingStatistics>> moving_;
-    std::vector<MovingStatistics*> moving_pointers_;
     std::unique_ptr<Plan> plan_;
 };
 

@@ -50,8 +50,6 @@ std::vector<Layer> read_layers(const double* from, int32_t count) {
     return layers;
 }
 
-Input read_input(const double* from) { return read<Input>(from); }
-
 Settings read_settings(const double* from) {
     const Optimizer optimizer = read<Optimizer>(from);
     const Loss loss = read<Loss>(from);
@@ -77,7 +75,7 @@ Ablation ablation(const int32_t* layers, const int32_t* filters, const float* va
 // A network and the arrays that it keeps from call to call.
 struct Session {
     Session(const double* input, const double* layers, int32_t count)
-        : network(read_input(input), read_layers(layers, count), *usable_kernels().front()),
+        : network(read<Input>(input), read_layers(layers, count), *usable_kernels().front()),
           outputs(network, Purpose::outputs, Kept::maps),
           logits(network, network.plan(), Kept::logits) {}
 
@@ -304,7 +302,7 @@ void picture_average_rows(const uint8_t* band, int32_t start, int32_t rows, int3
 }
 
 // Writes the address, height, width and channels of the picture at the start and after each step, the same of the
-// image, the hints as bits, and `clipped`. The pictures are valid until `picture_free` is called.
+// image, the hints as bits, and `clipped`: 4 (num_steps + 2) + 2 numbers. The pictures are valid until `picture_free`.
 CONVSCOPE_PAGE(picture_prepare)
 handwriting::Prepared* picture_prepare(const uint8_t* pixels, int32_t rows, int32_t columns, int32_t colours, int32_t height,
                                        int32_t width, int32_t channels, int32_t is_ink_light, double target, double threshold,
@@ -326,12 +324,7 @@ CONVSCOPE_PAGE(picture_free) void picture_free(handwriting::Prepared* prepared) 
 // Resets the optimizer's state to that before the first step. The weights stay.
 CONVSCOPE_PAGE(network_reset_optimizer) void network_reset_optimizer(Session* session) {
     for (std::size_t layer = 0; layer < session->network.layers().size(); ++layer) {
-        Parameters* parameters = session->network.parameters(layer);
-        if (parameters == nullptr) continue;
-        const std::vector<float> zeros(static_cast<std::size_t>(parameters->inputs() * parameters->filters()));
-        const std::vector<float> bias_zeros(static_cast<std::size_t>(parameters->filters()));
-        parameters->write(Parameters::m, zeros.data(), bias_zeros.data());
-        parameters->write(Parameters::v, zeros.data(), bias_zeros.data());
+        if (session->network.parameters(layer) != nullptr) session->network.parameters(layer)->reset_moments();
     }
     session->steps = 0;
 }

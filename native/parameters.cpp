@@ -79,7 +79,11 @@ void Parameters::finish_panel(int64_t panel) {
         copy_rows(panel, 0, inputs_);
     }
     if (bfloat16_ != nullptr) bfloat16_->round(panel, this->panel(panel));
-    if (winograd_.empty()) return;
+    if (!winograd_.empty()) transform_for_winograd(panel);
+}
+
+// The transposed copy is made of the transformed weights: at each position, a panel's rows (channels) become columns.
+void Parameters::transform_for_winograd(int64_t panel) {
     WinogradWeights w;
     w.algorithm = winograd_algorithm_;
     w.channels = channels_;
@@ -101,7 +105,7 @@ void Parameters::finish_panel(int64_t panel) {
 
 void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step) {
     const int64_t first = panel * panel_size() + begin * width_, count = (end - begin) * width_;
-    const int64_t kernel = has_kernel_ ? (std::min(end, inputs_) - begin) * width_ : 0;
+    const int64_t kernel = has_kernel_ ? (std::min(end, inputs_) - begin) * width_ : 0;  // of these, without the bias
     const auto take = [&](int64_t from, int64_t number, const OptimizerStep& rule) {
         const int64_t at = first + from;
         kernels_.take_step(trained().data() + at, m_.data() + at, v_.data() + at, gradient + from, number, rule);
@@ -145,6 +149,7 @@ void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
 
 // Both copies transpose a few rows at a time: rows of neighbouring channels at one kernel position become neighbouring
 // columns. Such a run ends with the position (channels_) or with the copy's panel (width_) or channel block (vector_).
+// With 5 channels and panels of 4, the rows 0 1 2 3 | 4 | 5 6 7 8 | 9 are four runs, two for each of two positions.
 void Parameters::copy_to_transposed(int64_t panel, int64_t begin, int64_t end, float* transposed) const {
     const int64_t kernel_size = kernel_[0] * kernel_[1], filter = panel % group_panels() * width_;
     transposed += group(panel) * transposed_panels() * transposed_rows() * width_;
@@ -180,19 +185,13 @@ void Parameters::write(Field field, const float* kernel, const float* bias) {
 }
 
 Buffer<float> Parameters::*Parameters::array(Field field) {
-    switch (field) {
-        case weights:
-            return &Parameters::weights_;
-        case m:
-            return &Parameters::m_;
-        case v:
-            return &Parameters::v_;
-        case unaveraged:
-            return &Parameters::standby_;
-        case unrounded:
-            break;
-    }
-    return &Parameters::unrounded_;
+    static constexpr Buffer<float> Parameters::*in_order[] = {&Parameters::weights_, &Parameters::m_, &Parameters::v_,
+                                                              &Parameters::standby_, &Parameters::unrounded_};
+    return in_order[field];
+}
+
+void Parameters::reset_moments() {
+    for (Buffer<float>* moments : {&m_, &v_}) std::fill_n(moments->data(), size(), 0.0f);
 }
 
 void Parameters::start_rounding() {

@@ -92,9 +92,10 @@ class Parameters {
     void exchange_average();
     void drop_average() { standby_ = {}; }
 
-    enum Field { weights, m, v, unaveraged, unrounded };
+    enum Field { weights, m, v, unaveraged, unrounded };  // `array` lists them in this order
     void write(Field field, const float* kernel, const float* bias);   // from Keras layout
     void read(Field field, float* kernel, float* bias) const;          // to Keras layout
+    void reset_moments();  // as before the first step
     void unpack(const float* packed, float* kernel, float* bias) const;  // the same from any array in this layout
 
    private:
@@ -104,6 +105,7 @@ class Parameters {
     // The weights that the optimizer changes, and that are averaged.
     Buffer<float>& trained() { return rounded() ? unrounded_ : weights_; }
     void round_panel(int64_t panel);
+    void transform_for_winograd(int64_t panel);
     void copy_all();
     // Copies rows [begin, end) of a panel to the copies that the backward pass reads.
     void copy_rows(int64_t panel, int64_t begin, int64_t end);

@@ -69,17 +69,11 @@ std::vector<Layer> separate_relu(std::vector<Layer> layers) {
     return layers;
 }
 
+bool fuses_layers(Purpose purpose) { return purpose == Purpose::training || purpose == Purpose::input_gradient; }
+
 std::vector<Layer> layers_for(Purpose purpose, const std::vector<Layer>& layers) {
-    switch (purpose) {
-        case Purpose::training:
-        case Purpose::input_gradient:
-            return cut_to_read_pixels(layers);
-        case Purpose::gradients:
-            return separate_relu(layers);
-        case Purpose::outputs:
-            break;
-    }
-    return layers;
+    if (purpose == Purpose::gradients) return separate_relu(layers);
+    return fuses_layers(purpose) ? cut_to_read_pixels(layers) : layers;
 }
 
 // Whether max(f(x)) = f(max(x)) for the activation f, so that f can follow the pooling: not if f falls anywhere.
@@ -98,7 +92,7 @@ StepKind choose_step(const std::vector<Layer>& layers, std::size_t next, Purpose
     const Layer& layer = layers[next];
     if (layer.kind != Kind::convolution) return StepKind::layer;
     if (Bfloat16Convolution::fits(layer)) return StepKind::bfloat16_convolution;
-    const bool fuses = purpose == Purpose::training || purpose == Purpose::input_gradient;
+    const bool fuses = fuses_layers(purpose);
     if (fuses && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
         PooledConvolution::fits(layer, layers[next + 1]) && !has_second_reader(layers, static_cast<int64_t>(next))) {
         return StepKind::pooled_convolution;
@@ -136,14 +130,15 @@ bool fits(const Cells& cells, const Layout& layout, int64_t room, bool written) 
 
 }  // namespace
 
-Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
-           const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose)
+Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input,
+           const std::vector<std::unique_ptr<Parameters>>& parameters, const Moving& moving, const Kernels& kernels,
+           Purpose purpose)
     : purpose(purpose), map_of_layer(whole_layers.size(), -1) {
     const std::vector<Layer> layers = layers_for(purpose, whole_layers);
     lay_out_steps(layers);
     first_trained = steps.size();
     for (std::size_t i = steps.size(); i-- > 0;) {
-        if (steps[i].kind != StepKind::activation) steps[i].parameters = parameters[steps[i].layer];
+        if (steps[i].kind != StepKind::activation) steps[i].parameters = parameters[steps[i].layer].get();
         if (steps[i].parameters != nullptr) first_trained = i;
     }
     if (goes_to_image()) first_trained = 0;
@@ -163,6 +158,8 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     }
 }
 
+// A flatten is a step only if it must copy. A vector is copied if another layer reads it too, since the vector and its
+// copy have different gradients; a map, if maps follow the flatten or the dense layer cannot read it in place.
 void Plan::lay_out_steps(const std::vector<Layer>& layers) {
     bool on_maps = true;  // until `first_vector`; a branch may have vectors before it
     const std::size_t map_layers = count_map_layers(layers);
@@ -174,9 +171,6 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
             first_vector = steps.size();
         }
         if (layer.kind == Kind::flatten) {
-            // A flatten is a step only if it must copy. A vector is copied if another layer reads it too, since the
-            // vector and its copy have different gradients; a map, if maps follow the flatten or the dense layer cannot
-            // read it in place.
             const bool must_copy = input_is_vector ? has_second_reader(layers, static_cast<int64_t>(next) - 1)
                                                    : on_maps || !needs_no_copy(layers, next, steps);
             if (must_copy) {
@@ -189,8 +183,7 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
         const StepKind kind = choose_step(layers, next, purpose);
         const std::size_t last = kind == StepKind::pooled_convolution ? next + 1 : next;
         steps.push_back({next, kind, layers[last].output});
-        const bool is_pass = layer.kind == Kind::activation;
-        if (layer.activation != Activation::none && !is_pass) {
+        if (layer.activation != Activation::none && layer.kind != Kind::activation) {
             steps.push_back({next, StepKind::activation, layers[last].output});
         }
         next = last + 1;
@@ -199,6 +192,8 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
     if (on_maps) first_vector = steps.size();
 }
 
+// The reader of a map decides where its values lie (a convolution wants padding around them), the writer where the
+// gradient lies (a convolution's backward pass wants padding around it, and zeros between its pixels for a stride).
 void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
     const bool has_stages = std::any_of(layers.begin(), layers.end(),
                                         [](const Layer& layer) { return layer.kind == Kind::normalization; });
@@ -234,92 +229,80 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
     }
 }
 
-void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving,
-                       const Kernels& kernels) {
+void Plan::make_layers(const std::vector<Layer>& layers, const Moving& moving, const Kernels& kernels) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
         Step& step = steps[i];
         const StepContext context = {layers[step.layer], i, maps[i], maps[i + 1], kernels, wants_gradient(i)};
-        switch (step.kind) {
-            case StepKind::activation:
-                step.computes = std::make_unique<ActivationPass>(context);
-                break;
-            case StepKind::pooled_convolution:
-                step.computes = std::make_unique<PooledConvolution>(context, layers[step.layer + 1], *step.parameters);
-                break;
-            case StepKind::bfloat16_convolution:
-#if !defined(CONVSCOPE_NO_BFLOAT16)  // the page's engine is compiled without it
-                step.computes = std::make_unique<Bfloat16Convolution>(context, *step.parameters);
-#endif
-                break;
-            case StepKind::winograd_convolution:
-                step.computes = std::make_unique<WinogradConvolution>(context, *step.parameters);
-                break;
-            case StepKind::direct_convolution:
-                step.computes = std::make_unique<Convolution>(context, *step.parameters);
-                break;
-            case StepKind::layer:
-                make_layer(context, step, moving);
-                break;
-        }
+        step.computes = make_step(context, step, layers, moving);
     }
 }
 
-void Plan::make_layer(const StepContext& context, Step& step, const std::vector<MovingStatistics*>& moving) {
-    const Layer& layer = context.layer;
-    switch (layer.kind) {
+std::unique_ptr<MapLayer> Plan::make_step(const StepContext& context, Step& step, const std::vector<Layer>& layers,
+                                          const Moving& moving) {
+    switch (step.kind) {
+        case StepKind::activation:
+            return std::make_unique<ActivationPass>(context);
+        case StepKind::pooled_convolution:
+            return std::make_unique<PooledConvolution>(context, layers[step.layer + 1], *step.parameters);
+        case StepKind::bfloat16_convolution:
+#if !defined(CONVSCOPE_NO_BFLOAT16)  // the page's engine is compiled without it
+            return std::make_unique<Bfloat16Convolution>(context, *step.parameters);
+#endif
+            break;
+        case StepKind::winograd_convolution:
+            return std::make_unique<WinogradConvolution>(context, *step.parameters);
+        case StepKind::direct_convolution:
+            return std::make_unique<Convolution>(context, *step.parameters);
+        case StepKind::layer:
+            return make_layer(context, step, moving);
+    }
+    return nullptr;
+}
+
+std::unique_ptr<MapLayer> Plan::make_layer(const StepContext& context, Step& step, const Moving& moving) {
+    switch (context.layer.kind) {
         case Kind::convolution:
             break;  // never here: choose_step gives a convolution another kind of step
         case Kind::depthwise:
-            step.computes = std::make_unique<DepthwiseConvolution>(context, *step.parameters);
-            break;
+            return std::make_unique<DepthwiseConvolution>(context, *step.parameters);
         case Kind::max_pooling:
-            step.computes = std::make_unique<MaxPooling>(context);
-            break;
+            return std::make_unique<MaxPooling>(context);
         case Kind::average_pooling:
-            step.computes = std::make_unique<AveragePooling>(context);
-            break;
+            return std::make_unique<AveragePooling>(context);
         case Kind::dropout:
-            step.computes = std::make_unique<Dropout>(context, static_cast<int>(step.layer));
-            break;
+            return std::make_unique<Dropout>(context, static_cast<int>(step.layer));
         case Kind::normalization: {
             auto normalization = std::make_unique<BatchNormalization>(context, *step.parameters, *moving[step.layer]);
             step.normalizes = normalization.get();
-            step.computes = std::move(normalization);
-            break;
+            return normalization;
         }
         case Kind::addition:
+            return make_joining<Addition>(context);
         case Kind::branch:
-        case Kind::concatenation: {
-            const std::size_t earlier = map_read_earlier(layer);
-            std::unique_ptr<Joining> joining;
-            if (layer.kind == Kind::addition) {
-                joining = std::make_unique<Addition>(context, earlier, maps[earlier]);
-            } else {
-                joining = std::make_unique<Concatenation>(context, earlier, maps[earlier]);
-            }
-            if (wants_gradient(earlier)) steps[earlier].joinings.push_back(joining.get());
-            step.computes = std::move(joining);
-            break;
-        }
+        case Kind::concatenation:
+            return make_joining<Concatenation>(context);
         case Kind::soft_voting:
-            step.computes = std::make_unique<SoftVoting>(context);
-            break;
+            return std::make_unique<SoftVoting>(context);
         case Kind::zero_padding:
-            step.computes = std::make_unique<ZeroPadding>(context);
-            break;
+            return std::make_unique<ZeroPadding>(context);
         case Kind::activation:
-            step.computes = std::make_unique<ActivationPass>(context);
-            break;
+            return std::make_unique<ActivationPass>(context);
         case Kind::prelu:
-            step.computes = std::make_unique<ActivationPass>(context, step.parameters);
-            break;
+            return std::make_unique<ActivationPass>(context, step.parameters);
         case Kind::flatten:
-            step.computes = std::make_unique<Flatten>(context);
-            break;
+            return std::make_unique<Flatten>(context);
         case Kind::dense:
-            step.computes = std::make_unique<Dense>(context, *step.parameters, context.map - first_vector);
-            break;
+            return std::make_unique<Dense>(context, *step.parameters, context.map - first_vector);
     }
+    return nullptr;
+}
+
+template <class JoiningLayer>
+std::unique_ptr<MapLayer> Plan::make_joining(const StepContext& context) {
+    const std::size_t earlier = map_read_earlier(context.layer);
+    auto joining = std::make_unique<JoiningLayer>(context, earlier, maps[earlier]);
+    if (wants_gradient(earlier)) steps[earlier].joinings.push_back(joining.get());
+    return joining;
 }
 
 void Plan::check_extents(const Kernels& kernels) const {

@@ -34,10 +34,18 @@ enum class StepKind {
     activation,          // the activation of a layer of another kind, computed after that layer
 };
 
+// For example, a convolution, a max pooling, a flatten and a dense layer become two steps and three maps:
+//
+//     map 0: image ── step 0: pooled_convolution ──▶ map 1 ── step 1: dense ──▶ map 2: logits
+//
+// with map_of_layer = {-1, 1, 1, 2} and first_vector = 1: the dense layer reads map 1 instead of a flattened copy.
 struct Plan {
+    using Moving = std::vector<std::unique_ptr<MovingStatistics>>;
+
     // `parameters` and `moving` have an entry for each layer of the architecture, null if the layer has none.
-    Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
-         const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose);
+    Plan(const std::vector<Layer>& whole_layers, const Input& input,
+         const std::vector<std::unique_ptr<Parameters>>& parameters, const Moving& moving, const Kernels& kernels,
+         Purpose purpose);
 
     // Computes map i + 1 from map i: one layer of the architecture, a fused pair of layers, or a layer's activation.
     struct Step {
@@ -80,8 +88,12 @@ struct Plan {
     bool goes_to_image() const { return purpose == Purpose::gradients || purpose == Purpose::input_gradient; }
     void lay_out_steps(const std::vector<Layer>& layers);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
-    void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);
-    void make_layer(const StepContext& context, Step& step, const std::vector<MovingStatistics*>& moving);
+    void make_layers(const std::vector<Layer>& layers, const Moving& moving, const Kernels& kernels);
+    std::unique_ptr<MapLayer> make_step(const StepContext& context, Step& step, const std::vector<Layer>& layers,
+                                        const Moving& moving);
+    std::unique_ptr<MapLayer> make_layer(const StepContext& context, Step& step, const Moving& moving);
+    template <class JoiningLayer>
+    std::unique_ptr<MapLayer> make_joining(const StepContext& context);
     // Throws std::logic_error (without exceptions it aborts) if a layer would read or write outside its maps.
     void check_extents(const Kernels& kernels) const;
 };

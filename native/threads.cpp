@@ -80,6 +80,8 @@ Team::~Team() {
     for (std::thread& thread : threads_) thread.join();
 }
 
+// `task_` counts the tasks: a thread that has done n of them waits until it is no longer n. `busy_` counts the threads
+// that have yet to finish the present one.
 void Team::run(Function function, void* context) {
     function_ = function;
     context_ = context;

@@ -41,6 +41,7 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
 
 template <class Work>
 bool Trainer::for_slices(int64_t count, bool clears, const Score& so_far, Watcher& watcher, const Work& work) {
+    // Shard s has the slices from s slices / shards on: 20 slices in 16 shards are 1 1 1 2 1 1 1 2 ...
     const int64_t slices = count_slices(count), shards = std::min(max_shards, slices);
     const bool by_slice = plan_.stages.size() > 1;
     Queue queue(clears ? static_cast<int64_t>(batch_.shards.size()) : shards, team_.size());
@@ -110,46 +111,40 @@ void Trainer::take_step(const Block& block, const float* gradient, const Step& s
     if (panel_left_[block.panel_number].fetch_sub(1, std::memory_order_acq_rel) == 1) parameters.finish_panel(block.panel);
 }
 
-void Trainer::update(int64_t count, const Step& step) {
+template <class Work>
+void Trainer::for_blocks(const Work& work) {
     Queue queue(static_cast<int64_t>(blocks_.size()), team_.size());
-    auto work = [&](int thread) {
-        float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
-        for (int64_t i; queue.take(thread, i);) {
-            const Block& block = blocks_[static_cast<std::size_t>(i)];
-            block_gradient(block, count, gradient);
-            take_step(block, gradient, step);
-        }
+    auto take = [&](int thread) {
+        for (int64_t i; queue.take(thread, i);) work(static_cast<std::size_t>(thread), static_cast<std::size_t>(i));
     };
-    team_.run(work);
+    team_.run(take);
+}
+
+void Trainer::update(int64_t count, const Step& step) {
+    for_blocks([&](std::size_t thread, std::size_t b) {
+        float* gradient = block_gradients_[thread].data();
+        block_gradient(blocks_[b], count, gradient);
+        take_step(blocks_[b], gradient, step);
+    });
 }
 
 void Trainer::update_clipped(int64_t count, const Step& step, double max_norm) {
     const Kernels& kernels = network_.kernels();
-    Queue measured(static_cast<int64_t>(blocks_.size()), team_.size());
-    auto measure = [&](int thread) {
-        for (int64_t i; measured.take(thread, i);) {
-            const auto b = static_cast<std::size_t>(i);
-            const Block& block = blocks_[b];
-            block_gradient(block, count, whole_gradients_[b].data());
-            squares_[b] = kernels.sum_of_squares(whole_gradients_[b].data(), (block.end - block.begin) * kernels.panel_width);
-        }
-    };
-    team_.run(measure);
+    const auto size = [&](const Block& block) { return (block.end - block.begin) * kernels.panel_width; };
+    for_blocks([&](std::size_t, std::size_t b) {
+        float* gradient = whole_gradients_[b].data();
+        block_gradient(blocks_[b], count, gradient);
+        squares_[b] = kernels.sum_of_squares(gradient, size(blocks_[b]));
+    });
     double squares = 0;
     for (double square : squares_) squares += square;  // in the blocks' order, whichever thread measured them
     const double norm = std::sqrt(squares);
     const float factor = norm > max_norm ? static_cast<float>(max_norm / norm) : 1;
-    Queue updated(static_cast<int64_t>(blocks_.size()), team_.size());
-    auto update_block = [&](int thread) {
-        for (int64_t i; updated.take(thread, i);) {
-            const auto b = static_cast<std::size_t>(i);
-            const Block& block = blocks_[b];
-            float* gradient = whole_gradients_[b].data();
-            if (factor < 1) kernels.multiply_by(gradient, (block.end - block.begin) * kernels.panel_width, factor);
-            take_step(block, gradient, step);
-        }
-    };
-    team_.run(update_block);
+    for_blocks([&](std::size_t, std::size_t b) {
+        float* gradient = whole_gradients_[b].data();
+        if (factor < 1) kernels.multiply_by(gradient, size(blocks_[b]), factor);
+        take_step(blocks_[b], gradient, step);
+    });
 }
 
 void Trainer::prepare(const Settings& settings) {
@@ -164,16 +159,9 @@ void Trainer::prepare(const Settings& settings) {
         }
         squares_.resize(blocks_.size());
     }
-}
-
-Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
-                     int64_t& steps, Watcher& watcher) {
-    Score score;
-    prepare(settings);
-    const bool averages = settings.averaging > 0;
     const auto begin_averaging = [&](auto* values) {
         if (values == nullptr) return;
-        if (!averages) {
+        if (settings.averaging == 0) {
             values->drop_average();
         } else if (values->averaged()) {
             values->exchange_average();
@@ -186,6 +174,12 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         begin_averaging(network_.parameters(layer));
         begin_averaging(network_.moving(layer));
     }
+}
+
+Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
+                     int64_t& steps, Watcher& watcher) {
+    Score score;
+    prepare(settings);
     for (int64_t begin = 0, batch = 0; begin < count; begin += batch_size_, ++batch) {
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
@@ -194,7 +188,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), plan_.stages, score, watcher)) break;
         ++steps;
         Step step = {settings.optimizer.step(static_cast<double>(learning_rates[batch]), steps)};
-        if (averages) {  // bias-corrected like Adam's moments: the first step's average is the weights themselves
+        if (settings.averaging > 0) {  // bias-corrected like Adam's moments: the first step's average is the weights
             const double past = settings.averaging;
             step.average_rate = static_cast<float>((1 - past) / (1 - std::pow(past, static_cast<double>(steps))));
         }
@@ -214,36 +208,36 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         if (!watcher.go_on(score)) break;
     }
     for (Scratch& scratch : scratches_) scratch.augmenter.reset();
-    for (std::size_t layer = 0; averages && layer < network_.layers().size(); ++layer) {
+    for (std::size_t layer = 0; settings.averaging > 0 && layer < network_.layers().size(); ++layer) {
         if (network_.parameters(layer) != nullptr) network_.parameters(layer)->exchange_average();
         if (network_.moving(layer) != nullptr) network_.moving(layer)->exchange_average();
     }
     return score;
 }
 
-Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer<float>>& gradients, Watcher& watcher) {
+Score Trainer::gradients(const Images& images, int64_t count, const Loss& loss, std::vector<Buffer<float>>& gradients,
+                         Watcher& watcher) {
     Score score;
-    const int64_t image_bytes = network_.input().shape.size();
     network_.use_moving_statistics(plan_, batch_);
     for (int64_t begin = 0; begin < count; begin += batch_size_) {
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
-        part.bytes += begin * image_bytes;
-        part.labels += begin;
-        if (!pass(part, size, {}, 1 / static_cast<float>(count), {plan_.whole()}, score, watcher)) break;
-        Queue queue(static_cast<int64_t>(blocks_.size()), team_.size());
-        auto work = [&](int thread) {
-            float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
-            for (int64_t i; queue.take(thread, i);) {
-                const Block& block = blocks_[static_cast<std::size_t>(i)];
-                const int64_t width = network_.kernels().panel_width;
-                block_gradient(block, size, gradient);
-                const Plan::Step& step = plan_.steps[block.step];
-                float* sum = gradients[step.layer].data() + block.panel * step.parameters->panel_size() + block.begin * width;
-                network_.kernels().add(sum, gradient, (block.end - block.begin) * width);
-            }
-        };
-        team_.run(work);
+        if (part.indices != nullptr) {
+            part.indices += begin;
+        } else {
+            part.bytes += begin * network_.input().shape.size();
+            part.labels += begin;
+        }
+        if (!pass(part, size, loss, 1 / static_cast<float>(count), {plan_.whole()}, score, watcher)) break;
+        for_blocks([&](std::size_t thread, std::size_t b) {
+            const Block& block = blocks_[b];
+            const Plan::Step& step = plan_.steps[block.step];
+            const int64_t width = network_.kernels().panel_width, first = block.panel * step.parameters->panel_size();
+            float* gradient = block_gradients_[thread].data();
+            block_gradient(block, size, gradient);
+            float* sum = gradients[step.layer].data() + first + block.begin * width;
+            network_.kernels().add(sum, gradient, (block.end - block.begin) * width);
+        });
         add_score(size, score);
     }
     return score;

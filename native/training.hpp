@@ -52,7 +52,8 @@ class Trainer {
    public:
     Trainer(Network& network, int threads, int64_t batch_size);
 
-    // Makes the arrays that only these settings need. `train` calls it first, and else allocates only averages.
+    // Makes the arrays that only these settings need, rounds the kernels, and puts the unaveraged weights in the place
+    // of their average. `train` begins with it, and allocates nothing else.
     void prepare(const Settings& settings);
 
     // Takes a step for each batch of `count` images, with learning_rates[batch]. `steps` is the number of steps so far,
@@ -61,8 +62,10 @@ class Trainer {
     Score train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
                 int64_t& steps, Watcher& watcher);
 
-    // Adds the mean over `count` images of the weight gradients to `gradients`, by layer in the layout of Parameters.
-    Score gradients(const Images& images, int64_t count, std::vector<Buffer<float>>& gradients, Watcher& watcher);
+    // Adds the weight gradients of the mean loss of `count` images to `gradients`, by layer in the layout of
+    // Parameters. The network computes as in a prediction, with the moving statistics.
+    Score gradients(const Images& images, int64_t count, const Loss& loss, std::vector<Buffer<float>>& gradients,
+                    Watcher& watcher);
 
    private:
     // Rows [begin, end) of a panel of a layer's weights.
@@ -79,6 +82,9 @@ class Trainer {
     // in order, and adds to the shard's sums, which are set to zero first if `clears`. Returns false if stopped.
     template <class Work>
     bool for_slices(int64_t count, bool clears, const Score& so_far, Watcher& watcher, const Work& work);
+    // Calls work(thread, index of the block) for every block, on all threads.
+    template <class Work>
+    void for_blocks(const Work& work);
     // Updates one block's weights.
     void take_step(const Block& block, const float* gradient, const Step& step);
     // The second phase: updates all blocks.

@@ -22,7 +22,7 @@ struct Chance {
 };
 
 // A map for the images of a slice. It has memory for `held` images, a power of two, so image i overwrites image i -
-// held. The first `used` of an image's `stride` numbers may be written, the others never are.
+// held: with 4 held, image 5 lies where image 1 was. Only the first `used` of an image's `stride` numbers are written.
 struct MapImages {
     float* first = nullptr;
     int64_t stride = 0, held = 1, used = 0;

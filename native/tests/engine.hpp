@@ -80,7 +80,7 @@ class Engine {
         }
         NeverStop watcher;
         Trainer trainer(network_, threads, std::min(batch_size, count));
-        const Score score = trainer.gradients(make_images(images, &labels), count, sums, watcher);
+        const Score score = trainer.gradients(make_images(images, &labels), count, {}, sums, watcher);
         gradients.clear();
         for (std::size_t l = 0; l < sums.size(); ++l) {
             std::vector<float> kernel, bias;
