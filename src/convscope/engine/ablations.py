@@ -49,8 +49,9 @@ def compute_ablation_effects(
     predictions = np.empty((len(ablations), len(images)), np.int64)
     losses = np.empty((len(ablations) if with_losses else 0, len(images)))
     image_bytes = images.nbytes // max(len(images), 1)  # they may have to be read from disk
+    logits_bytes = 4 * len(ablations) * num_classes  # of an image, in float32
     # At least 64 images, even if their logits under all ablations take more than a block: enough for every thread.
-    step = max(64, BLOCK_BYTES // max(4 * len(ablations) * num_classes, image_bytes, 1))
+    step = max(64, BLOCK_BYTES // max(logits_bytes, image_bytes, 1))
     for start in range(0, len(images), step):
         block = slice(start, start + step)
         for ablation, logits in enumerate(network.ablation_logits(images[block], ablations)):

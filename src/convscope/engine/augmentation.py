@@ -7,6 +7,7 @@ at all in shifts, flips and cutouts.
 
 from enum import IntEnum
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,63 +49,82 @@ def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, fir
         return images
     result = np.empty_like(images)
     for n, image in enumerate(images):
-        result[n] = _augment_image(image, augmentation, key, first + n)
+        result[n] = _augment_image(image, augmentation, _Stream(key, first + n))
     return result
 
 
-def _augment_image(image: NDArray[np.uint8], augmentation: Augmentation, key: int, position: int) -> NDArray[np.uint8]:
-    """Augment an image (H, W, C) at `position` of the epoch."""
+class _Stream(NamedTuple):
+    """The random numbers of the image at `position` of the epoch. A slot gives the same numbers in whatever order."""
 
-    def draw(slot: Slot, limit: float) -> float:
+    key: int
+    position: int
+
+    def bits(self, slot: Slot, count: int = 1) -> NDArray[np.uint64]:
+        return random_bits(self.key, self.position, slot, count)
+
+    def draw(self, slot: Slot, limit: float) -> float:
         """Draw a number from -limit to limit."""
-        return limit * float(_to_uniform(random_bits(key, position, slot))[0])
+        return limit * float(_to_uniform(self.bits(slot))[0])
 
-    def draw_whole(slot: Slot, choices: int) -> int:
+    def draw_whole(self, slot: Slot, choices: int) -> int:
         """Draw a whole number below `choices`, each with equal chance but for one part in 2^32."""
-        return (int(random_bits(key, position, slot)[0]) >> 32) * choices >> 32  # ⌊bits / 2^32 · choices⌋ of 32 bits
+        return (int(self.bits(slot)[0]) >> 32) * choices >> 32  # ⌊bits / 2^32 · choices⌋ of 32 bits
 
-    height, width, _ = image.shape
+
+def _augment_image(image: NDArray[np.uint8], augmentation: Augmentation, stream: _Stream) -> NDArray[np.uint8]:
+    """Augment an image (H, W, C): move its pixels, cut out a square, and change its grey levels."""
+    values = _interpolate(image, *_find_points(image.shape, augmentation, stream))
+    if augmentation.cutout:
+        top = stream.draw_whole(Slot.CUTOUT_DOWN, image.shape[0]) - augmentation.cutout // 2
+        left = stream.draw_whole(Slot.CUTOUT_RIGHT, image.shape[1]) - augmentation.cutout // 2
+        # The square may reach over an edge; a negative index would count from the other side.
+        values[max(top, 0) : max(top + augmentation.cutout, 0), max(left, 0) : max(left + augmentation.cutout, 0)] = 0
+    values = _change_levels(values, augmentation, stream)
+    return np.asarray(values.clip(0, 255) + 0.5).astype(np.uint8)  # rounds halves up
+
+
+def _find_points(shape: tuple[int, ...], augmentation: Augmentation, stream: _Stream) -> tuple[Array, Array]:
+    """Find the point of the image, a row and a column, that each pixel of the result shows, both (H, W).
+
+    So points move against the picture: if column 5 reads column 3, the picture moves right by 2.
+    """
+    height, width, _ = shape
     down, right = (
-        draw_whole(slot, 2 * augmentation.shift + 1) - augmentation.shift
+        stream.draw_whole(slot, 2 * augmentation.shift + 1) - augmentation.shift
         for slot in (Slot.SHIFT_DOWN, Slot.SHIFT_RIGHT)
     )
-    # Each output pixel is computed from a point of the input: (y, x), in pixels from the image's centre. The changes
-    # below move these points, and at the end the input is read there.
+    # Points are counted in pixels from the image's centre here, and after the stretch from its first pixel.
     y, x = np.indices((height, width)) - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
-    if augmentation.horizontal_flip and draw_whole(Slot.FLIP, 2):
+    if augmentation.horizontal_flip and stream.draw_whole(Slot.FLIP, 2):
         x = -x
-    # A window of the image, then shift, rotation, shear, scale and stretch. Points move against the picture: one that
-    # reads further left shows the picture further right.
-    side = 1 - draw(Slot.CROP, augmentation.crop / 2) - augmentation.crop / 2
-    y = side * y + draw(Slot.CROP_DOWN, (1 - side) * height / 2) - down
-    x = side * x + draw(Slot.CROP_RIGHT, (1 - side) * width / 2) - right
-    angle = draw(Slot.ROTATION, np.radians(augmentation.rotation))
+    # The crop: points of a window of this share of the height and width, whose middle is anywhere within the image.
+    side = 1 - stream.draw(Slot.CROP, augmentation.crop / 2) - augmentation.crop / 2
+    y = side * y + stream.draw(Slot.CROP_DOWN, (1 - side) * height / 2) - down
+    x = side * x + stream.draw(Slot.CROP_RIGHT, (1 - side) * width / 2) - right
+    angle = stream.draw(Slot.ROTATION, np.radians(augmentation.rotation))
     y, x = np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y
-    x = x - np.tan(draw(Slot.SHEAR, np.radians(augmentation.shear))) * y
-    size = 1 + draw(Slot.SCALE, augmentation.scale)
-    tall, wide = (np.exp(draw(slot, augmentation.stretch)) for slot in (Slot.STRETCH_DOWN, Slot.STRETCH_RIGHT))
+    x = x - np.tan(stream.draw(Slot.SHEAR, np.radians(augmentation.shear))) * y
+    size = 1 + stream.draw(Slot.SCALE, augmentation.scale)
+    tall, wide = (np.exp(stream.draw(slot, augmentation.stretch)) for slot in (Slot.STRETCH_DOWN, Slot.STRETCH_RIGHT))
     y, x = y / (size * tall) + (height - 1) / 2, x / (size * wide) + (width - 1) / 2  # from the first pixel again
     if augmentation.elastic:
-        bits = random_bits(key, position, Slot.ELASTIC, height * width).reshape(height, width)
+        bits = stream.bits(Slot.ELASTIC, height * width).reshape(height, width)
         # One 64-bit number serves both directions: bits 40 to 63 for rows, 16 to 39 for columns.
         y = y + augmentation.elastic * _smooth(_to_uniform(bits), augmentation.elastic_sigma)
         x = x + augmentation.elastic * _smooth(_to_uniform(bits << np.uint64(24)), augmentation.elastic_sigma)
-    values = _interpolate(image, y, x)
+    return y, x
 
-    if augmentation.cutout:
-        top = draw_whole(Slot.CUTOUT_DOWN, height) - augmentation.cutout // 2
-        left = draw_whole(Slot.CUTOUT_RIGHT, width) - augmentation.cutout // 2
-        # The square may reach over an edge; a negative index would count from the other side.
-        values[max(top, 0) : max(top + augmentation.cutout, 0), max(left, 0) : max(left + augmentation.cutout, 0)] = 0
 
+def _change_levels(values: Array, augmentation: Augmentation, stream: _Stream) -> Array:
+    """Change contrast and brightness, and add noise, each pixel's and channel's own."""
     mean = values.mean()
-    values = (values - mean) * (1 + draw(Slot.CONTRAST, augmentation.contrast)) + mean
-    values = values + draw(Slot.BRIGHTNESS, augmentation.brightness)
+    values = (values - mean) * (1 + stream.draw(Slot.CONTRAST, augmentation.contrast)) + mean
+    values = values + stream.draw(Slot.BRIGHTNESS, augmentation.brightness)
     if augmentation.noise:
         half = (values.size + 1) // 2  # a number of the stream gives two values
-        normal = _normal(random_bits(key, position, Slot.NOISE, half))
+        normal = _normal(stream.bits(Slot.NOISE, half))
         values = values + augmentation.noise * normal[: values.size].reshape(values.shape)
-    return np.asarray(values.clip(0, 255) + 0.5).astype(np.uint8)  # rounds halves up
+    return values
 
 
 def random_bits(key: int, position: int, slot: int, count: int = 1) -> NDArray[np.uint64]:
@@ -154,14 +174,15 @@ def _smooth(field: Array, sigma: float) -> Array:
 def _interpolate(image: NDArray[np.uint8], rows: Array, columns: Array) -> Array:
     """Read the image at points `rows` and `columns` (H, W), which may lie between its pixels or outside: (H, W, C).
 
-    A value is the bilinear mean of the four pixels around its point. Outside the image all is zero.
+    A value is the bilinear mean of the four pixels around its point: at row 2.25 and column 7 it is 3/4 of pixel (2, 7)
+    and 1/4 of pixel (3, 7). Outside the image all is zero.
     """
     height, width, _ = image.shape
-    # A frame of zeros, one pixel wide. Points further outside are moved to it.
+    # A frame of zeros, one pixel wide. Points further outside are moved to it. There all indices are larger by 1.
     framed = np.pad(image.astype(np.float64), ((1, 1), (1, 1), (0, 0)))
     rows, columns = rows.clip(-1, height) + 1, columns.clip(-1, width) + 1
     top, left = np.minimum(rows.astype(int), height), np.minimum(columns.astype(int), width)
-    below, right = (rows - top)[..., None], (columns - left)[..., None]
+    below, right = (rows - top)[..., None], (columns - left)[..., None]  # the weights of the lower and right pixels
     upper = framed[top, left] * (1 - right) + framed[top, left + 1] * right
     lower = framed[top + 1, left] * (1 - right) + framed[top + 1, left + 1] * right
     return np.asarray(upper * (1 - below) + lower * below)

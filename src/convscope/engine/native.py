@@ -187,8 +187,10 @@ class NativeNetwork:
             last three are empty if the state was stored without averaging or without rounding.
         """
         shapes = self._architecture.trainable_weight_shapes
+        # Two groups have one prefix: `unaveraged/NAME` is a trained weight or a moving statistic.
         groups = [(part, shapes) for part in ("m", "v", "unaveraged")]
         groups += [("unaveraged", self._moving_shapes), ("unrounded", self._kernel_shapes)]
+        # Those arrays of each group that the state has: for `m`, {"conv2d/kernel": state["m/conv2d/kernel"], ...}.
         arrays = [
             {name: state[f"{part}/{name}"] for name in expected if f"{part}/{name}" in state}
             for part, expected in groups
@@ -243,13 +245,7 @@ class NativeNetwork:
             raise ValueError(f"class_weights has shape {shape}; it must be ({classes},), one per class")
         # Sums over the images.
         images, loss, correct = self._core.train(
-            np.ascontiguousarray(dataset.images),
-            labels,
-            order,
-            batch_size,
-            rates,
-            settings,
-            progress,
+            np.ascontiguousarray(dataset.images), labels, order, batch_size, rates, settings, progress
         )
         return EpochResult(loss / images, correct / images)
 

@@ -51,8 +51,8 @@ def trainable_pairs(architecture: Architecture) -> list[KernelAndBias]:
     for index, row in enumerate(architecture.table):
         names = [name for name in row.layer.weight_shapes(row.input_shape) if name not in NON_TRAINABLE_WEIGHTS]
         if names:
-            kernel, bias = (*names, None)[:2]  # a PReLU has slopes alone, as a layer without a bias
-            pairs.append(_make_pair(index, row, kernel or "", bias))
+            bias = names[1] if len(names) > 1 else None  # a PReLU has slopes alone, as a layer without a bias
+            pairs.append(_make_pair(index, row, names[0], bias))
     return pairs
 
 

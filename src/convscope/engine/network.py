@@ -271,14 +271,16 @@ def check_dlogits(architecture: Architecture, dlogits: NDArray[np.floating[Any]]
 def check_ablations(architecture: Architecture, ablations: Sequence[Ablation]) -> None:
     """Raise the errors of `Network.ablation_logits` unless the architecture has all filters of each ablation."""
     filters = {row.layer.name: row.output_shape[-1] for row in architecture.table}
-    for ablation in filter(None, ablations):
-        for layer, number, value in ((item.layer, item.filter, item.value) for item in ablation):
+    for ablation in ablations:
+        for replacement in ablation:
+            layer, number, value = replacement.layer, replacement.filter, replacement.value
             if layer not in filters:
                 architecture.row(layer)  # raises the error that lists the layers
             if not 0 <= number < filters[layer]:
                 raise ValueError(f"filter is {number}; {layer} has filters 0 to {filters[layer] - 1}")
             if not abs(value) <= float(np.finfo(np.float32).max):  # also refuses NaN, which compares as false
                 raise ValueError(f"the value of filter {number} of {layer} is {value}; it must be a finite number")
-        (layer, number), times = Counter((item.layer, item.filter) for item in ablation).most_common(1)[0]
-        if times > 1:
-            raise ValueError(f"filter {number} of {layer} is replaced {times} times at once; replace it once")
+        counts = Counter((replacement.layer, replacement.filter) for replacement in ablation)
+        for (layer, number), times in counts.most_common(1):  # none for an empty ablation
+            if times > 1:
+                raise ValueError(f"filter {number} of {layer} is replaced {times} times at once; replace it once")

@@ -3,7 +3,7 @@
 It is written to be read, and as the oracle of the native engine's tests.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -104,34 +104,26 @@ class ReferenceNetwork:
         return state
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        # All values of the state by part and name, checked before any is used.
-        parts: dict[str, dict[str, Array]] = {"m": {}, "v": {}, "remainder": {}}
+        # The names that each part of the state has: `m/NAME`, `v/NAME`, ...
+        trained = list(self._state.m)
+        names_by_part = {"m": trained, "v": trained, "remainder": list(self._state.weights)}
         if any(name.startswith("unaveraged/") for name in state):
-            parts["unaveraged"] = {}
+            # States of earlier versions have no moving statistics here: their average starts from the present ones.
+            statistics = [n for n in self._state.weights if n not in self._state.m and f"unaveraged/{n}" in state]
+            names_by_part["unaveraged"] = trained + statistics
         if any(name.startswith("unrounded/") for name in state):
-            parts["unrounded"] = {}
-        # The names of each part; the parts that are not here have those of the trained weights.
-        names_by_part: dict[str, Iterable[str]] = {"remainder": self._state.weights, "unrounded": self._kernels}
+            names_by_part["unrounded"] = list(self._kernels)
+        # All values by part and name, checked before any is used.
+        parts: dict[str, dict[str, Array]] = {part: {} for part in names_by_part}
         for part, arrays in parts.items():
-            names = names_by_part.get(part, self._state.m)
-            # States of earlier versions have no `unaveraged` moving statistics: their average starts from these.
-            statistics = [
-                n for n in self._state.weights if part == "unaveraged" and n not in names and f"{part}/{n}" in state
-            ]
-            for name in (*names, *statistics):
+            for name in names_by_part[part]:
                 value, weight = state[f"{part}/{name}"], self._state.weights[name]
                 if value.shape != weight.shape:
                     raise ValueError(f"optimizer state {part}/{name} is {value.shape}; it must be {weight.shape}")
                 arrays[name] = np.array(value, np.float64)
         weights = {name: weight + parts["remainder"][name] for name, weight in self.weights().items()}
-        self._state = _State(
-            int(state["step"]),
-            weights,
-            parts["m"],
-            parts["v"],
-            parts.get("unaveraged"),
-            parts.get("unrounded", MappingProxyType({})),
-        )
+        swapped, unrounded = parts.get("unaveraged"), parts.get("unrounded", MappingProxyType({}))
+        self._state = _State(int(state["step"]), weights, parts["m"], parts["v"], swapped, unrounded)
 
     def train_epoch(
         self,
@@ -148,16 +140,7 @@ class ReferenceNetwork:
             raise ValueError(
                 f"there are {len(learning_rates)} learning rates for {len(starts)} batches; give one per batch"
             )
-        # Rounded anew, since the last epoch may have had another number of bits.
-        trained = self._state.weights if options.weight_bits is None else self._state.optimizer_weights
-        self._state = self._state.with_trained(trained, self._kernels, options.weight_bits)
-        if not options.averaging:
-            self._state = self._state._replace(swapped_weights=None)
-        else:
-            # In the first epoch with averaging, both sets are the present weights.
-            unaveraged = self._state.optimizer_weights | (self._state.swapped_weights or {})
-            self._state = self._state._replace(swapped_weights=unaveraged)
-            self._swap_average(options.weight_bits)
+        self._begin_epoch(options)
         num_done, loss_sum, num_correct = 0, 0.0, 0
         loss = (options.label_smoothing, options.class_weights)
         try:
@@ -184,6 +167,19 @@ class ReferenceNetwork:
             if options.averaging:
                 self._swap_average(options.weight_bits)
         return EpochResult(loss_sum / num_done, num_correct / num_done)
+
+    def _begin_epoch(self, options: EpochOptions) -> None:
+        """Round the kernels, and with averaging compute with the trained weights in place of their average."""
+        # Rounded anew, since the last epoch may have had another number of bits.
+        trained = self._state.weights if options.weight_bits is None else self._state.optimizer_weights
+        self._state = self._state.with_trained(trained, self._kernels, options.weight_bits)
+        if not options.averaging:
+            self._state = self._state._replace(swapped_weights=None)
+        else:
+            # In the first epoch with averaging, both sets are the present weights.
+            unaveraged = self._state.optimizer_weights | (self._state.swapped_weights or {})
+            self._state = self._state._replace(swapped_weights=unaveraged)
+            self._swap_average(options.weight_bits)
 
     def _swap_average(self, bits: WeightBits | None) -> None:
         """Exchange the trained weights and their average, see `_State`."""
@@ -264,11 +260,7 @@ class ReferenceNetwork:
         return self._passes.backward(self._state.weights, values, dlogits, masks)
 
     def _take_step(
-        self,
-        gradients: dict[str, Array],
-        statistics: dict[str, Array],
-        learning_rate: float,
-        options: EpochOptions,
+        self, gradients: dict[str, Array], statistics: dict[str, Array], learning_rate: float, options: EpochOptions
     ) -> None:
         """Change the state by one step of the optimizer; `statistics` are the new moving statistics."""
         old = self._state

@@ -55,6 +55,7 @@ def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> 
     windows = all_windows(padded, window)
     dkernel, dpadded = np.zeros_like(kernel), np.zeros_like(padded)
     for channels, filters in _groups(x, kernel):
+        # Summed over the axes n i j that the windows, n i j c u v, and dy, n i j f, share.
         products = np.tensordot(windows[..., channels, :, :], dy[..., filters], axes=([0, 1, 2], [0, 1, 2]))
         dkernel[..., filters] = products.transpose(1, 2, 0, 3)  # from c u v f to u v c f
         for u, v, pixels in positions(window, dy.shape[1:3]):
@@ -63,7 +64,10 @@ def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> 
 
 
 def _groups(x: Array, kernel: Array) -> list[tuple[slice, slice]]:
-    """List the input channels and the filters of each group."""
+    """List the input channels and the filters of each group.
+
+    With 6 channels, 4 filters and 2 groups: channels 0 to 2 with filters 0 and 1, channels 3 to 5 with filters 2 and 3.
+    """
     count = x.shape[3] // kernel.shape[2]
     filters = kernel.shape[3] // count
     return [

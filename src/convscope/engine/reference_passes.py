@@ -163,6 +163,7 @@ class Passes:
         added: dict[int, Array] = {}
         dy = dlogits
         dvalues = [dy]  # collected from the last to the first
+        # Step i reads x = values[i] and wrote values[i + 1], so it turns dvalues[i + 1] into dvalues[i].
         for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
             match layer:
                 case _ if activation:

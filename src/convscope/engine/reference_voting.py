@@ -26,10 +26,10 @@ def soft_voting_backward(dy: Array, x: Array, members: int) -> Array:
     where w[n,i,k] = p[n,i,k] / Σ_h p[n,h,k] is the share of member i in the sum of all members' probabilities.
     """
     logarithms, _ = _log_probabilities(x, members)
-    # dy · w, (N, members, K)
-    weighted = dy[:, None] * np.exp(logarithms - np.logaddexp.reduce(logarithms, axis=1, keepdims=True))
-    even = dy.sum(axis=1)[:, None, None] / members
-    dx = weighted + np.exp(logarithms) * (even - weighted.sum(axis=2, keepdims=True))
+    shares = np.exp(logarithms - np.logaddexp.reduce(logarithms, axis=1, keepdims=True))  # w, (N, members, K)
+    weighted = dy[:, None] * shares
+    mean_part = dy.sum(axis=1)[:, None, None] / members  # from the mean of s, the second term of y
+    dx = weighted + np.exp(logarithms) * (mean_part - weighted.sum(axis=2, keepdims=True))
     return np.asarray(dx.reshape(x.shape))
 
 

@@ -124,21 +124,20 @@ def set_weights(blocks: list[Block], weights: Weights) -> None:
 def _make_layers(row: LayerRow, activation: str, free: FreeNames) -> tuple[Any, ...]:
     """Make the Keras layers of a layer; the last applies `activation`."""
     keras = load_keras()
-    layer = row.layer
+    layer: Any = row.layer
     # The settings of every Keras layer, and those of a layer that reads maps.
     common: dict[str, Any] = {"name": layer.name, "dtype": "float32"}
     maps: dict[str, Any] = {**common, "data_format": "channels_last"}
     if layer.kind == "Activation":
-        return (_make_activation(activation, layer.name, getattr(layer, "negative_slope", 0.2)),)
+        return (_make_activation(activation, layer.name, layer.negative_slope),)
     if layer.kind in ("Conv2D", "DepthwiseConv2D", "Dense"):
         weighted = {"activation": activation, "use_bias": getattr(layer, "use_bias", True)}
         if layer.kind == "Dense":
             return (keras.layers.Dense(row.output_shape[-1], **weighted, **common),)
         if isinstance(layer, DepthwiseConv2D):
             return _depthwise(row, weighted, maps, free)
-        window = _window_settings(layer)
-        more = {"dilation_rate": layer.dilation_rate, "groups": layer.groups}  # type: ignore[union-attr]
-        return (keras.layers.Conv2D(row.output_shape[-1], window.pop("size"), **window, **more, **weighted, **maps),)
+        more = _window_settings(layer) | {"dilation_rate": layer.dilation_rate, "groups": layer.groups}
+        return (keras.layers.Conv2D(row.output_shape[-1], layer.window.size, **more, **weighted, **maps),)
     # The other kinds take no activation in Keras, so it is a layer of its own.
     own = _voting_layers(row, common, free) if layer.kind == "SoftVoting" else (_make_plain_layer(row, common, maps),)
     return own if activation == "linear" else (*own, _make_activation(activation, free(f"{layer.name}_activation")))
@@ -146,21 +145,21 @@ def _make_layers(row: LayerRow, activation: str, free: FreeNames) -> tuple[Any, 
 
 def _make_plain_layer(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> Any:
     """Make the Keras layer of a layer without a kernel."""
-    layers, layer = load_keras().layers, row.layer
+    layers = load_keras().layers
+    layer: Any = row.layer
     match layer.kind:
         case "MaxPooling2D" | "AveragePooling2D":
             _check_average(row)
-            window = _window_settings(layer)
-            return getattr(layers, layer.kind)(window.pop("size"), **window, **maps)
+            return getattr(layers, layer.kind)(layer.window.size, **_window_settings(layer), **maps)
         case "GlobalMaxPooling2D" | "GlobalAveragePooling2D" | "Flatten":
             return getattr(layers, layer.kind)(**maps)
         case "ZeroPadding2D":
-            return layers.ZeroPadding2D(layer.padding, **maps)  # type: ignore[union-attr]
+            return layers.ZeroPadding2D(layer.padding, **maps)
         case "Dropout":
             # `seed_dropout` sets the state of its generator before each epoch; without a seed Keras would draw one.
-            return layers.Dropout(layer.rate, seed=0, **common)  # type: ignore[union-attr]
+            return layers.Dropout(layer.rate, seed=0, **common)
         case "BatchNormalization":
-            settings = {"momentum": layer.momentum, "epsilon": layer.epsilon}  # type: ignore[union-attr]
+            settings = {"momentum": layer.momentum, "epsilon": layer.epsilon}
             return layers.BatchNormalization(axis=-1, **settings, **common)
         case "Add":
             return layers.Add(**common)
@@ -203,13 +202,16 @@ def _connect_voting(voting: Sequence[Any], x: Any) -> Any:
     """Connect the layers of `_voting_layers` from the members' logits `x` to the ensemble's logits (N, K).
 
     y[k] = log Σ_i p[i, k] - log members + 1 / members · Σ_i log Σ_j exp(x[i, j])
+
+    As the rows of `class_sums` are equal, the mean over members leaves them as they are and takes that of `sums`.
     """
     rows, log_softmax, subtract, by_class, class_log_softmax, class_subtract, by_member, add, mean, shift = voting
     logits = rows(x)
     log_p = log_softmax(logits)
+    sums = subtract([logits, log_p])  # log Σ_j exp(x[i, j])
     log_p_by_class = by_class(log_p)
-    class_sums = by_member(class_subtract([log_p_by_class, class_log_softmax(log_p_by_class)]))
-    return shift(mean(add([class_sums, subtract([logits, log_p])])))
+    class_sums = by_member(class_subtract([log_p_by_class, class_log_softmax(log_p_by_class)]))  # log Σ_i p[i, k]
+    return shift(mean(add([class_sums, sums])))
 
 
 def _check_average(row: LayerRow) -> None:
@@ -236,8 +238,7 @@ def _depthwise(row: LayerRow, weighted: dict[str, Any], maps: dict[str, Any], fr
     window = layer.window
     settings = {"depth_multiplier": layer.depth_multiplier, "dilation_rate": layer.dilation_rate, **weighted, **maps}
     if window.strides[0] == window.strides[1]:
-        same = {"strides": window.strides, "padding": window.padding}
-        return (layers.DepthwiseConv2D(window.size, **same, **settings),)
+        return (layers.DepthwiseConv2D(window.size, **_window_settings(layer), **settings),)
     # TensorFlow needs equal strides. So the convolution moves by one pixel, and a pooling of 1 × 1 windows takes every
     # s-th row and t-th column of its output. Its padding is that of the strides, hence a layer before it.
     chain = [layers.DepthwiseConv2D(window.size, **settings)]
@@ -249,8 +250,7 @@ def _depthwise(row: LayerRow, weighted: dict[str, Any], maps: dict[str, Any], fr
 
 
 def _window_settings(layer: Any) -> dict[str, Any]:
-    window = layer.window
-    return {"size": window.size, "strides": window.strides, "padding": window.padding}
+    return {"strides": layer.window.strides, "padding": layer.window.padding}
 
 
 def _make_activation(activation: str, name: str, negative_slope: float = 0.2) -> Any:

@@ -208,10 +208,9 @@ class KerasNetwork:
             self._compiled = compiled_options
         optimizer = self._model.optimizer
         optimizer.iterations.assign(self._state.step)
+        state = (self._state.m, self._state.v)
         for name, index in self._indices.items():
-            for variable, values in zip(
-                fitting.moment_variables(optimizer, index), (self._state.m, self._state.v), strict=True
-            ):
+            for variable, values in zip(fitting.moment_variables(optimizer, index), state, strict=True):
                 if variable is not None:  # SGD has no v, and no m without momentum
                     variable.assign(values[name].reshape(variable.shape))
 
