@@ -139,7 +139,7 @@ class Slice {
         reached_ = first;
         std::optional<SliceSums> sums;
         if (begin->by_sums) sums.emplace(network_.kernels(), readers_[first], whole_);
-        find_needed(first + (begin->by_sums ? 1 : 0));
+        set_start(first + (begin->by_sums ? 1 : 0));
         const int64_t at_once = sums ? sums->at_once() : count_;
         for (int64_t image = 0; image < count_; ++image) {
             if (sums && image % at_once == 0) sums->take(image, std::min(image + at_once, count_));
@@ -162,8 +162,8 @@ class Slice {
         std::vector<Patch>::const_iterator next;  // the first patch that is not applied yet
     };
 
-    // Finds the maps before `start` that joining layers after it read.
-    void find_needed(std::size_t start) {
+    // Sets the map from which the lanes go together, and finds the earlier maps that joining layers after it read.
+    void set_start(std::size_t start) {
         start_ = start;
         needed_.clear();
         for (std::size_t step = start; step < plan_.steps.size(); ++step) {

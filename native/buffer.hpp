@@ -38,7 +38,7 @@ constexpr bool checks_marks = true;
 constexpr bool checks_marks = false;
 #endif
 
-// The i-th mark, whose neighbours differ, so that copied marks are found too. As a float or bfloat16 number it is a NaN.
+// The i-th mark, a NaN: 0xffc00000 | n as a float, 0xffc0 | n in bfloat16. n < 64 varies, so copied marks are found too.
 template <class Element>
 Element mark(int64_t i) {
     const uint64_t varied = static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15u >> 58;

@@ -18,12 +18,12 @@ constexpr int64_t max_prefetched_bytes = 4096;  // how much of the next image is
 
 // Whether the padding around and between the map's pixels still holds zeros: no layer may write it.
 bool has_clean_frame(const Layout& layout, const float* map) {
-    std::vector<uint8_t> in_cell(static_cast<std::size_t>(layout.size()));
+    std::vector<uint8_t> is_pixel(static_cast<std::size_t>(layout.size()));
     for (int64_t offset : layout.offsets()) {
-        std::fill_n(in_cell.begin() + static_cast<std::ptrdiff_t>(offset), layout.shape.channels, uint8_t{1});
+        std::fill_n(is_pixel.begin() + static_cast<std::ptrdiff_t>(offset), layout.shape.channels, uint8_t{1});
     }
-    for (std::size_t i = 0; i < in_cell.size(); ++i) {
-        if (in_cell[i] == 0 && map[i] != 0) return false;
+    for (std::size_t i = 0; i < is_pixel.size(); ++i) {
+        if (is_pixel[i] == 0 && map[i] != 0) return false;
     }
     return true;
 }

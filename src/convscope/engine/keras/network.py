@@ -208,6 +208,7 @@ class KerasNetwork:
             self._compiled = compiled_options
         optimizer = self._model.optimizer
         optimizer.iterations.assign(self._state.step)
+        # Of each weight, m and v: the optimizer's variables, and our arrays by name.
         state = (self._state.m, self._state.v)
         for name, index in self._indices.items():
             for variable, values in zip(fitting.moment_variables(optimizer, index), state, strict=True):
@@ -269,7 +270,8 @@ class KerasNetwork:
         loss, gradients = 0.0, [np.zeros_like(value) for value in values]
         with float32_products():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-                # `block` is a default argument, so that the function does not depend on the loop's variable.
+                # The loss of the block as a function of the weights, which a backend can differentiate. `block` is a
+                # default argument, so that the function does not depend on the loop's variable.
                 def sum_losses(tensors: Sequence[Any], block: slice = block) -> Any:
                     # The variables have the values of `tensors` here, so the gradients are with respect to these.
                     with keras.StatelessScope(state_mapping=list(zip(variables, tensors, strict=True))):
