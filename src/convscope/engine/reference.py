@@ -122,7 +122,7 @@ class ReferenceNetwork:
                     raise ValueError(f"optimizer state {part}/{name} is {value.shape}; it must be {weight.shape}")
                 arrays[name] = np.array(value, np.float64)
         weights = {name: weight + parts["remainder"][name] for name, weight in self.weights().items()}
-        swapped, unrounded = parts.get("unaveraged"), parts.get("unrounded", MappingProxyType({}))
+        swapped, unrounded = parts.get("unaveraged"), parts.get("unrounded", {})
         self._state = _State(int(state["step"]), weights, parts["m"], parts["v"], swapped, unrounded)
 
     def train_epoch(
