@@ -16,7 +16,7 @@ import pytest
 import convscope as cs
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.experiment.store import RunStore
-from convscope.storage import StoredRuns, list_runs, load_model, open_run, run_database, stored_runs
+from convscope.storage import StoredRuns, list_runs, load_model, open_run, run_database, stored_rows
 
 from .made_runs import SPEC, SPLITS, keep_runs, make_result, make_splits
 
@@ -111,7 +111,7 @@ def test_weights_without_a_row_are_overwritten(folder: Path, tmp_path_factory, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(stored_runs, "_write_labels", stop)
+        patched.setattr(stored_rows, "write_labels", stop)
         with pytest.raises(KeyboardInterrupt):
             keep_runs(folder, range(6, 7))
     assert list_seeds(folder) == [0, 1, 2, 3, 4]

@@ -135,26 +135,18 @@ def experiment(
     network that you trust.
     """
     if plan is not None:
+        # A value that the user typed has another source, even if it is the default.
         options = [name for name in _PLANNED if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
         if options:
-            # `architectures` is the parameter of --architecture, but `seeds` that of --seeds.
-            option = options[0].removesuffix("s") if options[0] != "seeds" else "seeds"
+            # A parameter has the name of its option, but in the plural if that is repeatable: `architectures` is the
+            # parameter of --architecture, and `seeds` that of --seeds.
+            option = options[0] if options[0] == "seeds" else options[0].removesuffix("s")
             raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")
+    changes, command = RecipeChanges(epochs, batch_size, learning_rate, precision=precision), format_command()
     request = ExperimentRequest(
-        dataset,
-        loading,
-        architectures,
-        recipes,
-        seeds,
-        RecipeChanges(epochs, batch_size, learning_rate, precision=precision),
-        num_images,
-        engine,
-        threads,
-        executor,
-        out,
-        plan,
-        format_command(),
-    )
+        dataset, loading, architectures, recipes, seeds, changes, num_images, engine, threads, executor, out, plan,
+        command,
+    )  # fmt: skip
     with JobProgress(quiet=as_json) as progress:
         planned = plan_experiment(request, progress.listeners())
         names = {"--architecture": [network.name for network in planned.networks], "--recipe": planned.recipe_names}

@@ -146,14 +146,9 @@ def import_model(
         raise
     evaluation, model = result.measured.evaluation, result.measured.model
     if as_json:
-        print_json(
-            ImportOutput(
-                run=str(result.measured.folder.path),
-                imported=import_record(model),
-                evaluation=evaluation.to_record(),
-                timings={**result.timings},
-            )
-        )
+        run, imported_from, timings = str(result.measured.folder.path), import_record(model), {**result.timings}
+        record = evaluation.to_record()
+        print_json(ImportOutput(run=run, imported=imported_from, evaluation=record, timings=timings))
     else:
         if result.imported.scalings is not None:  # they were tried on training images
             echo(f"{result.imported.scalings}\n")

@@ -43,15 +43,8 @@ def run(
     options = JobOptions(baseline, seeds, 0)
     path, result, cautions = run_job(resume, arguments, options, main_job, quiet=as_json)
     if as_json:
-        print_json(
-            from_attributes(
-                RunOutput,
-                result,
-                run=str(path),
-                warnings=cautions,
-                timings={**result.timings, "memory": result.memory},
-            )
-        )
+        timings = {**result.timings, "memory": result.memory}
+        print_json(from_attributes(RunOutput, result, run=str(path), warnings=cautions, timings=timings))
     else:
         run_folder = shlex.quote(str(path))
         steps = (

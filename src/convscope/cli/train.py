@@ -23,14 +23,8 @@ def train(resume: Path | None, as_json: bool, **arguments: Any) -> None:
     """
     path, result, cautions = run_job(resume, arguments, None, train_job, quiet=as_json)
     if as_json:
-        print_json(
-            TrainOutput(
-                run=str(path),
-                evaluation=result.evaluation.to_record(),
-                warnings=cautions,
-                timings={**result.timings, "memory": result.memory},
-            )
-        )
+        evaluation, timings = result.evaluation.to_record(), {**result.timings, "memory": result.memory}
+        print_json(TrainOutput(run=str(path), evaluation=evaluation, warnings=cautions, timings=timings))
     else:
         print_result([result.evaluation, f"Memory: {result.memory}"])
         echo(f"Finished in {result.timings['total']:.1f} s. The run is in {path}")

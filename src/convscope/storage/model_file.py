@@ -1,5 +1,8 @@
 """Write and read models as safetensors files: the weights, and in the metadata everything needed to predict.
 
+    metadata   {"convscope": TEXT}, where TEXT is the JSON of the architecture, class names, provenance and so on
+    tensors    LAYER/kernel, LAYER/bias, ...: float32, with the names and shapes of the architecture's weights
+
 Nothing in a file is run. The safetensors library checks the header against the file before it allocates anything, and
 the tensors are checked against the architecture before any is read.
 """
@@ -68,30 +71,35 @@ def load_model(path: Path | str) -> Model:
     with open_tensors(path) as file:
         description = read_description(path, file)
         try:
-            architecture = Architecture.from_dict(description["architecture"])
-            class_names = description["class_names"]
-            if not isinstance(class_names, list) or not all(isinstance(name, str) for name in class_names):
-                raise TypeError(f"class_names is {class_names!r}, not a list of strings")
-            # Shapes come from the header, so that no tensor is read for an architecture that it does not fit.
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            if shapes != architecture.weight_shapes:
-                raise ValueError("the tensors' names or shapes are not those of the architecture")
-            weights = {name: read_tensor(file, name, np.float32) for name in architecture.weight_shapes}
-            provenance, calibration = description["provenance"], description.get("calibration", {})
-            for name, value in (("provenance", provenance), ("calibration", calibration)):
-                if not isinstance(value, dict):
-                    raise TypeError(f"{name} is {value!r:.60}, not an object")
-            handwriting = description.get("handwriting")
-            return Model(
-                architecture,
-                weights,
-                tuple(class_names),
-                provenance,
-                calibration,
-                None if handwriting is None else convert(handwriting, Handwriting),
-            )
+            return _make_model(description, file)
         except (ConvscopeError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise RunError(f"{path}: not a convscope model ({error}); train it again or use another copy") from error
+
+
+def _make_model(description: Mapping[str, Any], file: safe_open) -> Model:
+    """Make the model of a file; raises one of the errors that `load_model` names damage."""
+    architecture = Architecture.from_dict(description["architecture"])
+    class_names = description["class_names"]
+    if not isinstance(class_names, list) or not all(isinstance(name, str) for name in class_names):
+        raise TypeError(f"class_names is {class_names!r}, not a list of strings")
+    weights = _read_weights(file, architecture)
+    provenance, calibration = description["provenance"], description.get("calibration", {})
+    for name, value in (("provenance", provenance), ("calibration", calibration)):
+        if not isinstance(value, dict):
+            raise TypeError(f"{name} is {value!r:.60}, not an object")
+    handwriting = description.get("handwriting")
+    if handwriting is not None:
+        handwriting = convert(handwriting, Handwriting)
+    return Model(architecture, weights, tuple(class_names), provenance, calibration, handwriting)
+
+
+def _read_weights(file: safe_open, architecture: Architecture) -> dict[str, NDArray[Any]]:
+    """Read all tensors; raises `ValueError` if they are not those of the architecture."""
+    # Shapes come from the header, so that no tensor is read for an architecture that it does not fit.
+    shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    if shapes != architecture.weight_shapes:
+        raise ValueError("the tensors' names or shapes are not those of the architecture")
+    return {name: read_tensor(file, name, np.float32) for name in architecture.weight_shapes}
 
 
 def _check_finished(folder: Path) -> None:

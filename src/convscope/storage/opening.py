@@ -1,4 +1,13 @@
-"""Open runs by their paths: run folders, and runs stored with others, which get a folder when they are opened."""
+"""Open runs by their paths: run folders, and runs stored with others, which get a folder when they are opened.
+
+Runs of an experiment are stored together, in a database. The path of such a run ends in its digest:
+
+    RUNS/runs.db, weights/      the stored runs (see `stored_runs`)
+    RUNS/3f2a09d1c4b5e678/      the folder of one of them, which `open_run` writes from the database
+    RUNS/from/                  the networks that they started from, and the digests of their training images
+
+The other functions read a run that has no folder yet from the database, and write nothing.
+"""
 
 import re
 import secrets
@@ -29,14 +38,15 @@ def find_stored(path: Path) -> tuple[StoredRuns, StoredRun] | None:
     """
     if not re.fullmatch("[0-9a-f]{16}", path.name) or not has_database(path.parent):  # named after its digest
         return None
-    # The inode is part of the cache's key, so that a database that replaces another is opened anew.
+    # The inode, a number that each new file gets, is part of the cache's key: a database that replaces another is
+    # opened anew.
     stored = _open_stored_runs(path.parent, (path.parent / DATABASE).stat().st_ino)
     run = stored.find(path.name)
     return None if run is None else (stored, run)
 
 
 @lru_cache(maxsize=4)
-def _open_stored_runs(runs: Path, _: int) -> StoredRuns:
+def _open_stored_runs(runs: Path, _inode: int) -> StoredRuns:
     """Open stored runs once, so that groups, machines and labels are not read again for each run."""
     return StoredRuns(runs)
 
@@ -105,12 +115,15 @@ def _load_stored_trained_on(run: StoredRun) -> TrainedOn | None:
 
 
 def name_start_file(start: StartRecord) -> str:
-    """Name the file of the network that a run started from, relative to the folder with its runs."""
+    """Name the file of the network that a run started from, such as from/0123456789abcdef.safetensors."""
     return f"from/{start.weights_sha256[:16]}.safetensors"  # 64 bits tell apart the few networks of an experiment
 
 
 def name_trained_on_file(record: SharedRecord) -> str:
-    """Name the file with the training images of a run, relative to the folder with its runs."""
+    """Name the file with the digests of a run's training images, also of those that its start was trained on.
+
+    It is from/DATA.trained_on.safetensors, or from/DATA-START.trained_on.safetensors with a start.
+    """
     parts = [record.dataset.train.sha256, *([record.start.weights_sha256] if record.start else [])]
     return f"from/{'-'.join(part[:16] for part in parts)}.trained_on.safetensors"
 

@@ -58,7 +58,8 @@ class StartRecord(Record, kw_only=True):
     Attributes:
         argument: its path.
         num_seen_images: how many of the training images it was trained on; None if unknown.
-        kept_classes, new_classes: those of `Transfer`.
+        kept_classes: the classes whose output weights are this network's.
+        new_classes: the classes whose output weights start at random.
         new_output: True if the weights of all outputs start at random.
     """
 
@@ -71,7 +72,13 @@ class StartRecord(Record, kw_only=True):
 
 
 class ScalingRecord(Record, kw_only=True):
-    """The formula that turns a byte into the number that a network reads; the attributes are those of `Scaling`."""
+    """The formula that turns a byte into the number that a network reads: `(byte * scale - mean) / std`.
+
+    Attributes:
+        mean, std: one number, or one for each channel.
+        inverted: True if 255 - byte takes the place of the byte.
+        bgr: True if the network reads the channels in the order blue, green, red.
+    """
 
     scale: float
     mean: float | tuple[float, ...]
@@ -81,7 +88,11 @@ class ScalingRecord(Record, kw_only=True):
 
 
 class TriedScaling(Record, kw_only=True):
-    """A scaling that was tried; the attributes are those of `ScalingRow` and its scaling."""
+    """A scaling that was tried, and how the network then classified training images.
+
+    Attributes:
+        verdict: "best", "unclear", or the reason why it is ruled out.
+    """
 
     name: str
     scaling: ScalingRecord

@@ -1,7 +1,10 @@
 """Open the SQLite database of many runs, runs.db, and refuse a damaged or hostile one.
 
-SQLite keeps a rollback journal: a write-ahead log needs shared memory, which network and read-only disks lack. A
-database may come from anywhere, so its schema must be exactly ours, without views, triggers or generated columns,
+SQLite keeps a rollback journal: before a commit overwrites pages of runs.db, it copies them to runs.db-journal. If the
+process is killed in between, whoever opens the database next must first put the old pages back. A reader may not write
+here, so it does that with a copy. (A write-ahead log needs shared memory, which network and read-only disks lack.)
+
+A database may come from anywhere, so its schema must be exactly ours, without views, triggers or generated columns,
 before a table is read.
 """
 
@@ -41,7 +44,8 @@ _BUSY_SECONDS = 60.0  # a reader waits so long for a commit, and a writer for re
 _MAX_BLOB_BYTES = 256 << 20  # SQLite's limit of a value; the predictions for a million images take 2 MiB
 _MAX_BYTES = 1 << 40  # limit for the database or its journal
 _MAX_COPIES = 20  # attempts, while other processes change the files
-# A journal with these last bytes names a super-journal, another file, which SQLite may delete when it rolls back.
+# A journal with these last bytes names another file, the journal of a commit to several databases. SQLite may delete
+# that file when it rolls back, so a hostile journal could make us delete any file.
 # Source: sqlite.org/fileformat.html, "The Rollback Journal".
 _SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _ADVICE = "use another copy of the runs"
@@ -73,30 +77,31 @@ def open_reader(folder: Path) -> sqlite3.Connection:
     """
     path = _check_files(folder)
     with database_errors(path):
-        # SQLite notices a journal at the first statement. Each round opens the file anew, as a writer may have ended.
-        for _ in range(_MAX_COPIES):
-            connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
-            try:
-                schema = _read_schema(connection)
-            except sqlite3.OperationalError as error:
-                connection.close()
-                if not needs_rollback(error):
-                    raise
-                copy = _copy_rolled_back(path)
-                if copy is None:
-                    continue
-                connection, schema = copy, _read_schema(copy)
-            except BaseException:
-                connection.close()
+        connection, schema = _open_rolled_back(path)
+        if not schema:  # a process was killed before its first commit: an empty file without tables
+            connection.close()
+            connection = _connect(":memory:")
+            _create_tables(connection)
+        elif schema != list(SCHEMA):
+            connection.close()
+            raise _make_schema_error(path)
+        return connection
+
+
+def _open_rolled_back(path: Path) -> tuple[sqlite3.Connection, list[str]]:
+    """Open the database for reading, or a copy without a half commit; return also the schema."""
+    # Each round opens the file anew, as the writer whose files changed under the copy may have ended.
+    for _ in range(_MAX_COPIES):
+        connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
+        try:
+            return connection, _read_schema(connection)  # at its first statement, SQLite notices a journal
+        except BaseException as error:
+            connection.close()
+            if not needs_rollback(error):
                 raise
-            if not schema:  # a process was killed before its first commit: an empty file without tables
-                connection.close()
-                connection = _connect(":memory:")
-                _create_tables(connection)
-            elif schema != list(SCHEMA):
-                connection.close()
-                raise _make_schema_error(path)
-            return connection
+        copy = _copy_rolled_back(path)
+        if copy is not None:
+            return copy, _read_schema(copy)
     raise RunError(f"{path}: is being written to; try again")
 
 
@@ -193,13 +198,13 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _read_error_code(error) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 
 
-def needs_rollback(error: sqlite3.Error) -> bool:
+def needs_rollback(error: BaseException) -> bool:
     """True if a killed process left a journal, which a read-only connection cannot roll back."""
     return _read_error_code(error) == sqlite3.SQLITE_READONLY_ROLLBACK
 
 
-def _read_error_code(error: Exception) -> int:
-    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR))  # a UnicodeDecodeError has no code
+def _read_error_code(error: BaseException) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR))  # other errors than SQLite's have no code
 
 
 def _check_files(folder: Path) -> Path:

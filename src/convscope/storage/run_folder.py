@@ -1,7 +1,7 @@
 """Read and write the folder of a run, in which every file is whole or missing.
 
 run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
-history.jsonl     a line for each epoch
+history.jsonl     a line for each epoch, such as {"epoch": 1, "loss": 0.21, "accuracy": 0.94, ..., "seconds": 2.8}
 from.safetensors  the model that training started from, if it did not start from random weights
 model.safetensors model.trained_on.safetensors (digests of its training images)
 checkpoints/      evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
@@ -117,9 +117,13 @@ class RunFolder:
 
     def load_snapshots(self) -> Mapping[int, Weights]:
         """List the weights by epoch (0: untrained) of which there is a file; a file is read when it is needed."""
-        paths = sorted(self.locate("checkpoints").glob("epoch-*.safetensors"))
-        names = ((path.stem.removeprefix("epoch-"), self.locate(f"checkpoints/{path.name}")) for path in paths)
-        return Snapshots(self.architecture, {int(number): path for number, path in names if number.isdecimal()})
+        paths = dict[int, Path]()
+        for file in sorted(self.locate("checkpoints").glob("epoch-*.safetensors")):
+            path = self.locate(f"checkpoints/{file.name}")
+            number = file.stem.removeprefix("epoch-")  # "0012" of epoch-0012.safetensors
+            if number.isdecimal():
+                paths[int(number)] = path
+        return Snapshots(self.architecture, paths)
 
     def write_history(self, history: History) -> None:
         lines = [json.dumps(row, allow_nan=False) + "\n" for row in history.rows()]
@@ -140,7 +144,8 @@ class RunFolder:
 
     def write_model(self, model: Model, history: History) -> None:
         """Write the trained model, and its digest and epoch to `run.json`."""
-        # The digest comes last: `load_model` compares it with the weights, so a kill in between is noticed.
+        # The digest comes last, into the other file. A process that is killed in between leaves new weights with the
+        # old digest, or none, and `load_model`, which compares the two, refuses them.
         write_model(model, self.locate("model.safetensors"))
         result = {"epochs_trained": len(history), "best_epoch": history.best_epoch}
         self.write_record(structs.replace(self.record, weights_sha256=model.weights_sha256, **result))
@@ -153,7 +158,8 @@ class RunFolder:
         """
         model = load_model(self.path)
         wrong_part = ""
-        if model.weights_sha256 != self.read_record().weights_sha256:  # read again: training writes the digest
+        # Read again, because `self.record` may be from before the training, which has added the digest.
+        if model.weights_sha256 != self.read_record().weights_sha256:
             wrong_part = "weights"
         elif model.class_names != self.record.dataset.test.class_names:
             wrong_part = "classes"

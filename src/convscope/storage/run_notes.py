@@ -1,4 +1,13 @@
-"""Notes in the database of many runs: the commands that trained them, their plan, and looks at the results."""
+"""Notes in the database of many runs: the commands that trained them, their plan, and looks at the results.
+
+A note is a row (key, text) of the table `meta`:
+
+    commands   command lines, one in each line
+    plan       the SHA-256 of the plan
+    looks      {"3f2a...": [5, 10]}: the runs of this group were compared when there were 5, and again when 10
+
+Who compares after every few runs until a difference shows will find one by chance. So the looks are counted.
+"""
 
 import json
 from collections.abc import Callable
@@ -52,7 +61,7 @@ class RunNotes:
 
     @property
     def looks(self) -> dict[str, list[int]]:
-        """For each group, by its digest, the numbers of runs at which results were looked at."""
+        """For each group, by its digest, how many runs it had at each look at the results."""
         try:
             return decode(self._read("looks").encode() or b"{}", dict[str, list[int]], str(self.path / DATABASE))
         except RunError as error:
@@ -60,12 +69,11 @@ class RunNotes:
 
     def add_look(self) -> None:
         """Count a look at the results; raises `RunError` if the looks are damaged."""
-        # A second look at the same runs shows nothing new, so it does not count.
         looks, is_new = self.looks, False
-        for digest, count in self._counts():
-            if count not in looks.setdefault(str(digest), []):
+        for digest, num_runs in self._counts():
+            if num_runs not in looks.setdefault(str(digest), []):  # a second look at the same runs shows nothing new
                 is_new = True
-                looks[str(digest)].append(count)
+                looks[str(digest)].append(num_runs)
         if is_new:
             self._write("looks", json.dumps(looks, sort_keys=True))
 
@@ -77,5 +85,5 @@ class RunNotes:
             database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, text))
 
     def _counts(self) -> list[tuple[Any, ...]]:
-        """Count the runs of each group, by its digest."""
+        """Count the runs of each group: rows (digest, number of runs)."""
         return self._query("SELECT grp.digest, count(*) FROM run JOIN grp ON grp.id = run.grp GROUP BY grp.digest")

@@ -23,7 +23,7 @@ from convscope.storage.records import GroupFile, Machine, RunFile, SharedRecord
 from convscope.storage.run_folder import RunFolder
 from convscope.training import HISTORY_COLUMNS, History, with_choice
 
-# A name comes from a database that may be hostile: no `..`, no other folder.
+# Such as weights/lenet5-3f2a09d1.npy. A name comes from a database that may be hostile: no `..`, no other folder.
 WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"
 
 
@@ -75,7 +75,7 @@ class StoredGroup:
 
     @classmethod
     def parse(cls, digest: str, text: str, text_sha256: str, weights_file: str, path: Path) -> "StoredGroup":
-        """Parse a group's record; raises `RunError` if it is damaged or of a newer format."""
+        """Parse a row of the database at `path`; raises `RunError` if it is damaged or of a newer format."""
         file = decode(text.encode(), GroupFile, path)
         try:
             if compute_sha256(text) != text_sha256:
@@ -88,7 +88,9 @@ class StoredGroup:
         except ValueError as error:
             raise RunError(f"{path}: damaged ({error!s:.200}); use another copy of the runs") from error
         group = cls(digest, file.record, architecture, recipe, file.provenance, file.handwriting, weights_file)
-        object.__setattr__(group, "text", text)  # its digest is checked; another version may write other JSON
+        # Kept as it is, in the cache of the property `text`: the digests of the runs cover it, and this version might
+        # write the same group as other JSON. `__setattr__` itself refuses, as the class is frozen.
+        object.__setattr__(group, "text", text)
         return group
 
 
@@ -126,9 +128,10 @@ class StoredRun:
     @cached_property
     def history(self) -> History:
         """The history of the training; raises `RunError` if it is damaged."""
+        # A row for each epoch: loss, accuracy, val_loss, val_accuracy, seconds.
         table = np.frombuffer(self.history_blob, "<f8").reshape(-1, len(HISTORY_COLUMNS))
         columns: dict[str, Any] = {name: tuple(table[:, i].tolist()) for i, name in enumerate(HISTORY_COLUMNS)}
-        # Columns 2 and 3 are val_loss and val_accuracy: NaN without measurements on validation or test images.
+        # NaN in columns 2 and 3: nothing was measured on validation or test images after the epochs.
         if np.isnan(table[:, 2:4]).all():
             columns |= {"val_loss": (), "val_accuracy": ()}
         recipe = self.group.recipe

@@ -9,11 +9,9 @@ database knows; a killed process leaves weights without a row, and the next run 
 covers a row and everything it refers to, so a damaged run is an error of its own, and the others are read.
 """
 
-import hashlib
 import json
 import os
 import re
-import secrets
 import sqlite3
 import threading
 import time
@@ -28,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.plain import canonical_json
 from convscope.base.records import decode
+from convscope.storage import stored_rows
 from convscope.storage.records import MAX_SEED, Machine
 from convscope.storage.run_database import (
     DATABASE,
@@ -42,8 +40,8 @@ from convscope.storage.run_database import (
     open_writer,
 )
 from convscope.storage.run_notes import RunNotes
-from convscope.storage.stored_run import WEIGHTS_FILE, StoredGroup, StoredRun, compute_sha256
-from convscope.storage.weights_file import count_rows, map_rows, write_row
+from convscope.storage.stored_run import StoredGroup, StoredRun, compute_sha256
+from convscope.storage.weights_file import map_rows, write_row
 from convscope.training import HISTORY_COLUMNS, History
 from convscope.training.model import Model
 
@@ -93,7 +91,8 @@ class StoredRuns:
             if self._open is not None and self._open.owner == owner:
                 yield self._open
                 return
-            # Another thread may have a reader of its own open meanwhile; sqlite3 connections stay in their thread.
+            # Another thread may have a reader open, which is of no use here: a sqlite3 connection stays in its thread.
+            # So this one takes its place until the block ends.
             reader = _Reader(self.path, owner, open_reader(self.path))
             previous, self._open = self._open, reader
             try:
@@ -160,7 +159,8 @@ class StoredRuns:
 
     def has_labels(self, y_true: NDArray[np.integer[Any]], num_classes: int) -> bool:
         """True if the runs here classified test images with these labels, or there are no runs."""
-        return not len(self) or self._read_meta("labels") == _digest_labels(y_true, _choose_label_type(num_classes))
+        kind = stored_rows.choose_label_type(num_classes)
+        return not len(self) or self._read_meta("labels") == stored_rows.digest_labels(y_true, kind)
 
     @cached_property
     def y_true(self) -> NDArray[np.unsignedinteger[Any]]:
@@ -192,9 +192,10 @@ class StoredRuns:
 
     def model(self, run: StoredRun) -> Model:
         """Load the trained network of a run; raises `RunError` if its weights are damaged."""
-        group, start, arrays = run.group, 0, dict[str, NDArray[np.float32]]()
-        # A copy: a model must not change when the file does.
-        flat = np.array(self.weights(group.weights_file, group.width, run.weights_row + 1)[run.weights_row], np.float32)
+        group = run.group
+        rows = self.weights(group.weights_file, group.width, run.weights_row + 1)
+        flat = np.array(rows[run.weights_row], np.float32)  # a copy: a model must not change when the file does
+        arrays, start = dict[str, NDArray[np.float32]](), 0
         for name, shape in group.architecture.weight_shapes.items():
             size = int(np.prod(shape))
             arrays[name] = flat[start : start + size].reshape(shape)
@@ -232,39 +233,26 @@ class StoredRuns:
             RunError: if the runs here classified other test images.
             ConvscopeError: if the disk is full or the folder cannot be written to.
         """
-        kind = _choose_label_type(group.architecture.num_classes)
+        kind = stored_rows.choose_label_type(group.architecture.num_classes)
         flat = np.concatenate([model.weights[name].ravel() for name in group.architecture.weight_shapes])
         machine = json.dumps(facts["machine"].to_dict(), sort_keys=True, allow_nan=False)
-        blobs = _tabulate_history(history).tobytes(), y_pred.astype(f"<{kind}").tobytes()
+        history_table = stored_rows.tabulate_history(history)
+        blobs = {"history": history_table.tobytes(), "predictions": y_pred.astype(f"<{kind}").tobytes()}
         with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
-            weights_file = _name_weights_file(database, group)
-            # The next row of weights follows the last one in the database. Numbers beyond the file are damage.
-            index = database.execute(
-                "SELECT coalesce(max(weights_row) + 1, 0) FROM run WHERE weights_row < ? AND grp IN "
-                "(SELECT id FROM grp WHERE weights_file = ?)",
-                (count_rows(self.path, weights_file, group.width), weights_file),
-            ).fetchone()[0]
+            weights_file = stored_rows.name_weights_file(database, group)
+            weights_row = stored_rows.find_free_weights_row(database, self.path, weights_file, group.width)
             # The weights are on the disk before the transaction begins, so no committed row can lack its weights.
-            write_row(self.path, weights_file, index, flat)
+            write_row(self.path, weights_file, weights_row, flat)
             database.execute("BEGIN IMMEDIATE")  # takes the write lock now, and not at the first INSERT
-            _write_labels(database, y_true, kind, self.path)
-            group_id, text_sha256 = _write_group(database, group, weights_file)
-            database.execute("INSERT OR IGNORE INTO machine (json) VALUES (?)", (machine,))
-            [machine_id] = database.execute("SELECT id FROM machine WHERE json = ?", (machine,)).fetchone()
-            row = [
-                facts["digest"], facts["seed"], index, float(facts["accuracy"]), float(facts["loss"]),
+            stored_rows.write_labels(database, y_true, kind, self.path)
+            group_id, text_sha256 = stored_rows.write_group(database, group, weights_file)
+            machine_id = stored_rows.write_machine(database, machine)
+            values = [
+                facts["digest"], facts["seed"], weights_row, float(facts["accuracy"]), float(facts["loss"]),
                 float(sum(history.seconds)), time.time(), facts["threads"], model.weights_sha256,
             ]  # fmt: skip
-            row_sha256 = _hash_row(row, group.digest, text_sha256, weights_file, machine, *blobs)
-            # Deletes a damaged run of this digest. Its history and predictions may stay until a run gets the same id.
-            database.execute("DELETE FROM run WHERE digest = ?", (facts["digest"],))
-            run_id = database.execute(
-                "INSERT INTO run (digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256, "
-                "grp, machine, row_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, group_id, machine_id, row_sha256),
-            ).lastrowid
-            for table, blob in zip(("history", "predictions"), blobs, strict=True):
-                database.execute(f"INSERT OR REPLACE INTO {table} (run, blob) VALUES (?, ?)", (run_id, blob))
+            row_sha256 = stored_rows.hash_row(values, group.digest, text_sha256, weights_file, machine, *blobs.values())
+            stored_rows.write_run(database, (*values, group_id, machine_id, row_sha256), blobs)
             database.execute("COMMIT")
         self._groups.clear()  # a damaged group may have been written again
         run = self.find(facts["digest"])  # read back, which also checks the digest
@@ -273,14 +261,16 @@ class StoredRuns:
 
     def _read_run(self, row: tuple[Any, ...]) -> StoredRun:
         """Read a run from a row of `_SELECT`; raises `RunError` if it is damaged."""
-        digest, group_id, seed, weights_row, accuracy, loss, seconds, ended, machine_id, threads = row[:10]
-        weights_sha256, row_sha256, history, predictions = row[10:]
+        (
+            digest, group_id, seed, weights_row, accuracy, loss, seconds, ended, machine_id, threads,
+            weights_sha256, row_sha256, history, predictions,
+        ) = row  # fmt: skip
         try:
             group = self._read_group(group_id)
-            text, machine = self._read_machine(machine_id)
+            machine_text, machine = self._read_machine(machine_id)
             values = [digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256]
-            parts = group.digest, group.text_sha256, group.weights_file, text, history, predictions
-            if _hash_row(values, *parts) != row_sha256:
+            parts = group.digest, group.text_sha256, group.weights_file, machine_text, history, predictions
+            if stored_rows.hash_row(values, *parts) != row_sha256:
                 raise ValueError("its digest does not match")
             y_pred = np.frombuffer(predictions, self.y_true.dtype)
             # The digest reveals damage; these checks reveal false values in a hostile database with correct digests.
@@ -323,6 +313,7 @@ class StoredRuns:
         return self._groups[group_id]
 
     def _read_machine(self, machine_id: int) -> tuple[str, Machine]:
+        """Read a machine once: its JSON, which the digests of the runs cover, and the record."""
         if machine_id not in self._machines:
             rows = self.query("SELECT json FROM machine WHERE id = ?", machine_id)
             if not rows:
@@ -332,68 +323,8 @@ class StoredRuns:
         return self._machines[machine_id]
 
     def _read_meta(self, key: str) -> str:
+        """Read `identity` or `labels`, such as "u1 9f86d081..."; raises `RunError` if it is missing or damaged."""
         for (value,) in self.query("SELECT value FROM meta WHERE key = ?", key):
             if isinstance(value, str) and re.fullmatch(r"(u[12] )?[0-9a-f]{32,64}", value):
                 return value
         raise RunError(f"{self.path / DATABASE}: damaged (no {key}); use another copy of the runs")
-
-
-def _name_weights_file(database: sqlite3.Connection, group: StoredGroup) -> str:
-    """Name the file with the weights of a group; all groups of an architecture share it."""
-    row = database.execute("SELECT weights_file FROM grp WHERE digest = ?", (group.digest,)).fetchone()
-    if row is not None and re.fullmatch(WEIGHTS_FILE, str(row[0])):
-        return str(row[0])
-    stem = re.sub(r"[^\w.-]+", "-", group.architecture.name)[:40].lstrip(".") or "network"
-    return f"weights/{stem}-{compute_sha256(canonical_json(group.architecture.to_dict()))[:8]}.npy"
-
-
-def _write_labels(database: sqlite3.Connection, y_true: NDArray[np.integer[Any]], kind: str, path: Path) -> None:
-    """Write the test labels with the first run; raises `RunError` if later runs have others."""
-    labels = _digest_labels(y_true, kind)
-    for key, value in (("identity", secrets.token_hex(16)), ("labels", labels)):
-        database.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", (key, value))
-    if database.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone() != (labels,):
-        raise RunError(f"{path}: has runs that classified other test images; choose another folder")
-    blob = y_true.astype(f"<{kind}").tobytes()
-    # With every run: that repairs damaged labels.
-    database.execute("INSERT OR REPLACE INTO labels (sha256, blob) VALUES (?, ?)", (labels.split()[1], blob))
-
-
-def _digest_labels(y_true: NDArray[np.integer[Any]], kind: str) -> str:
-    return f"{kind} {compute_sha256(y_true.astype(f'<{kind}').tobytes())}"
-
-
-def _choose_label_type(num_classes: int) -> str:
-    return "u1" if num_classes <= 256 else "u2"
-
-
-def _write_group(database: sqlite3.Connection, group: StoredGroup, weights_file: str) -> tuple[int, str]:
-    """Write a group unless it is there and intact; return its id and the digest of its text."""
-    select = "SELECT id, record, record_sha256 FROM grp WHERE digest = ?"
-    row = database.execute(select, (group.digest,)).fetchone()
-    if row is not None and isinstance(row[1], str) and compute_sha256(row[1]) == row[2]:
-        return row[0], row[2]
-    values = (group.digest, group.text, compute_sha256(group.text), weights_file, group.width)
-    database.execute(
-        "INSERT INTO grp (digest, record, record_sha256, weights_file, width) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (digest) DO UPDATE SET record = excluded.record, record_sha256 = excluded.record_sha256, "
-        "weights_file = excluded.weights_file, width = excluded.width",
-        values,
-    )
-    return database.execute(select, (group.digest,)).fetchone()[0], values[2]
-
-
-def _hash_row(values: list[Any], *parts: str | bytes) -> str:
-    """Compute the digest of a row and of everything that it refers to in other tables."""
-    digest = hashlib.sha256(repr(values).encode())  # `repr` of a float names all its bits
-    for part in parts:
-        content = part.encode() if isinstance(part, str) else part
-        digest.update(len(content).to_bytes(8, "little"))  # so that ("ab", "c") and ("a", "bc") differ
-        digest.update(content)
-    return digest.hexdigest()
-
-
-def _tabulate_history(history: History) -> NDArray[np.float64]:
-    """Convert a history to a table (epochs, 5), with NaN for columns without measurements."""
-    missing = (float("nan"),) * len(history)
-    return np.array([getattr(history, name) or missing for name in HISTORY_COLUMNS], "<f8").T.copy()

@@ -1,7 +1,12 @@
 """Store weights of many networks in a .npy file that grows by rows, one for each network, and can be mapped.
 
-`numpy.load` can read the file at any time: NumPy's header has room for a larger number of rows, and the number is
-written after the row itself. Only rows that the database of the runs knows count.
+    header   128 bytes: {'descr': '<f4', 'fortran_order': False, 'shape': (3, P), } and spaces
+    row 0    P float32 numbers, all weights of a network
+    row 1    ...
+    row 2    ...
+
+A fourth network appends its row, and then overwrites the 3 by 4 in the header, where the spaces leave room for up to
+21 digits. So `numpy.load` can read the file at any time. Only rows that the database of the runs knows count.
 """
 
 import io
@@ -24,13 +29,14 @@ _FLOAT = np.dtype("<f4")  # little-endian on any machine, so that files can be c
 def write_row(folder: Path, name: str, index: int, row: NDArray[np.float32]) -> None:
     """Write row `index` (P,) of a file, over anything that is there, and wait until the disk has it.
 
-    The header always has the same size, so a row begins at header bytes + index · 4 P.
+    It begins at byte 128 + index · 4 P, since the header keeps its size.
 
     Raises:
         ConvscopeError: if the disk is full or the file cannot be written.
     """
     path = inside(folder, name)
-    header, is_new = _make_header(index + 1, len(row)), not path.exists()
+    header = _make_header(index + 1, len(row))  # with `index + 1` rows, this one is the last
+    is_new = not path.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb" if is_new else "r+b") as file:

@@ -64,6 +64,8 @@ def writing(folder: Path) -> Iterator[None]:
     Raises:
         RunError: if another process or thread is writing to it, or the folder cannot be created or written to.
     """
+    # Three cases: nobody in this process writes here, and we lock; this thread already does, in an outer block, and
+    # nothing is to be done; another thread does, and we refuse.
     root = _find_outermost(folder.resolve())
     new_writer = _Writer()
     writer = _writers.setdefault(root, new_writer)  # atomic: of two threads, one gets the other's writer
@@ -80,7 +82,8 @@ def writing(folder: Path) -> Iterator[None]:
         writer.handle = _lock(inside(root, LOCK_FILE), folder)
         yield
     finally:
-        if _writers.get(root) is writer:  # False in a child that was forked within the block
+        # False in a child that was forked within the block: `_forget_writers` has emptied its list.
+        if _writers.get(root) is writer:
             handle, writer.handle = writer.handle, None
             if handle is not None:
                 _unlock(handle, root / LOCK_FILE)
@@ -97,7 +100,8 @@ def remove_partial_files(*folders: Path) -> None:
 
 def _find_outermost(folder: Path) -> Path:
     """Find the outermost run that `folder` is part of, or `folder` itself."""
-    part = folder.parents[1] if folder.parent.name == "runs" else folder  # RUN/seeds/runs/DIGEST, or RUN/baseline
+    # RUN/baseline and RUN/seeds are parts of RUN, and so is RUN/seeds/runs/DIGEST, two levels below RUN/seeds.
+    part = folder.parents[1] if folder.parent.name == "runs" else folder
     if part.name in _PARTS and (part.parent / "run.json").exists():
         return _find_outermost(part.parent)
     return folder
