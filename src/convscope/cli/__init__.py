@@ -43,14 +43,19 @@ _FORMER = {
 }
 """Commands that became parts of others."""
 
-_MAX_CHARACTERS = 4000  # limit for an error message
+_MAX_CHARACTERS = 4000  # limit for a line of an error message, which may quote a file
 
 
 class _Commands(HintingGroup):
     """A group that imports a command's module when the command is needed, and turns errors into one line.
 
-    Ctrl-C and SIGTERM become a line with the command to run again, unless the command itself says how to continue. If
-    the reader of the output has gone, the command ends silently.
+    From the inside out, an error of a command passes:
+
+        _invoke           in an error of the library, replaces arguments by options: `out` by --out
+        invoke            makes Ctrl-C and SIGTERM an error with the command to run again, unless the command itself has
+        _shorten_errors   makes errors of convscope and of the system click's, which prints them and ends with status 1
+
+    If the reader of the output has gone, the command ends silently.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -100,7 +105,6 @@ class _Commands(HintingGroup):
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             if command is None:  # the error came before a command was found
                 raise
-            # An error of the library names arguments; the user knows them as this command's options.
             raise _make_short_error(*(with_options(str(line), command) for line in error.args)) from error
 
 
@@ -126,7 +130,7 @@ def _shorten_errors() -> Iterator[None]:
 
 
 def _make_short_error(*texts: str) -> click.ClickException:
-    """Make an error of a line for each text; a very long one, which may quote a file, loses its middle."""
+    """Make an error of a line for each argument of an exception; a very long one loses its middle."""
     lines = [printable(" ".join(text.split())) for text in texts]
     short = [line if len(line) <= _MAX_CHARACTERS else f"{line[:2000]} … {line[-1000:]}" for line in lines]
     return click.ClickException("\n  ".join(short))

@@ -101,12 +101,11 @@ def _choose_files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[E
     files = []
     for name in names:
         form = FORMATS[name]
-        # With "all", a format without a type is left out; named together, they are a mistake.
-        if _ALL not in formats and _ALL not in dtypes:
-            for dtype in types:
-                if dtype not in form.dtypes:
-                    raise click.UsageError(f"--format {name} has no {dtype}; it has {', '.join(form.dtypes)}")
-        files += [(form, dtype) for dtype in types if dtype in form.dtypes]
+        for dtype in types:
+            if dtype in form.dtypes:
+                files.append((form, dtype))
+            elif _ALL not in formats and _ALL not in dtypes:  # both were named; with "all", the pair is left out
+                raise click.UsageError(f"--format {name} has no {dtype}; it has {', '.join(form.dtypes)}")
     if not files:  # "all" left out every format
         raise click.UsageError(f"no format has {' or '.join(types)}; choose another --dtype")
     return files

@@ -48,16 +48,18 @@ def open_job(
         with new_job(_make_request(arguments, options), listeners) as job:
             yield job
         return
-    # Defaults do not count: only options that the user set contradict the run. `arguments` has the loading options as
-    # one, `loading`, so their own names are added.
+    # The settings that decide the result stay as the run began; an option for one of them contradicts the run, even
+    # with the same value. `arguments` has the loading options as one, `loading`, so their own names are added. The
+    # number of threads changes no bit of the result.
     names = _list_set_options()
+    contradictory = names & {*arguments, *LOADING_NAMES} - {"threads"}
     for option in click.get_current_context().command.params:
-        # The number of threads changes no bit of the result, so a resumed run may have another.
-        if option.name in names and option.name in (*arguments, *LOADING_NAMES) and option.name != "threads":
+        if option.name in contradictory:
             raise click.UsageError(f"{option.opts[0]}: a resumed run keeps its settings; remove {option.opts[0]}")
     with open_with_data(resume, None, listeners) as (folder, splits):
         if options is not None:
-            # A run of `convscope train` has stored no options; resumed by `convscope run`, it takes these.
+            # The stored options, with those that the user set now. A run of `convscope train` has stored none; resumed
+            # by `convscope run`, it takes all of these.
             changes = {name: value for name, value in options.to_dict().items() if name in names}
             options = structs.replace(read_options(folder) or options, **changes)
         yield resume_job(folder, splits, options, arguments["threads"])

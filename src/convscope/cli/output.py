@@ -35,7 +35,10 @@ def with_options(text: str, command: click.Command) -> str:
 
 
 def format_command() -> str:
-    """Format the command line of this process, without options that do not change the result."""
+    """Format the command line of this process, without options that do not change the result.
+
+    `run --out a --seed 1 --json` becomes "convscope run --seed 1".
+    """
     words, shown_words = iter(click.get_current_context().meta[WORDS]), ["convscope"]
     for word in words:
         option, equals, _ = word.partition("=")
@@ -43,5 +46,5 @@ def format_command() -> str:
             # A path may hold bytes that are no text, which JSON cannot hold.
             shown_words.append(os.fsencode(word).decode(errors="replace"))
         elif _WITHOUT_EFFECT[option] and not equals:  # --out PATH; --out=PATH is a single word
-            next(words, None)
+            next(words, None)  # skips PATH
     return shlex.join(shown_words)

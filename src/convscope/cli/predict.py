@@ -1,5 +1,6 @@
 """`convscope predict`: your own pictures classified, as a table, JSON or CSV, and explained on a page."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -65,12 +66,13 @@ def predict(
         check_free(page_path, force=force)  # before pictures are classified, which may take long
     if contradictory := [step for step in also if step in without]:
         raise click.UsageError(f"--with {contradictory[0]} --without {contradictory[0]}: choose one")
+    # `outcomes` is an iterator, and nothing is classified yet: a picture is when its outcome is printed. So the first is
+    # shown at once, and thousands need little memory.
     model = load_model(run_path)
     steps = choose_steps(model, also, without)
     paths = find_pictures(images)
     # Only a page needs attributions, which take longer than predictions.
     reader = Reader(model) if page_path is None else make_explaining_reader(model, run_path)
-    # An iterator: each picture is read and classified when its outcome is printed.
     outcomes = reader.classify_strings(paths) if strings else reader.classify(paths, steps)
     if as_json:
         print_outcomes_json(outcomes)
@@ -84,11 +86,14 @@ def predict(
         has_page = reader.write_page(page_path, format_command())
         if has_page and not as_json and not as_csv:
             echo("\n" + printable(f"The page is {format_path(page_path)}"))
-    errors = reader.errors  # complete, since all outcomes are printed
-    # A single picture: its own error, instead of a count.
-    if len(errors) == 1 == len(paths):
+    _raise_errors(reader.errors, len(paths))  # complete, since all outcomes are printed
+
+
+def _raise_errors(errors: Sequence[str], num_pictures: int) -> None:
+    """End the command with an error if there are any: with that of a single picture, else with their number."""
+    if num_pictures == 1 and errors:
         raise ImageFileError(errors[0])
     if errors:
         raise ImageFileError(
-            f"{len(errors):,} of {len(paths):,} pictures could not be read; the reasons are in their lines"
+            f"{len(errors):,} of {num_pictures:,} pictures could not be read; the reasons are in their lines"
         )

@@ -47,23 +47,21 @@ def print_predictions(outcomes: Iterable[PredictionOutcome], files: Sequence[str
 
     For a single picture that cannot be read, nothing is printed, since its error is the error of the command.
     """
-    # Rows are printed before the later ones are known, so the widths come from the names of files and classes.
+    # Rows are printed before the later ones are known, so the widths come from the names of files and classes. The
+    # runner-up, such as "seven (12 %)", has room for its probability.
     file_width = max(len("file"), *(min(display_width(printable(name)), _FILE_WIDTH) for name in files))
     width = max(len("prediction"), *(min(display_width(printable(name)), _CLASS_WIDTH) for name in class_names))
     widths = (file_width, width, len("probability"), width + len(" (< 0.1 %)"), len("none of these"))
     header = _format_row(
         ("file", "prediction", "probability", "runner-up", "none of these", "preparation (height × width)"), widths
     )
-    has_header, last = False, None
-    for outcome in outcomes:
+    last = None  # a prediction of the model, for the notes on it
+    for number, outcome in enumerate(outcomes):
         if outcome.result is None and len(files) == 1:
             return
-        # Only when the first row is there: the header of a table without rows would mislead.
-        if not has_header:
+        if number == 0:  # not before there is a row: the header of a table without rows would mislead
             echo(f"{header}\n{'-' * display_width(header)}")
-            has_header = True
         echo(_format_row(_format_cells(outcome), widths))
-        # The notes are about the model, so any of its predictions will do.
         last = outcome.result or last
     if isinstance(last, Prediction):
         _print_notes(last)
@@ -100,7 +98,11 @@ def _format_digit_table(reading: StringReading) -> str:
 
 
 def _csv_values(outcome: PredictionOutcome) -> Iterator[dict[str, Any]]:
-    """Yield the values of each row by column; columns without a value stay empty."""
+    """Yield a row for each prediction: its values by column. A column without a value stays empty.
+
+    The columns of a prediction are the fields of its record, such as `label`, and those of its runner-up, such as
+    `runner_up_label`; further fields, which are no columns, are not printed.
+    """
     result = outcome.result
     if result is None:
         yield {"file": outcome.file, "error": outcome.error}

@@ -39,12 +39,25 @@ def is_interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, Interrupted)
 
 
+def _interrupt_again(unraisable: Any) -> None:
+    """Interrupt again what an exception that Python drops should have interrupted."""
+    # Python drops exceptions in destructors and callbacks of weak references, where a signal may arrive too. The signal
+    # is sent again a little later, when Python has left the destructor.
+    if issubclass(unraisable.exc_type, Interrupted):
+        threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 @contextmanager
 def interrupts() -> Iterator[None]:
     """Let Ctrl-C and the first SIGTERM interrupt the block, and set the exit status of the error that follows SIGTERM.
 
-    Later SIGTERMs are ignored until the process ends: `timeout` sends two. Signals that already have a handler, or are
-    ignored, stay so.
+        Ctrl-C     raises `Interrupted` each time; after the block it has Python's handler again
+        SIGTERM    raises `Interrupted` once; later ones, as `timeout` sends two, are ignored until the process ends
+
+    Signals that already have a handler, or are ignored, stay so: a shell that starts a command in the background has
+    Ctrl-C ignored for it.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
@@ -58,22 +71,13 @@ def interrupts() -> Iterator[None]:
         is_terminated |= number == signal.SIGTERM
         raise Interrupted
 
-    def raise_again(unraisable: Any) -> None:
-        # Python drops exceptions in destructors and callbacks of weak references, where a signal may arrive too. The
-        # signal is sent again a little later, when Python has left the destructor.
-        if issubclass(unraisable.exc_type, Interrupted):
-            threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
-        else:
-            sys.__unraisablehook__(unraisable)
-
     defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    # A shell that starts a command in the background has Ctrl-C ignored for it, which must stay so.
     replaced = {number: default for number, default in defaults.items() if signal.getsignal(number) is default}
     hook = sys.unraisablehook
     try:
         for number in replaced:
             signal.signal(number, interrupt)
-        sys.unraisablehook = raise_again
+        sys.unraisablehook = _interrupt_again
         yield
     except click.ClickException as error:
         if is_terminated:
@@ -82,6 +86,6 @@ def interrupts() -> Iterator[None]:
     finally:
         sys.unraisablehook = hook
         for number, default in replaced.items():
-            # After a SIGTERM its handler stays, which ignores the second one of `timeout`.
+            # After a SIGTERM its handler stays, to ignore the second one.
             if number == signal.SIGINT or not is_terminated:
                 signal.signal(number, default)

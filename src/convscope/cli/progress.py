@@ -84,7 +84,8 @@ class RunsProgress(StepProgress):
 
     def __init__(self, total: int, *, quiet: bool, lines: bool = True) -> None:
         super().__init__(quiet=quiet)
-        # Numbers of runs: all, those with a result or diverged, those of these that this command trained, and results.
+        # Numbers of runs. Of `total`, `_ended` have a result or diverged, also when an earlier command trained them;
+        # this command trained `_trained` of these, from which comes the speed; and `done` have a result.
         self._total, self._ended, self._trained, self.done = total, 0, 0, 0
         self._is_terminal = sys.stderr.isatty()
         self._has_lines = lines and not quiet and not self._is_terminal
@@ -106,9 +107,8 @@ class RunsProgress(StepProgress):
         """Move the bar, or print the run's line."""
         self.done += 1
         self._ended += 1
-        now = monotonic()
-        elapsed = now - self._start
         self._trained += not result.is_earlier
+        now = monotonic()
         # Once each: the recipe of a preset may have the preset's name.
         words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
         name = ", ".join(filter(None, words))
@@ -116,11 +116,15 @@ class RunsProgress(StepProgress):
         if self._has_lines and self._is_due(now):
             time = "trained earlier" if result.is_earlier else f"trained in {result.seconds:.2f} s"
             text = f"{self._format_count()}{name}: accuracy {percent(result.accuracy)}, {time}"
-            seconds_left = elapsed / max(1, self._trained) * (self._total - self._ended)
-            text += f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MAX_LINES and self._trained else ""
-            # No time for the last run, nor before the speed is known.
-            text += f"; about {max(1, round(seconds_left)):,} s left" if seconds_left and self._trained else ""
-            echo(text)
+            echo(text + self._format_speed(now - self._start))
+
+    def _format_speed(self, elapsed: float) -> str:
+        """Format the speed, if there are many runs, and the time left, such as "; 3.21 runs/s; about 40 s left"."""
+        if not self._trained:  # all runs so far were trained earlier, so the speed is not known
+            return ""
+        speed = f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MAX_LINES else ""
+        seconds_left = elapsed / self._trained * (self._total - self._ended)
+        return speed + (f"; about {max(1, round(seconds_left)):,} s left" if seconds_left else "")  # 0 after the last
 
     def _is_due(self, now: float) -> bool:
         """Decide whether an ended run gets a line: each of a few runs, and of many the last one and some others."""
@@ -141,7 +145,11 @@ class RunsProgress(StepProgress):
 
 
 class JobProgress(StepProgress):
-    """The progress of a job in a terminal: its downloads, trainings, further runs and siblings."""
+    """The progress of a job in a terminal: its downloads, trainings, further runs and siblings.
+
+    Until the job has written its first page, each epoch, further run and topic is printed as a line. From then on the
+    page shows them; the terminal only names each phase, with the time left. A bar shows what is running now.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet)

@@ -115,19 +115,18 @@ def _draw_stage(stage: Stage) -> dict[str, Any]:
 
 def _explain(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:
     """Draw the picture after each step, and the attribution, of each prediction."""
+    explanations = []
     maps = map_predictions(served.model, predictions, method=method)
-    return [
-        {
-            "stages": [_draw_stage(stage) for stage in prediction.prepared.stages],
-            "attribution": {
-                "method": method,
-                "label": prediction.label,
-                "values": [[float(f"{value:.{_DIGITS}g}") for value in row] for row in values.tolist()],
-                "picture": _encode_png(_paint(values)),
-            },
+    for prediction, values in zip(predictions, maps, strict=True):
+        stages = [_draw_stage(stage) for stage in prediction.prepared.stages]
+        attribution = {
+            "method": method,
+            "label": prediction.label,
+            "values": [[float(f"{value:.{_DIGITS}g}") for value in row] for row in values.tolist()],
+            "picture": _encode_png(_paint(values)),
         }
-        for prediction, values in zip(predictions, maps, strict=True)
-    ]
+        explanations.append({"stages": stages, "attribution": attribution})
+    return explanations
 
 
 def _paint(values: NDArray[np.float64]) -> NDArray[np.uint8]:

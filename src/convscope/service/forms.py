@@ -33,10 +33,15 @@ def read_picture_from_form(body: bytes, content_type: str) -> bytes:
         raise _form_error("its Content-Type has no valid boundary")
     delimiter = b"--" + boundary.encode()
     content: bytes | None = None
-    # `start` is at a delimiter, after its line break. Text before the first one is to be ignored.
-    start = 0 if body.startswith(delimiter) else _find_delimiter(body, delimiter, 0) + 2
+    # The offsets in each round of the loop:
+    #
+    #     --BOUNDARY CRLF header CRLF CRLF content CRLF --BOUNDARY
+    #               ^start      ^head_end         ^end  ^the next delimiter, at end + 2
+    #
+    # Text before the first delimiter is to be ignored.
+    start = 0 if body.startswith(delimiter) else _find_delimiter(body, delimiter, 0) + len(b"\r\n")
     for _ in range(MAX_PARTS):
-        start += len(delimiter)
+        start += len(delimiter)  # as in the picture
         if body.startswith(b"--", start):  # the end of the form
             break
         head_end = body.find(b"\r\n\r\n", start, start + _MAX_HEADER_BYTES)
@@ -47,7 +52,7 @@ def read_picture_from_form(body: bytes, content_type: str) -> bytes:
             if content is not None:
                 raise _form_error("it has several pictures; send one request for each")
             content = body[head_end + 4 : end]
-        start = end + 2
+        start = end + len(b"\r\n")
     else:  # the loop ended without the end of the form
         raise _form_error(f"it has more than {MAX_PARTS} fields")
     if content is None:

@@ -1,6 +1,13 @@
 """Check a request before it reaches the application: its host, and the size of its body.
 
-A body is counted while it arrives, so no more of it than the limit is ever in memory, whatever length it declares.
+A body is counted while it arrives, so no more of it than the limit is ever in memory, whatever length it declares. Its
+bytes are held until the answer is sent, unless it ends early:
+
+    refused     it is larger than `body_bytes` (413), or compressed (415)
+    too slow    it is not complete after `body_seconds` (408)
+    given up    all bodies and answers together exceed `held_bytes`, and this is the oldest incomplete one (503)
+
+So a client that sends many large bodies slowly loses these, and does not keep out others.
 """
 
 import asyncio
@@ -81,18 +88,22 @@ class GuardMiddleware:
         if scope["path"] in ALWAYS_OPEN:
             await self.app(scope, receive, send)
             return
-        body = _Body(receive, headers, self)
+        await self._run_counted(scope, _Body(receive, headers, self), send)
+
+    async def _run_counted(self, scope: Scope, body: "_Body", send: Send) -> None:
+        """Run the application with a body and an answer whose bytes are counted."""
         self.bodies.append(body)
-        num_held = 0  # bytes of the answer
+        num_answer_bytes = 0  # of the last part of the answer, from which on it is held here
 
         async def send_counted(message: Message) -> None:
             """Send a part of the answer; the bytes of the last part count as held until the client has taken them."""
-            # The server blocks in `send` until the client has taken most of the bytes. So the last part is sent as if
-            # more followed, then the rest of a refused body is read, and an empty part ends the answer.
-            nonlocal num_held
+            # The last part is sent as if more followed, and an empty part ends the answer. Two things come in between:
+            # the rest of a refused body is read, because the server closes the connection at the end of the answer;
+            # and the server waits until the client has taken most of the bytes, as it does at the next `send`.
+            nonlocal num_answer_bytes
             if message["type"] == "http.response.body" and not message.get("more_body", False):
-                num_held = len(message.get("body", b""))
-                self.hold(num_held)
+                num_answer_bytes = len(message.get("body", b""))
+                self.hold(num_answer_bytes)
                 await send({**message, "more_body": True})
                 if body.is_refused:
                     await body.discard()
@@ -103,7 +114,7 @@ class GuardMiddleware:
             await self.app(scope, body, send_counted)
         finally:  # also if the client disconnects
             self.bodies.remove(body)
-            self.hold(-body.size - num_held)
+            self.hold(-body.size - num_answer_bytes)
 
     def hold(self, num_bytes: int) -> None:
         """Count bytes that are now in memory; a negative number for bytes that no longer are."""
@@ -111,7 +122,10 @@ class GuardMiddleware:
         self.metrics.held.set(self.held_bytes)
 
     def make_room(self, body: "_Body") -> None:
-        """Give up incomplete bodies, the oldest first and `body` last, until the others fit the limit."""
+        """Give up incomplete bodies, the oldest first, until all others fit the limit; if they never do, also `body`.
+
+        A part of `body` has just arrived. It may be complete now, and otherwise has its turn by its age.
+        """
         incomplete = [waiting_body for waiting_body in self.bodies if waiting_body.size and not waiting_body.complete]
         for candidate in [*incomplete, body]:
             if self.held_bytes <= self.limits.held_bytes or body.is_given_up:
@@ -120,7 +134,10 @@ class GuardMiddleware:
 
 
 class _Body:
-    """The `receive` of a request; raises `RequestRefusedError` if the body is too large or too slow."""
+    """The `receive` of a request, which the application calls for each part of the body.
+
+    A call raises `RequestRefusedError` if the body is too large or too slow, or was given up while the call waited.
+    """
 
     def __init__(self, receive: Receive, headers: Headers, guard: GuardMiddleware) -> None:
         self.receive = receive
@@ -129,7 +146,7 @@ class _Body:
         self.size = 0  # bytes that have arrived and count as held
         self.deadline: float | None = None  # in seconds of `monotonic`; None until the application reads the body
         self.complete = False
-        self.is_refused = False  # before all of it has arrived
+        self.is_refused = False  # True if it was refused before all of it had arrived
         self.is_given_up = False  # dropped to make room for other bodies
         self.timeout: asyncio.Timeout | None = None  # the limit of the wait for the next part
 
@@ -171,15 +188,15 @@ class _Body:
             self._refuse(503, _TOGETHER, LATER)
 
     def give_up(self) -> None:
-        """Stop counting the body; `__call__`, which waits for it, then raises the error."""
+        """Stop counting the body, and make the call that waits for its next part raise the error."""
         self.is_given_up = True
         self.guard.hold(-self.size)
         self.size = 0
-        if self.timeout is not None:
+        if self.timeout is not None:  # None for the body whose part has just arrived: `_count` refuses it
             end(self.timeout)
 
     def _make_timeout_error(self) -> RequestRefusedError:
-        closing = {"connection": "close"}  # the rest of the body would be read as the next request
+        closing = {"connection": "close"}  # as in `_refuse`
         if self.is_given_up:
             return RequestRefusedError(503, _TOGETHER, LATER | closing)
         if self.guard.waiting.stopped:
@@ -193,7 +210,8 @@ class _Body:
     def _refuse(self, status: int, reason: str, headers: dict[str, str] | None = None) -> NoReturn:
         self.guard.hold(-self.size)
         self.size = 0
-        self.is_refused = not self.complete  # then the connection is closed, after `discard`
+        # The rest of an incomplete body would be read as the next request, so the connection is closed.
+        self.is_refused = not self.complete
         raise RequestRefusedError(
             status, reason, (headers or {}) | ({"connection": "close"} if self.is_refused else {})
         )

@@ -36,7 +36,8 @@ def infer(served: Served, body: bytes, max_images: int) -> AnsweredRequest:
         RequestRefusedError: for a body that does not fit the protocol or the model.
     """
     image_shape = served.model.architecture.input.shape
-    request = _parse_request(body, max_images * int(np.prod(image_shape)))  # pixels, with a number for each channel
+    max_values = max_images * int(np.prod(image_shape))  # such as 256 · 784 for images of 28 × 28 × 1
+    request = _parse_request(body, max_values)
     names = _check_output_names(request, served)
     images = read_images(request.inputs[0].shape, request.inputs[0].data, image_shape, max_images)
     arrays = _compute_outputs(served, images, set(names))
@@ -48,12 +49,13 @@ def infer(served: Served, body: bytes, max_images: int) -> AnsweredRequest:
     return AnsweredRequest(encode_answer(answer), len(images), rejected)
 
 
-def _parse_request(text: bytes, most_pixels: int) -> InferRequest:
+def _parse_request(text: bytes, max_values: int) -> InferRequest:
     """Parse and check the JSON of a request."""
-    # A value of one byte takes some hundred in memory once parsed. Each needs a comma, so commas bound the memory.
-    if (commas := text.count(b",")) > most_pixels + _SPARE_VALUES:
+    # Parsed, a value of one byte takes some hundred bytes of memory. Commas, of which [1,2,3] has two, are counted
+    # before parsing, and bound the number of values.
+    if (commas := text.count(b",")) > max_values + _SPARE_VALUES:
         raise RequestRefusedError(
-            413, f"the JSON holds {commas:,} values or more, and the limit is {most_pixels:,} pixels"
+            413, f"the JSON holds {commas:,} values or more, and the limit is {max_values:,} pixels"
         )
     try:
         return InferRequest.model_validate_json(text)
@@ -64,7 +66,7 @@ def _parse_request(text: bytes, most_pixels: int) -> InferRequest:
 
 
 def _check_output_names(request: InferRequest, served: Served) -> Sequence[OutputName]:
-    """Check the names of the requested outputs; by default all."""
+    """Check the names of the requested outputs, and return them; without any, return all that the model has."""
     known = list_outputs(served)
     names: list[OutputName] = []
     for output in request.outputs or ():
@@ -84,7 +86,7 @@ def _compute_outputs(served: Served, images: NDArray[np.uint8], wanted: set[Outp
     batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     logits = np.concatenate([_call_in_time(model.logits, batch) for batch in batches])
     temperature = float(model.calibration.get("temperature", 1.0))
-    # As functions, of which only those of wanted outputs are called.
+    # Each output as a function, so that those that are not wanted cost nothing.
     functions: dict[OutputName, Callable[[], NDArray[Any]]] = {
         "logits": lambda: logits.astype(np.float32),
         "probabilities": lambda: softmax(logits).astype(np.float32),

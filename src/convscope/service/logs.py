@@ -35,8 +35,12 @@ class JsonFormatter(logging.Formatter):
 def log_only_json() -> Iterator[TextIO]:
     """Turn everything that is written to standard error in the block into records; yield the stream for records.
 
-    C libraries write warnings straight to the file descriptor. In the block it leads into a pipe, and a thread makes a
-    record of each line. The stream is never closed, because log handlers keep it.
+    C libraries write warnings straight to file descriptor 2. In the block it leads into a pipe, and a thread makes a
+    record of each line:
+
+        libraries ──2──▶ sink ═pipe═ source ──▶ thread ──record──▶ log handlers ──▶ stream, where 2 led before
+
+    The stream is never closed, because log handlers keep it.
     """
     sys.stderr.flush()
     stream = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")

@@ -45,7 +45,8 @@ def make_picture_routes(work: Work) -> APIRouter:
         """List the models, and what their predictions mean."""
         return JSONResponse({"models": [_describe(model) for model in work.models]})
 
-    # A type made here, so that OpenAPI lists the names of these models: hence the two "type: ignore" below.
+    # FastAPI describes a query by its type. These types are made here, when the models are known, so that OpenAPI can
+    # list their names: hence the two "type: ignore" below.
     PictureQueryType = _make_query_type(work.names, PictureQuery, len(work.models) == 1)  # noqa: N806
 
     takes = f"Classify one picture ({FORMAT_NAMES}), sent as the body or as the form field `{FIELD}`."
@@ -54,6 +55,7 @@ def make_picture_routes(work: Work) -> APIRouter:
     async def predict(request: Request, query: Annotated[PictureQueryType, Query()]) -> Response:  # type: ignore[valid-type]
         return await _answer(work, request, answer_picture, query)
 
+    # Without a model that reads strings all are listed, and `answer_strings` refuses each with its reason.
     readers = tuple(model.name for model in work.models if reads_strings(model))
     StringsQueryType = _make_query_type(readers or work.names, StringsQuery, len(work.models) == 1)  # noqa: N806
     strings = describe_responses(schemas.StringAnswer, 400, 404, 408, 413, 415)

@@ -112,18 +112,9 @@ def _describe_model(served: Served) -> dict[str, Any]:
 def _describe_bodies(served: Served) -> dict[str, Any]:
     """Describe the body of a request for OpenAPI, with an example for the first model."""
     height, width, channels = served.model.architecture.input.shape
-    example = {
-        "id": "1",
-        "inputs": [
-            {
-                "name": "images",
-                "shape": [1, height, width, channels],
-                "datatype": "UINT8",
-                "data": [0] * (height * width * channels),
-            }
-        ],
-        "outputs": [{"name": "probabilities"}, {"name": "label"}],
-    }
+    pixels = [0] * (height * width * channels)
+    images = {"name": "images", "shape": [1, height, width, channels], "datatype": "UINT8", "data": pixels}
+    example = {"id": "1", "inputs": [images], "outputs": [{"name": "probabilities"}, {"name": "label"}]}
     schema = schemas.InferRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs")  # its parts are components of the document
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}

@@ -1,6 +1,14 @@
 """Run an application under uvicorn until it is stopped, with limits on slow clients.
 
-uvicorn waits without limit for headers, and for a client that does not read its answer; `_Protocol` does not.
+uvicorn waits without limit for headers, and for a client that does not read its answer. `_Protocol` does not: a
+connection has a timer for the headers of a request, and one for each time that the client takes no bytes of an answer.
+
+A stop takes these steps, with the default limit of 30 s:
+
+    0 s       SIGINT or SIGTERM: new connections are refused, and requests in progress go on
+    30 s      (or at a second signal) those that are left get 503, and their threads end at their next check
+    32 s      uvicorn gives up requests that are still open
+    34.5 s    the process is killed, if a thread has not ended
 """
 
 import asyncio
@@ -28,7 +36,8 @@ from convscope.service.observe import SAFE_HEADERS
 from convscope.service.refusal import LATER
 from convscope.service.work import Work
 
-_LAST_SECONDS = 4.5  # time after `stop_seconds`, for threads to check their deadline and for answers to be sent
+_CLOSING_SECONDS = 2  # time after `stop_seconds` for the last answers to be sent
+_LAST_SECONDS = 4.5  # time after `stop_seconds`, for threads to check their deadline
 _BACKLOG = 128  # connections that the system queues until they are accepted
 
 
@@ -73,7 +82,7 @@ def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, 
         server_header=False,
         proxy_headers=False,  # nothing here depends on who asks
         timeout_keep_alive=5,  # seconds for the next request on an idle connection, uvicorn's default
-        timeout_graceful_shutdown=ceil(limits.stop_seconds) + 2,
+        timeout_graceful_shutdown=ceil(limits.stop_seconds) + _CLOSING_SECONDS,
     )
     work: Work = app.state.work
     server = _Server(config, work, limits.stop_seconds)
@@ -92,6 +101,8 @@ def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, 
 
 
 class _Server(uvicorn.Server):
+    """uvicorn's server, which calls `on_start`, and takes the steps of a stop that the module describes."""
+
     on_start: Callable[[], None] | None = None
     loop: asyncio.AbstractEventLoop
 
@@ -144,14 +155,12 @@ class _Protocol(H11Protocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         if len(self.connections) > self.limits.connections:
-            slow = [
-                connection
-                for connection in self.connections
-                if isinstance(connection, _Protocol) and connection.is_awaited
-            ]
+            connections = [connection for connection in self.connections if isinstance(connection, _Protocol)]
+            slow = [connection for connection in connections if connection.is_awaited]
             reason = f"{self.limits.connections} connections are open, which is the limit"
             # Never empty: it has at least this new connection.
-            min(slow, key=lambda connection: connection.since)._close_with(503, reason)
+            oldest = min(slow, key=lambda connection: connection.since)
+            oldest._close_with(503, reason)
         self._watch_headers()
 
     @property
@@ -190,7 +199,8 @@ class _Protocol(H11Protocol):
 
         It also bounds the wait for the rest of a body whose request is already answered.
         """
-        # IDLE: no headers yet. DONE on our side: answered, but the connection is not ready for the next request.
+        # In h11, each side of a connection goes from IDLE over sending to DONE; when both are DONE, both begin again.
+        # Theirs IDLE: no complete headers yet. Ours DONE: answered, but the rest of their body has not arrived.
         is_missing = self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
         is_waiting = is_missing and self.timeout_keep_alive_task is None  # uvicorn's own timer for an idle connection
         if is_waiting and self._header_timer is None:
@@ -207,13 +217,14 @@ class _Protocol(H11Protocol):
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
+        """Answer a request that is not HTTP; uvicorn calls this, and its own answer is not JSON."""
         self._close_with(400, msg)
 
     def _close_with(self, status: int, reason: str) -> None:
         """Answer outside of the application and close; a connection without a request is only closed."""
         if self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.cycle is not None and not self.cycle.response_complete:  # uvicorn's state of the current request
             self.cycle.disconnected = True  # further output of the application is dropped
         if status == 503 and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
             self.transport.close()  # a client would read an answer here as the answer to its next request

@@ -49,6 +49,9 @@ class Work:
     async def compute(self, request: Request, served: Served, function: Callable[[], _Result]) -> _Result:
         """Call `function` in a free thread and return its result within the deadline.
 
+        `answer_seconds` bounds it twice: the event loop waits no longer for the thread, and the thread, which nobody
+        can end, ends itself at the next `check_deadline` in what it computes.
+
         Raises:
             RequestRefusedError: with 503, if there are too many requests, the deadline passes, or the service stops.
         """

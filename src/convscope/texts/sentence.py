@@ -1,5 +1,11 @@
 """Sentences of the catalogue in English, with their keys and values, so that the page can show them in any language.
 
+For example, with the text "{n} images have a [[wide margin|margin]]." at the key `audit.wide`:
+
+    say("audit.wide", n=3)     3 images have a wide margin.
+    in a template              <say-text key="audit.wide" values='{"n":3}'>3 images have a
+                               <abbr title="(meaning of margin)">wide margin</abbr>.</say-text>
+
 A sentence is a `str`, and is used as text where only English is needed: on the terminal, in figures, in tests. In a
 template it becomes an element `<say-text>` with its key and values, from which the page's script writes the sentence
 again in the reader's language. In an attribute or a drawing, an attribute `data-say` holds key and values.
@@ -178,11 +184,14 @@ def _find_template(key: str, values: Mapping[str, Value]) -> str:
 
 
 def _split(text: str, values: Mapping[str, Value]) -> Iterator[tuple[str, str | None]]:
-    """Yield the pieces of a text; each with the term that it mentions, if it does."""
+    """Yield the pieces of a text, values filled in; each with the term that it mentions, or None.
+
+    The text above gives ("", None), ("3", None), (" images have a ", None), ("wide margin", "margin"), (".", None).
+    """
     end = 0
     for mark in _MARK.finditer(text):
         yield text[end : mark.start()], None
-        slot, word, term = mark.groups()
+        slot, word, term = mark.groups()  # ("n", None, None) or (None, "wide margin", "margin")
         yield (_format_value(values[slot]), None) if slot else (word, term or word)
         end = mark.end()
     yield text[end:], None
