@@ -146,9 +146,8 @@ def import_model(
         raise
     evaluation, model = result.measured.evaluation, result.measured.model
     if as_json:
-        run, imported_from, timings = str(result.measured.folder.path), import_record(model), {**result.timings}
-        record = evaluation.to_record()
-        print_json(ImportOutput(run=run, imported=imported_from, evaluation=record, timings=timings))
+        run, source, record = str(result.measured.folder.path), import_record(model), evaluation.to_record()
+        print_json(ImportOutput(run=run, imported=source, evaluation=record, timings={**result.timings}))
     else:
         if result.imported.scalings is not None:  # they were tried on training images
             echo(f"{result.imported.scalings}\n")

@@ -66,8 +66,8 @@ def predict(
         check_free(page_path, force=force)  # before pictures are classified, which may take long
     if contradictory := [step for step in also if step in without]:
         raise click.UsageError(f"--with {contradictory[0]} --without {contradictory[0]}: choose one")
-    # `outcomes` is an iterator, and nothing is classified yet: a picture is when its outcome is printed. So the first is
-    # shown at once, and thousands need little memory.
+    # `outcomes` is an iterator, and nothing is classified yet: a picture is when its outcome is printed. So the first
+    # is shown at once, and thousands need little memory.
     model = load_model(run_path)
     steps = choose_steps(model, also, without)
     paths = find_pictures(images)

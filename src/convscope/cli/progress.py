@@ -119,7 +119,7 @@ class RunsProgress(StepProgress):
             echo(text + self._format_speed(now - self._start))
 
     def _format_speed(self, elapsed: float) -> str:
-        """Format the speed, if there are many runs, and the time left, such as "; 3.21 runs/s; about 40 s left"."""
+        """Format the speed, if there are many runs, and the time left: "; 3.21 runs/s; about 40 s left"."""
         if not self._trained:  # all runs so far were trained earlier, so the speed is not known
             return ""
         speed = f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MAX_LINES else ""

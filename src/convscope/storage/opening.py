@@ -120,10 +120,8 @@ def name_start_file(start: StartRecord) -> str:
 
 
 def name_trained_on_file(record: SharedRecord) -> str:
-    """Name the file with the digests of a run's training images, also of those that its start was trained on.
-
-    It is from/DATA.trained_on.safetensors, or from/DATA-START.trained_on.safetensors with a start.
-    """
+    """Name the file with the digests of a run's training images, such as from/DATA.trained_on.safetensors."""
+    # With a start it is from/DATA-START.trained_on.safetensors, since it also has the images of the start.
     parts = [record.dataset.train.sha256, *([record.start.weights_sha256] if record.start else [])]
     return f"from/{'-'.join(part[:16] for part in parts)}.trained_on.safetensors"
 
