@@ -11,6 +11,7 @@ export type Ablation =
   | { part: 'filter'; layer: string; filter: number | null; value: ReplacementValue }
   | { part: 'activation' | 'bias' | 'pooling'; layer: string };
 
+// True if both ablate the same part. A filter set to zero and the same filter set to its mean are the same part.
 export function sameAblation(a: Ablation, b: Ablation): boolean {
   return (
     a.part === b.part && a.layer === b.layer && (a.part !== 'filter' || b.part !== 'filter' || a.filter === b.filter)
@@ -21,6 +22,13 @@ export function sameAblation(a: Ablation, b: Ablation): boolean {
 export function countFilters(table: LayerRow[], row: LayerRow): number {
   if (row.index >= logitsRow(table).index || row.layer.kind === 'Flatten') return 0;
   return row.outputShape[row.outputShape.length - 1];
+}
+
+// Lists the layers with a kernel, except the one that computes the logits, with their numbers of filters or units.
+export function weightedFilters(table: LayerRow[]): { layer: string; kind: string; filters: number }[] {
+  return table
+    .filter((row) => `${row.layer.name}/kernel` in row.weightShapes && countFilters(table, row) > 0)
+    .map((row) => ({ layer: row.layer.name, kind: row.layer.kind, filters: countFilters(table, row) }));
 }
 
 export function removableParts(row: LayerRow): ('activation' | 'bias' | 'pooling')[] {
@@ -73,14 +81,7 @@ export function withoutParts(
   return { architecture: { ...architecture, layers }, weights: changed };
 }
 
-// Lists the layers with a kernel, except the one that computes the logits, with their numbers of filters or units.
-export function weightedFilters(table: LayerRow[]): { layer: string; kind: string; filters: number }[] {
-  return table
-    .filter((row) => `${row.layer.name}/kernel` in row.weightShapes && countFilters(table, row) > 0)
-    .map((row) => ({ layer: row.layer.name, kind: row.layer.kind, filters: countFilters(table, row) }));
-}
-
-const GATE = '_ablation'; // ending of the names of the added layers
+const GATE = '_ablation'; // ends the names of the added layers: conv1 is followed by conv1_ablation
 
 // Writes replacements into a network, since gradients support no replacements: adds a batch normalisation after each layer
 // with replaced filters. Its gamma is 1 for a filter that stays; it is 0 for a replaced filter, whose beta is the constant.

@@ -43,14 +43,15 @@ export function gradCam(row: LayerRow, activation: Float32Array, gradient: Float
   return map.map((value) => Math.max(0, value));
 }
 
-// Resizes a layer's map to the image, bilinearly: each cell stands at the centre of its receptive field.
+// Resizes a layer's map to the image, bilinearly: each cell stands at the centre of its receptive field. If the first field
+// covers pixels 0 to 4 and the next 2 to 6, the cells stand at pixels 2 and 4, and pixel 3 takes half of each.
 export function overImage(map: Float32Array, row: LayerRow, height: number, width: number): Float32Array {
   const [rows, columns] = row.outputShape;
   const { size, jump, start } = row.receptiveField;
   // The two cells of an axis between which a pixel lies, and the weight of the second.
   const cellsAround = (pixel: number, axis: number, count: number): [number, number, number] => {
-    const middleOfFirst = start[axis] + (size[axis] - 1) / 2;
-    const position = Math.min(count - 1, Math.max(0, (pixel - middleOfFirst) / Math.max(1, jump[axis])));
+    const centreOfFirst = start[axis] + (size[axis] - 1) / 2;
+    const position = Math.min(count - 1, Math.max(0, (pixel - centreOfFirst) / Math.max(1, jump[axis])));
     const low = Math.floor(position);
     return [low, Math.min(count - 1, low + 1), position - low];
   };
@@ -85,6 +86,18 @@ function patchStarts(length: number, { side, stride }: Patch): number[] {
   return starts;
 }
 
+// Lists the pixels that the patch covers at each of its positions in the image.
+function pixelsOfPatches(height: number, width: number, patch: Patch): number[][] {
+  const corners = patchStarts(height, patch).flatMap((top) => patchStarts(width, patch).map((left) => [top, left]));
+  return corners.map(([top, left]) => {
+    const pixels: number[] = [];
+    for (let y = top; y < Math.min(height, top + patch.side); y++) {
+      for (let x = left; x < Math.min(width, left + patch.side); x++) pixels.push(y * width + x);
+    }
+    return pixels;
+  });
+}
+
 // Computes how far the difference falls when a patch is set to the background: for each pixel the mean over its patches.
 // Source: Zeiler and Fergus 2014.
 export function* occlusion(
@@ -96,29 +109,23 @@ export function* occlusion(
   weights: Float32Array,
 ): Work<Float32Array> {
   const [height, width, channels] = shape;
-  const corners = patchStarts(height, patch).flatMap((y) => patchStarts(width, patch).map((x) => [y, x]));
+  const patches = pixelsOfPatches(height, width, patch);
   const intact = weigh(network.logits(pixels), 0, weights);
   const sums = new Float64Array(height * width);
   const counts = new Float64Array(height * width);
-  yield* inPieces(corners.length, (from, to) => {
+  yield* inPieces(patches.length, (from, to) => {
     const images = new Uint8Array((to - from) * pixels.length);
     for (let i = from; i < to; i++) {
       const image = images.subarray((i - from) * pixels.length, (i - from + 1) * pixels.length);
       image.set(pixels);
-      const [y, x] = corners[i];
-      for (let r = y; r < Math.min(height, y + patch.side); r++) {
-        image.fill(background, (r * width + x) * channels, (r * width + Math.min(width, x + patch.side)) * channels);
-      }
+      for (const pixel of patches[i]) image.fill(background, pixel * channels, (pixel + 1) * channels);
     }
     const logits = network.logits(images);
     for (let i = from; i < to; i++) {
       const fall = intact - weigh(logits, (i - from) * weights.length, weights);
-      const [y, x] = corners[i];
-      for (let r = y; r < Math.min(height, y + patch.side); r++) {
-        for (let c = x; c < Math.min(width, x + patch.side); c++) {
-          sums[r * width + c] += fall;
-          counts[r * width + c]++;
-        }
+      for (const pixel of patches[i]) {
+        sums[pixel] += fall;
+        counts[pixel]++;
       }
     }
   });

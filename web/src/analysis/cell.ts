@@ -40,15 +40,15 @@ export interface Term {
   product: number;
 }
 
-// What a layer computes for a cell before bias and activation, by the kind of the layer.
+// What a layer computes for a cell before bias and activation, by the kind of the layer. `resultOf` computes the result.
 export type CellWork =
-  | { step: 'products'; channels: Channel[] }
-  | { step: 'largest'; window: WindowValues; winner: number } // `winner` is the index of the first maximum
-  | { step: 'mean'; window: WindowValues; count: number; total: number }
-  | { step: 'weighted'; terms: Term[] } // largest absolute products first
+  | { step: 'products'; channels: Channel[] } // a convolution: the sum of the channels' sums
+  | { step: 'largest'; window: WindowValues; winner: number } // `winner`: the index of the first maximum
+  | { step: 'mean'; window: WindowValues; count: number; total: number } // total / count, without the padding
+  | { step: 'weighted'; terms: Term[] } // a dense layer: the sum of the products, the largest first
   | { step: 'normalised'; value: number; mean: number; variance: number; epsilon: number; gamma: number; beta: number }
-  | { step: 'added'; value: number; other: number; cells: [Cell, Cell] }
-  | { step: 'copied'; value: number; from: Cell }
+  | { step: 'added'; value: number; other: number; cells: [Cell, Cell] } // value + other
+  | { step: 'copied'; value: number; from: Cell } // a layer that moves or passes on values
   | { step: 'voted'; members: number; mean: number; strength: number } // mean probability, mean log Σ exp of the logits
   | { step: 'zero' } // the cell lies in the padding
   | { step: 'pixel'; byte: number; scale: number; offset: number };
@@ -75,8 +75,7 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   const index = pass.table.findIndex((row) => row.layer.name === cell.layer);
   if (index < 0) throw new Error(`no layer ${cell.layer}`);
   const row = pass.table[index];
-  // The first maps of a concatenation are copied from an earlier layer.
-  const numEarlier = channelsOfEarlier(pass.table, index);
+  const numEarlier = channelsOfEarlier(pass.table, index); // 0 unless the layer is a Concatenate
   const source = outputAt(pass, cell.map < numEarlier ? earlierOf(pass.table, index)! : beforeOf(pass.table, index));
   const work = workOf(pass, row, source, cell);
   const biases = pass.weights[`${cell.layer}/bias`];
@@ -158,19 +157,17 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
     case 'Conv2D': {
       const { first, count } = mapsRead(row.layer, row.inputShape, cell.map);
       const filters = row.outputShape[2];
-      // Weight i of channel c is at (i * count + c) * filters + map in a kernel (rows, columns, count, filters).
-      const kernel = weight('kernel');
-      const multiply = (c: number) =>
-        multiplyWindow(windowOf(row, input, cell, first + c), kernel, count * filters, c * filters + cell.map);
-      return { step: 'products', channels: Array.from({ length: count }, (_, c) => multiply(c)) };
+      const channels: Channel[] = [];
+      for (let c = 0; c < count; c++) {
+        const window = windowOf(row, input, cell, first + c);
+        channels.push(multiplyWindow(window, weight('kernel'), count * filters, c * filters + cell.map));
+      }
+      return { step: 'products', channels };
     }
     case 'DepthwiseConv2D': {
-      const channel = Math.floor(cell.map / (row.layer.depth_multiplier ?? 1));
-      const filters = row.outputShape[2];
-      return {
-        step: 'products',
-        channels: [multiplyWindow(windowOf(row, input, cell, channel), weight('kernel'), filters, cell.map)],
-      };
+      const channel = Math.floor(cell.map / (row.layer.depth_multiplier ?? 1)); // the only one that the filter reads
+      const window = windowOf(row, input, cell, channel);
+      return { step: 'products', channels: [multiplyWindow(window, weight('kernel'), row.outputShape[2], cell.map)] };
     }
     case 'MaxPooling2D':
     case 'GlobalMaxPooling2D': {
@@ -213,6 +210,7 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
       };
     }
     case 'Concatenate': {
+      // `input` is the layer that this map comes from; the maps of the second layer are counted from 0 again.
       const numEarlier = channelsOfEarlier(pass.table, row.index);
       const from = { ...cell, layer: input.name, map: cell.map < numEarlier ? cell.map : cell.map - numEarlier };
       return { step: 'copied', value: input.at(indexIn(input.shape, from)), from };
@@ -238,7 +236,8 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
   }
 }
 
-// Reads the window of a cell in one map of its input: NaN where it reaches over the edge.
+// Reads the window of a cell in one map of its input: NaN where it reaches over the edge. With 3 x 3 values, stride 1 and
+// padding 1, the window of cell (0, 0) begins at (-1, -1), so its first row and its first column are NaN.
 function windowOf(row: LayerRow, input: LayerValues, cell: Cell, map: number): WindowValues {
   if (row.window === null) throw new Error(`${row.layer.name} has no window`);
   const { size, strides, dilation, padding } = row.window;
@@ -254,7 +253,8 @@ function windowOf(row: LayerRow, input: LayerValues, cell: Cell, map: number): W
   return { map, top, left, rows: size[0], columns: size[1], dilation, values };
 }
 
-// Multiplies value i of the window by kernel[i * step + first]. A product outside the map is zero.
+// Multiplies value i of the window by its weight, kernel[i * step + first]. In a kernel (rows, columns, channels, filters)
+// the weights of a channel and filter are channels * filters apart. A product outside the map is zero.
 function multiplyWindow(window: WindowValues, kernel: Float32Array, step: number, first: number): Channel {
   const weights = window.values.map((_, i) => kernel[i * step + first]);
   const products = window.values.map((value, i) => (Number.isNaN(value) ? 0 : value * weights[i]));

@@ -38,8 +38,8 @@ export interface BandPoint extends CurvePoint {
   high: number;
 }
 
-// Measures the logit difference after shares of the ink are set to the background, the first pixels of each order first:
-// (orders, SHARES). Item n of the work is order floor(n / numShares) with share n % numShares.
+// Measures the logit difference after each of SHARES of the ink is set to the background, from the beginning of an order of
+// pixels. Makes a curve for each order.
 export function* removalCurves(
   network: Network,
   pixels: Uint8Array,
@@ -48,23 +48,21 @@ export function* removalCurves(
   orders: number[][],
   weights: Float32Array,
 ): Work<Float64Array[]> {
-  const results = orders.map(() => new Float64Array(SHARES.length));
-  const numShares = SHARES.length;
-  yield* inPieces(orders.length * numShares, (from, to) => {
-    const images = new Uint8Array((to - from) * pixels.length);
-    for (let n = from; n < to; n++) {
-      const order = orders[Math.floor(n / numShares)];
-      const image = images.subarray((n - from) * pixels.length, (n - from + 1) * pixels.length);
+  const curves = orders.map(() => new Float64Array(SHARES.length));
+  const points = orders.flatMap((order, o) => SHARES.map((share, s) => ({ order, share, curve: curves[o], s })));
+  yield* inPieces(points.length, (from, to) => {
+    const piece = points.slice(from, to);
+    const images = new Uint8Array(piece.length * pixels.length);
+    for (const [i, { order, share }] of piece.entries()) {
+      const image = images.subarray(i * pixels.length, (i + 1) * pixels.length);
       image.set(pixels);
-      const removed = Math.round(order.length * SHARES[n % numShares]);
-      for (let i = 0; i < removed; i++) image.fill(background, order[i] * channels, (order[i] + 1) * channels);
+      const removed = order.slice(0, Math.round(order.length * share));
+      for (const pixel of removed) image.fill(background, pixel * channels, (pixel + 1) * channels);
     }
     const logits = network.logits(images);
-    for (let n = from; n < to; n++) {
-      results[Math.floor(n / numShares)][n % numShares] = weigh(logits, (n - from) * weights.length, weights);
-    }
+    for (const [i, { curve, s }] of piece.entries()) curve[s] = weigh(logits, i * weights.length, weights);
   });
-  return results;
+  return curves;
 }
 
 // Removes the ink in random orders: the mean and the range of their curves, as a baseline.

@@ -30,6 +30,7 @@ export interface MapSplit {
 
 const byMagnitude = (a: Term, b: Term) => Math.abs(b.value) - Math.abs(a.value);
 
+// Adds up contributions (rows, columns, channels) map by map.
 function splitByMap(layer: string, shape: [number, number, number], values: Float64Array, exact: boolean): MapSplit {
   const [rows, columns, channels] = shape;
   const terms = Array.from({ length: channels }, (_, map) => {
@@ -42,8 +43,9 @@ function splitByMap(layer: string, shape: [number, number, number], values: Floa
   return { layer, rows, columns, terms, total: terms.reduce((sum, term) => sum + term.value, 0), limit, exact };
 }
 
-// Splits a logit difference over the units that the last layer reads: activation * (weight to the prediction - weight to the
-// rival), plus the difference of the biases, which is exact. Null if the layer that computes the logits is not dense.
+// Splits a logit difference exactly over the units that a dense last layer reads, and its bias:
+// Σ over units of activation * (weight to prediction - weight to rival) + bias of prediction - bias of rival.
+// Null if the layer that computes the logits is not dense.
 export function splitOverUnits(
   table: LayerRow[],
   weights: Weights,
@@ -59,12 +61,11 @@ export function splitOverUnits(
   const classes = forward.logits.length;
   const before = beforeOf(table, last.index);
   const read = before < 0 ? image : forward.activations[before];
-  const values = new Float64Array(read.length);
   const terms = Array.from(read, (activation, index) => {
     const weight = kernel[index * classes + prediction] - kernel[index * classes + rival];
-    values[index] = activation * weight;
-    return { index, value: values[index], activation, weight };
-  }).sort(byMagnitude);
+    return { index, value: activation * weight, activation, weight };
+  });
+  const values = Float64Array.from(terms, (term) => term.value); // in the order of the units
   const biases = weights[`${name}/bias`];
   const bias = biases === undefined ? 0 : biases[prediction] - biases[rival];
   const shape = shapeBefore(table, last);
@@ -72,7 +73,7 @@ export function splitOverUnits(
   const layer = sourceOf(table, last)?.layer.name ?? 'input';
   return {
     layer,
-    terms,
+    terms: terms.sort(byMagnitude),
     bias,
     total: values.reduce((sum, value) => sum + value, 0) + bias,
     maps: flattened ? splitByMap(layer, shape, values, true) : null,

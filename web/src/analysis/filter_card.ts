@@ -1,14 +1,7 @@
 // The facts about a filter: kernel, most exciting images, activation by class, and whether it is dead or a duplicate.
 import type { LayerRow, Weights } from '../engine/types';
-import {
-  activationLikeness,
-  classMeans,
-  isConstant,
-  mostExciting,
-  type ClassMean,
-  type Exciting,
-  type FilterStatistics,
-} from './filter_statistics';
+import { activationLikeness, classMeans, isConstant, mostExciting } from './filter_statistics';
+import type { ClassMean, Exciting, FilterStatistics } from './filter_statistics';
 import { kernelLikeness } from './kernel';
 import { receptiveFrame, sizesOf, type Frame } from './receptive';
 
@@ -55,11 +48,12 @@ export function filterFindings(
   const [, width] = sizesOf(row.outputShape);
   const constant = isConstant(layer, filter, images.numSample);
   const kernels = kernelLikeness(weights, row, filter);
-  const twin =
-    (kernels === null ? null : twinOf(kernels, filter, SAME_KERNEL, 'kernel')) ??
-    (constant ? null : twinOf(activationLikeness(layer, filter), filter, SAME_ACTIVATION, 'activation'));
-  const frameOf = (offset: number): Frame | null => {
-    const cell = { layer: row.layer.name, map: filter, row: Math.floor(offset / width), column: offset % width };
+  let twin = kernels && twinOf(kernels, filter, SAME_KERNEL, 'kernel');
+  if (twin === null && !constant) {
+    twin = twinOf(activationLikeness(layer, filter), filter, SAME_ACTIVATION, 'activation');
+  }
+  const frameOf = (pixel: number): Frame | null => {
+    const cell = { layer: row.layer.name, map: filter, row: Math.floor(pixel / width), column: pixel % width };
     return receptiveFrame(table, cell).get('input') ?? null;
   };
   let active = 0;

@@ -1,4 +1,5 @@
-// Activation statistics of every map and unit over many images.
+// Activation statistics of every map and unit over many images. The extremes of each image's map show which images excite a
+// filter and which filters are constant. A few values of each image's map show which filters are alike.
 import type { Network } from '../engine/network';
 import type { LayerRow, Weights } from '../engine/types';
 import { correlation, randomNumbers } from './statistics';
@@ -10,7 +11,7 @@ export interface LayerStatistics {
   maxima: Float32Array; // (N, filters): the largest value of each image's map; of a unit, its value
   minima: Float32Array; // (N, filters): the smallest value
   pixels: Int32Array; // (N, filters): where the maximum is, row * columns + column
-  drawn: Float32Array; // (numbers drawn, filters): values on the fair sample at random pixels, the same for every map
+  drawn: Float32Array; // (draws, filters): values at random pixels of the sample, the same for all maps
 }
 
 export interface FilterStatistics {
@@ -21,10 +22,10 @@ export interface FilterStatistics {
 export interface ManyImages {
   pixels: Uint8Array; // (N, H, W, C)
   count: number;
-  numSample: number; // this many images, the first, are a fair sample of the split
+  numSample: number; // the first numSample images are a fair sample of the split; the others were chosen
 }
 
-const NUM_DRAWN = 4096; // values of each map that are drawn, over all images, to compare maps
+const NUM_DRAWN = 4096; // values drawn from each map over the sample: from 1000 images 4 each, enough for a correlation
 
 // Measures every map and unit of a network over the images.
 export function* filterStatistics(table: LayerRow[], network: Network, images: ManyImages): Work<FilterStatistics> {
@@ -112,14 +113,15 @@ export interface Exciting {
 }
 
 // Finds the images with the largest values of a map or unit, one pixel each; none if it is constant.
-export function mostExciting(statistics: LayerStatistics, filter: number, count: number): Exciting[] {
+export function mostExciting(statistics: LayerStatistics, filter: number, numBest: number): Exciting[] {
   const { filters, maxima, pixels } = statistics;
   const all: Exciting[] = [];
-  for (let i = 0; i * filters < maxima.length; i++) {
-    all.push({ image: i, value: maxima[i * filters + filter], pixel: pixels[i * filters + filter] });
+  const count = maxima.length / filters;
+  for (let image = 0; image < count; image++) {
+    all.push({ image, value: maxima[image * filters + filter], pixel: pixels[image * filters + filter] });
   }
   all.sort((a, b) => b.value - a.value || a.image - b.image);
-  return isConstant(statistics, filter, all.length) ? [] : all.slice(0, count);
+  return isConstant(statistics, filter, count) ? [] : all.slice(0, numBest);
 }
 
 // True if a map or unit is constant on the first `count` images.

@@ -48,12 +48,12 @@ function kernelShape(table: LayerRow[], row: LayerRow): [number, number, number,
   if (shape === undefined) return null;
   if (row.layer.kind === 'DepthwiseConv2D') return [shape[0], shape[1], 1, shape[2] * shape[3]];
   if (shape.length === 4) return [shape[0], shape[1], shape[2], shape[3]];
-  const [height, width, channels] = shapeBefore(table, row);
+  const [height, width, channels] = shapeBefore(table, row); // a dense layer's kernel is as large as the maps it reads
   return [height, width, channels, shape[1]];
 }
 
-// Collects the weights of a filter or unit, one reading for each map that it reads. In the kernel of the layer, weight i of a
-// channel and filter is at (i * channels + channel) * count + filter.
+// Collects the weights of a filter or unit, one reading for each map that it reads. The layer's kernel is (rows, columns,
+// channels, count filters), so weight i of a channel and filter is at (i * channels + channel) * count + filter.
 export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, filter: number): Kernel {
   const { name, kind, from_layer: from } = row.layer;
   const kernel: Kernel = {
@@ -68,11 +68,12 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
   };
   const shape = kernelShape(table, row);
   if (shape === null) {
-    // Pooling, normalization, dropout and addition work map by map; a flattened number comes from one map.
-    let map = kind === 'Flatten' ? filter % row.inputShape[row.inputShape.length - 1] : filter;
-    const first = channelsOfEarlier(table, row.index);
-    if (filter < first) kernel.source = from!;
-    else map -= first;
+    // Layers without weights work map by map. The first maps of a Concatenate are those of an earlier layer; a Flatten puts
+    // the maps of a pixel side by side.
+    const numEarlier = channelsOfEarlier(table, row.index); // 0 unless the layer is a Concatenate
+    let map = filter < numEarlier ? filter : filter - numEarlier;
+    if (filter < numEarlier) kernel.source = from!;
+    if (kind === 'Flatten') map = filter % row.inputShape[row.inputShape.length - 1];
     kernel.readings.push({ map, weights: null, strength: 1 });
     return kernel;
   }
@@ -101,8 +102,8 @@ const readsOwnMaps = ({ layer }: LayerRow) => layer.kind === 'DepthwiseConv2D' |
 
 const MIN_WEIGHTS = 4; // kernels with fewer weights are similar by chance
 
-// Computes the cosine of each kernel of the layer and this filter's; null if kernels cannot be compared, since there are
-// none, they are too small, or each reads a map of its own.
+// Computes the cosine of each kernel of the layer and this filter's; null if the layer has no kernels, if they are too small,
+// or if each reads a map of its own.
 export function kernelLikeness(weights: Weights, row: LayerRow, filter: number): Float32Array | null {
   const all = weights[`${row.layer.name}/kernel`];
   const count = row.outputShape[row.outputShape.length - 1];

@@ -58,7 +58,7 @@ function linkBetween(
       const [, , maps] = sizesOf(row.inputShape);
       return to % maps === from ? WITHOUT_WEIGHTS : null;
     }
-    default:
+    default: // map by map; in a Concatenate the input's maps follow those of the earlier layer
       return from + channelsOfEarlier(table, index) === to ? WITHOUT_WEIGHTS : null;
   }
 }
@@ -100,8 +100,9 @@ export function linksForward(table: LayerRow[], weights: Weights, index: number,
   let target = index + 1;
   while (target < table.length && passesOn(table[target])) target++;
   const links: Link[] = [];
-  const isRead = target < table.length && table[target].layer.kind !== 'Branch';
-  if (isRead && !(index >= 0 && passesOn(table[index]))) {
+  const isRead = target < table.length && table[target].layer.kind !== 'Branch'; // a Branch reads an earlier layer instead
+  const isPassedOn = index >= 0 && passesOn(table[index]); // then the readers are linked to the layer before it
+  if (isRead && !isPassedOn) {
     const maps = sizesAt(table, target)[2];
     for (let to = 0; to < maps; to++) {
       const link = linkBetween(table, weights, target, map, to);
@@ -109,6 +110,7 @@ export function linksForward(table: LayerRow[], weights: Weights, index: number,
     }
   }
   const name = index < 0 ? 'input' : table[index].layer.name;
+  // Add, Concatenate and Branch name a layer that they also read.
   table.forEach((row, i) => {
     if (row.layer.from_layer === name) links.push({ layer: i, map, ...WITHOUT_WEIGHTS });
   });

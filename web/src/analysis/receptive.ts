@@ -79,18 +79,20 @@ export function layersBackToImage(table: LayerRow[], frames: ReadonlyMap<string,
   return [...frames.keys()].sort((a, b) => indexOf(b) - indexOf(a));
 }
 
-// Cuts a frame to the maps [first, end) and counts maps from `first`.
+// Cuts a frame to the maps [first, end) and counts maps from `first`: maps 2 to 5 cut to [4, Infinity) are maps 0 to 1.
 function partOnMaps(frame: Frame, first: number, end: number): Frame {
   const from = Math.max(frame.first, first);
   return { ...frame, first: from - first, count: Math.max(0, Math.min(frame.first + frame.count, end) - from) };
 }
 
+// Finds the frame of a layer's input on which a frame of its output depends; its height is 0 if that is only padding.
 function frameReadBy(row: LayerRow, frame: Frame): Frame {
   const { kind } = row.layer;
   const [height, width, maps] = sizesOf(row.inputShape);
   const whole = { top: 0, left: 0, height, width, first: 0, count: maps };
   if (kind === 'Dense') return whole;
   if (kind === 'Flatten') {
+    // Several numbers of a vector can come from anywhere in the maps.
     if (frame.count > 1) return whole;
     const { map, row: top, column: left } = unflatten(row.inputShape, frame.first);
     return { top, left, height: 1, width: 1, first: map, count: 1 };
@@ -99,19 +101,21 @@ function frameReadBy(row: LayerRow, frame: Frame): Frame {
   const { reach, strides, padding } = row.window;
   const [top, bottom] = coveredRange(frame.top, frame.height, reach[0], strides[0], padding[0], height);
   const [left, right] = coveredRange(frame.left, frame.width, reach[1], strides[1], padding[1], width);
-  const first = mapsReadBy(row, frame.first);
+  const { first } = mapsReadBy(row, frame.first);
   const last = mapsReadBy(row, frame.first + frame.count - 1);
-  const count = last.first + last.count - first.first;
-  return { top, left, height: bottom - top, width: right - left, first: first.first, count };
+  const count = last.first + last.count - first;
+  return { top, left, height: bottom - top, width: right - left, first, count };
 }
 
+// Finds the consecutive maps that one map of the output reads.
 function mapsReadBy({ layer, inputShape }: LayerRow, map: number): { first: number; count: number } {
   if (layer.kind === 'Conv2D') return mapsRead(layer, inputShape, map);
   return { first: layer.kind === 'DepthwiseConv2D' ? Math.floor(map / (layer.depth_multiplier ?? 1)) : map, count: 1 };
 }
 
 // Computes the range [begin, end) of the `pixels` of an axis that the windows of outputs first to first + count - 1 cover. The
-// window of output i begins at i * stride - padding and has `size` pixels.
+// window of output i begins at i * stride - padding and has `size` pixels. With size 3, stride 2 and padding 1, outputs 0
+// and 1 cover [-1, 4), of which the axis has [0, 4).
 function coveredRange(
   first: number,
   count: number,
@@ -120,9 +124,9 @@ function coveredRange(
   padding: number,
   pixels: number,
 ): [number, number] {
-  const start = Math.max(0, first * stride - padding);
+  const begin = Math.min(pixels, Math.max(0, first * stride - padding));
   const end = Math.min(pixels, (first + count - 1) * stride - padding + size);
-  return [Math.min(start, pixels), Math.max(end, Math.min(start, pixels))];
+  return [begin, Math.max(begin, end)];
 }
 
 // Adds a frame to a layer's frame: their union, since several layers may read it.

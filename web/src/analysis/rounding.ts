@@ -1,7 +1,7 @@
-// Rounds the terms of a sum so that the printed terms add up to the printed sum.
+// Rounding for printed sums.
 
-// Rounds terms up or down so that they add up to their rounded sum: those with the largest remainders are rounded up. NaN
-// stays NaN and counts as 0.
+// Rounds terms up or down so that the printed terms add up to the printed sum. The terms of 0.46 + 0.37 + 0.17 = 1.0, rounded
+// down to 0.4 + 0.3 + 0.1, miss two tenths. The two largest remainders get them: 0.4 + 0.4 + 0.2. NaN stays NaN.
 export function roundTerms(terms: ArrayLike<number>, decimals: number): number[] {
   const unit = 10 ** decimals;
   const floors = Array.from(terms, (term) => Math.floor(term * unit));
@@ -16,7 +16,8 @@ export function roundTerms(terms: ArrayLike<number>, decimals: number): number[]
     .map((floor, i) => ({ i, rest: terms[i] * unit - floor }))
     .filter(({ rest }) => !Number.isNaN(rest))
     .sort((a, b) => b.rest - a.rest);
-  for (const { i } of order.slice(0, Math.round(total) - below)) floors[i]++;
+  const missing = Math.round(total) - below;
+  for (const { i } of order.slice(0, missing)) floors[i]++;
   return floors.map((floor) => floor / unit);
 }
 

@@ -55,7 +55,7 @@ export function* correctByAblation(network: Network, sample: Sample, ablations: 
       const logits = network.ablationLogits(pixels.subarray(from * size, to * size), ablations);
       for (let l = 0; l < ablations.length; l++) {
         for (let i = from; i < to; i++) {
-          const row = l * (to - from) + i - from;
+          const row = l * (to - from) + (i - from); // of the logits (ablations, images, classes)
           correct[l][i] = Number(isCorrect(logits, row, labels[i], classes));
         }
       }
@@ -79,7 +79,7 @@ export function* accuracyChanges(
   let before: Uint8Array | null = null;
   for (let g = 0; g < groups; g++) {
     const batch = ablations.slice(g * MAX_ABLATIONS, (g + 1) * MAX_ABLATIONS).map((ablation) => [...base, ...ablation]);
-    // The first group also has the network with `base` alone.
+    // The first call also measures `base` alone, which is the state before each ablation.
     const work = correctByAblation(network, sample, before === null ? [base, ...batch] : batch);
     const correct: Uint8Array[] = yield* scaleProgress(work, g / groups, (g + 1) / groups);
     const intact: Uint8Array = (before ??= correct.shift()!);

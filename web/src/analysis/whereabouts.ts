@@ -24,7 +24,7 @@ export async function loadMap(map: LiveMap): Promise<TestMap> {
     unpack(map.labels),
     unpackFloats(map.directions),
   ]);
-  const [count, axes] = map.points.shape;
+  const [count, axes] = map.points.shape; // of the axes the map shows the first two
   const positions = Array.from({ length: count }, (_, i): Point => [points[i * axes], points[i * axes + 1]]);
   const along = (hidden: ArrayLike<number>, axis: number) => {
     let sum = -map.offset[axis];
@@ -35,9 +35,9 @@ export async function loadMap(map: LiveMap): Promise<TestMap> {
   return { layer: map.layer, points: positions, indices, labels, neighbours: map.num_neighbours, project };
 }
 
-// A test image: its position in the page, its hidden activations, and its point in the map.
+// A test image with its hidden activations and its point in the map.
 export interface MappedImage {
-  position: number;
+  position: number; // index among the images that the page holds, which are fewer than the split's
   hidden: Float32Array;
   point: Point;
 }
