@@ -32,15 +32,8 @@ export function backward(
     const weight = classWeights?.[label] ?? 1;
     const dlogits = probabilities.map((p, k) => (p - target[k]) * weight);
     const names = ['input', ...network.table.map((row) => row.layer.name)];
-    return {
-      loss,
-      logits,
-      probabilities,
-      target,
-      dlogits,
-      layers: network.layerGradients(image, dlogits, names),
-      weights,
-    };
+    const layers = network.layerGradients(image, dlogits, names);
+    return { loss, logits, probabilities, target, dlogits, layers, weights };
   } finally {
     data.free();
   }

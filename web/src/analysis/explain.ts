@@ -83,16 +83,10 @@ function* attribute(network: Network, question: Question): Work<NetworkAttributi
   };
   yield 0.1;
   const shape: [number, number, number] = [height, width, channels];
-  maps.occlusion = yield* scaleProgress(
-    occlusion(network, pixels, shape, patchFor(height, width), background, weights),
-    0.1,
-    1,
-  );
-  return {
-    maps,
-    split: last && splitOverMaps(table, last, ...activationAndGradient(last)),
-    difference: weigh(forward.logits, 0, weights),
-  };
+  const occluding = occlusion(network, pixels, shape, patchFor(height, width), background, weights);
+  maps.occlusion = yield* scaleProgress(occluding, 0.1, 1);
+  const split = last && splitOverMaps(table, last, ...activationAndGradient(last));
+  return { maps, split, difference: weigh(forward.logits, 0, weights) };
 }
 
 interface DeletionTests {

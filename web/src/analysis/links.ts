@@ -25,16 +25,12 @@ function sizesAt(table: LayerRow[], index: number): [number, number, number] {
   return sizesOf(index < 0 ? table[0].inputShape : table[index].outputShape);
 }
 
-const WITHOUT_WEIGHTS = { weight: 1, strength: 1 };
+type Strength = Pick<Link, 'weight' | 'strength'>;
+
+const WITHOUT_WEIGHTS: Strength = { weight: 1, strength: 1 };
 
 // Sums the weights of layer `index` between its input map `from` and its output map `to`; null if they are not linked.
-function linkBetween(
-  table: LayerRow[],
-  weights: Weights,
-  index: number,
-  from: number,
-  to: number,
-): Omit<Link, 'layer' | 'map'> | null {
+function linkBetween(table: LayerRow[], weights: Weights, index: number, from: number, to: number): Strength | null {
   const row = table[index];
   const kernel = weights[`${row.layer.name}/kernel`];
   switch (row.layer.kind) {
@@ -64,7 +60,7 @@ function linkBetween(
 }
 
 // Sums every `step`-th weight of a kernel from `first` on.
-function sumWeights(kernel: Float32Array, first: number, step: number): Omit<Link, 'layer' | 'map'> {
+function sumWeights(kernel: Float32Array, first: number, step: number): Strength {
   let weight = 0;
   let strength = 0;
   for (let i = first; i < kernel.length; i += step) {

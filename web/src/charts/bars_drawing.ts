@@ -11,11 +11,13 @@ export interface DrawnBar {
 }
 
 const ROW = 24; // px of height for each bar
+const TOP = 28; // px above the bars, for the heading
 const SCALE_WIDTH = 240; // px from one end of the scale to the other
 const GAP = 12; // px between names, bars and numbers, and around them
 const MAX_BARS = 256; // browsers make no PNG of a longer drawing
 
-// Draws bars on a scale from `low` to `high`. `signed` takes the colours of signed maps, orange above zero and blue below.
+// Draws bars on a scale from `low` to `high`: gap, name, gap, scale, gap, number, gap. `signed` takes the colours of signed
+// maps, orange above zero and blue below.
 export function drawBars(
   title: string,
   bars: DrawnBar[],
@@ -30,6 +32,7 @@ export function drawBars(
   const x = scaleLinear([low, high > low ? high : low + 1], [left, left + SCALE_WIDTH]).clamp(true);
   const [above, below] = signed ? [colour('for'), colour('against')] : [colour('accent'), colour('warm')];
   const width = Math.max(left + SCALE_WIDTH + numberWidth + 2 * GAP, widthOf(heading) + 2 * GAP);
+  const bottom = TOP + ROW * shown.length;
   const bar = (value: number, middle: number, height: number, fill: string) =>
     element('rect', {
       x: Math.min(x(0), x(value)),
@@ -39,7 +42,7 @@ export function drawBars(
       fill,
     });
   const rows = shown.flatMap(({ name, value, before, text: number }, i) => {
-    const middle = ROW * (i + 1.5) + 4;
+    const middle = TOP + ROW * (i + 0.5);
     return [
       text(name, { x: nameWidth + GAP, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
       ...(before !== undefined && Number.isFinite(before) ? [bar(before, middle, 16, colour('hairline'))] : []),
@@ -47,16 +50,6 @@ export function drawBars(
       text(number, { x: left + SCALE_WIDTH + GAP + numberWidth, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
     ];
   });
-  const zero = element('line', {
-    x1: x(0),
-    x2: x(0),
-    y1: ROW,
-    y2: ROW * (shown.length + 1) + 4,
-    stroke: colour('muted'),
-  });
-  return drawing(width, ROW * (shown.length + 1) + GAP, [
-    text(heading, { x: GAP, y: 16, fill: colour('muted') }),
-    ...rows,
-    zero,
-  ]);
+  const zero = element('line', { x1: x(0), x2: x(0), y1: TOP - 4, y2: bottom, stroke: colour('muted') });
+  return drawing(width, bottom + 8, [text(heading, { x: GAP, y: 16, fill: colour('muted') }), ...rows, zero]);
 }

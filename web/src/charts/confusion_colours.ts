@@ -8,10 +8,7 @@ export function confusionOpacities(counts: number[][]): number[][] {
   const wrong = counts.flatMap((row, truth) => row.filter((_, predicted) => predicted !== truth));
   const deepest = Math.log1p(Math.max(1, ...wrong));
   return counts.map((row, truth) => {
-    const total = Math.max(
-      1,
-      row.reduce((sum, n) => sum + n, 0),
-    );
+    const total = row.reduce((sum, n) => sum + n, 0) || 1; // not 0 where a class has no images
     return row.map((n, predicted) => {
       if (truth === predicted) return (MAX_BLUE * n) / total;
       return n > 0 ? MIN_RED + ((MAX_RED - MIN_RED) * Math.log1p(n)) / deepest : 0;

@@ -21,6 +21,7 @@ const GAP = 12; // px between maps and around them
 const MAX_SIDE = 112; // px of a map's longer side
 const LINE = 28; // px of height for the title, and below each line of maps for their names
 
+// Draws the title and below it lines of maps. A map's cell is as wide as the map or the longest name, and a gap.
 export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit, palette }: Layout): SVGSVGElement {
   const scale = Math.max(1, Math.floor(MAX_SIDE / Math.max(rows, columns)));
   const colours = ground.palette(palette);
@@ -37,7 +38,8 @@ export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit
     ];
   });
   const lines = Math.ceil(maps.length / perLine);
-  return drawing(Math.max(GAP + perLine * cell, widthOf(title) + 2 * GAP), LINE + lines * (height + LINE), [
+  const fullWidth = Math.max(GAP + perLine * cell, widthOf(title) + 2 * GAP);
+  return drawing(fullWidth, LINE + lines * (height + LINE), [
     text(title, { x: GAP, y: 16, fill: colour('muted') }),
     ...pictures,
   ]);

@@ -22,7 +22,8 @@ export function dashOf(series: Series, index: number): string | undefined {
   return (series.dashed ?? index >= COLOURS.length) ? '5 4' : undefined;
 }
 
-// Moves labels apart, downwards and then back up, so that their middles are at least `gap` apart, from `low` to `high`.
+// Moves labels apart, so that their middles are at least `gap` apart, from `low` to `high`: first down, each below the one
+// above it, then up from `high`. With gap 16 up to 90, middles 50 52 88 become 50 66 88, and 70 80 90 become 58 74 90.
 export function spreadLabels(middles: number[], gap: number, low: number, high: number): number[] {
   const order = middles.map((_, i) => i).sort((a, b) => middles[a] - middles[b]);
   const placed = [...middles];

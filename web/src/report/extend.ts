@@ -56,7 +56,7 @@ function extendLayers(bench: Bench): void {
       );
     }
     const key = `${section?.id} ${layer}`;
-    if (seen.has(key)) continue;
+    if (seen.has(key)) continue; // the first of a layer's figures in a section has the button
     seen.add(key);
     const live = makeButton('see-live link', () => hold(0));
     onLanguage(() => {

@@ -49,9 +49,10 @@ function makeElements(key: string, values: Values): (string | HTMLElement)[] {
 
 const ENGLISH_NUMBER = /\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+/g;
 
-// Rewrites English numbers. In a language with a decimal comma, a semicolon separates two numbers.
+// Rewrites English numbers. In a language with a decimal comma, a semicolon separates two numbers: 0.5, 1.5 is 0,5; 1,5.
 function translateNumbers(text: string): string {
-  const separated = digits('.') === ',' ? text.replace(/(\d), (?=[-−\d])/g, '$1; ') : text;
+  const hasDecimalComma = digits('.') === ',';
+  const separated = hasDecimalComma ? text.replace(/(\d), (?=[-−\d])/g, '$1; ') : text;
   return separated.replace(ENGLISH_NUMBER, (english) => {
     const decimals = english.split('.')[1]?.length ?? 0;
     return english.includes(',') ? number(Number(english.replaceAll(',', '')), decimals) : digits(english);
@@ -78,19 +79,27 @@ function findLabelsAndAttributes() {
   return [...labels, ...attributes];
 }
 
-// Translates the report whenever the reader chooses another language.
-export function followLanguage(): void {
-  const labels = findLabelsAndAttributes();
-  const sentences = [...document.querySelectorAll<HTMLElement>('say-text')].map((element) => ({
+// Finds sentences, each with its English text, its key and its values.
+function findSentences() {
+  return [...document.querySelectorAll<HTMLElement>('say-text')].map((element) => ({
     element,
     english: [...element.childNodes],
     key: element.getAttribute('key')!,
     values: JSON.parse(element.getAttribute('values') ?? '{}') as Values,
   }));
-  const cells = [...document.querySelectorAll<HTMLElement>('main td:not(.name, .left), #verdict dd, .score')]
+}
+
+// Finds the texts of cells and scores in which an English number stands.
+function findNumbers() {
+  return [...document.querySelectorAll<HTMLElement>('main td:not(.name, .left), #verdict dd, .score')]
     .flatMap((element) => [element, ...element.querySelectorAll('small')])
     .flatMap((element) => [...element.childNodes].map((node) => ({ element, node, english: node.textContent! })))
     .filter(({ node, english }) => node.nodeType === Node.TEXT_NODE && english.search(ENGLISH_NUMBER) >= 0);
+}
+
+// Translates the report whenever the reader chooses another language. The English texts, found once, are kept.
+export function followLanguage(): void {
+  const [labels, sentences, numbers] = [findLabelsAndAttributes(), findSentences(), findNumbers()];
   let shown = 'en';
   $effect.root(() => {
     $effect(() => {
@@ -102,7 +111,7 @@ export function followLanguage(): void {
         element.replaceChildren(...(isEnglish ? english : makeElements(key, values)));
       }
       for (const { set, english, value } of labels) set(isEnglish ? english : format(value));
-      for (const { element, node, english } of cells) {
+      for (const { element, node, english } of numbers) {
         node.textContent = isEnglish ? english : translateNumbers(english);
         if (element.tagName === 'TD') element.dataset.value ??= english.replaceAll(/,(?=\d{3})/g, ''); // the number for a saved table
       }

@@ -7,14 +7,10 @@ import { ARROWS } from '../ui/arrows';
 import { makeButton } from './bench_link';
 import CellImages from './CellImages.svelte';
 
-export function extendMatrix(bench: Bench): void {
-  const table = document.querySelector<HTMLTableElement>('table.confusion');
-  if (table === null) return;
-  const counts = bench.payload.evaluation.confusion_matrix;
-  const buttons = counts.map((row) => row.map((): HTMLButtonElement | null => null));
+// Adds a panel after an element. The returned function shows the images of a cell in it, or closes them if they are shown.
+function makePanel(bench: Bench, element: Element): (at: HTMLButtonElement, truth: number, predicted: number) => void {
   const panel = document.createElement('div');
-  (table.closest('.scroll') ?? table).after(panel);
-
+  element.after(panel);
   let open: { component: ReturnType<typeof mount>; at: HTMLButtonElement } | null = null;
   function close(): void {
     if (open === null) return;
@@ -22,7 +18,7 @@ export function extendMatrix(bench: Bench): void {
     open.at.setAttribute('aria-expanded', 'false');
     open = null;
   }
-  function show(at: HTMLButtonElement, truth: number, predicted: number): void {
+  return (at, truth, predicted) => {
     const wasOpen = open?.at === at;
     close();
     if (wasOpen) return;
@@ -32,7 +28,15 @@ export function extendMatrix(bench: Bench): void {
       at.focus();
     };
     open = { component: mount(CellImages, { target: panel, props: { bench, truth, predicted, onclose } }), at };
-  }
+  };
+}
+
+export function extendMatrix(bench: Bench): void {
+  const table = document.querySelector<HTMLTableElement>('table.confusion');
+  if (table === null) return;
+  const counts = bench.payload.evaluation.confusion_matrix;
+  const buttons = counts.map((row) => row.map((): HTMLButtonElement | null => null));
+  const toggle = makePanel(bench, table.closest('.scroll') ?? table);
 
   // The Tab key reaches only this cell. Arrow keys move on from it and skip empty cells.
   let tabStop: HTMLButtonElement | null = null;
@@ -59,7 +63,7 @@ export function extendMatrix(bench: Bench): void {
     cell.dataset.value = String(count); // for the download; an empty cell is a zero
     if (count === 0) continue;
     const shown = cell.textContent ?? '';
-    const made = makeButton('confused', () => show(made, truth, predicted));
+    const made = makeButton('confused', () => toggle(made, truth, predicted));
     made.textContent = shown;
     const names = { truth: bench.classNames[truth], predicted: bench.classNames[predicted], count: shown };
     onLanguage(() => {

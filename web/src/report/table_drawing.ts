@@ -14,8 +14,8 @@ function drawText(leaf: Element, box: DOMRect, origin: DOMRect): SVGElement {
   const content = (leaf.textContent ?? '').replace(/\s+/g, ' ').trim();
   const align = upwards ? 'start' : style.textAlign;
   const anchor = align === 'center' ? 'middle' : align === 'right' || align === 'end' ? 'end' : 'start';
-  const start = anchor === 'middle' ? box.left + box.width / 2 : anchor === 'end' ? box.right : box.left;
-  const [x, y] = upwards ? [box.left + box.width / 2, box.bottom] : [start, box.top + box.height / 2];
+  const xOf = { start: box.left, middle: box.left + box.width / 2, end: box.right };
+  const [x, y] = upwards ? [xOf.middle, box.bottom] : [xOf[anchor], box.top + box.height / 2];
   const text = element('text', {
     transform: `translate(${x - origin.left},${y - origin.top})${upwards ? ' rotate(-90)' : ''}`,
     dy: '0.35em',

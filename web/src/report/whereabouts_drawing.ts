@@ -34,10 +34,16 @@ function makeScale(points: Point[], width: number, height: number): (point: Poin
 
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
-export function paintWhereabouts(
-  canvas: HTMLCanvasElement,
-  { map, now, classNames, width, height }: Whereabouts,
-): void {
+// The canvas, with what every part of the map needs to draw on it.
+interface Surface {
+  context: CanvasRenderingContext2D;
+  colour: (name: string) => string;
+  toCanvas: (point: Point) => Point;
+  main: number | null; // the most frequent class of the neighbours, which stands out
+}
+
+export function paintWhereabouts(canvas: HTMLCanvasElement, contents: Whereabouts): void {
+  const { map, now, width, height } = contents;
   const context = canvas.getContext('2d');
   if (context === null) return;
   const scale = devicePixelRatio;
@@ -45,8 +51,14 @@ export function paintWhereabouts(
   context.scale(scale, scale);
   const colour = (name: string) => getComputedStyle(canvas).getPropertyValue(`--${name}`);
   const toCanvas = makeScale(map.points, width, height);
-  const main = now?.classes[0]?.[0] ?? null; // the most frequent class of the neighbours
+  const surface = { context, colour, toCanvas, main: now?.classes[0]?.[0] ?? null };
+  paintDots(surface, map);
+  paintNames(surface, contents);
+  if (now !== null) paintImage(surface, now);
+}
 
+// Paints a dot for each test image, those of the class `main` last and darker.
+function paintDots({ context, colour, toCanvas, main }: Surface, map: TestMap): void {
   for (const isMain of [false, true]) {
     context.fillStyle = colour(isMain ? 'ink' : 'muted');
     context.globalAlpha = isMain ? 0.8 : 0.35;
@@ -57,7 +69,10 @@ export function paintWhereabouts(
     });
   }
   context.globalAlpha = 1;
+}
 
+// Writes the name of each class at the median of its dots.
+function paintNames({ context, colour, toCanvas, main }: Surface, { map, now, classNames }: Whereabouts): void {
   context.font = `600 15px ${colour('sans')}`;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
@@ -75,8 +90,10 @@ export function paintWhereabouts(
     context.strokeText(classNames[k], x, y);
     context.fillText(classNames[k], x, y);
   }
+}
 
-  if (now === null) return;
+// Paints the image on the bench, joined to a ring around each neighbour.
+function paintImage({ context, colour, toCanvas }: Surface, now: NonNullable<Whereabouts['now']>): void {
   const [x, y] = toCanvas(now.point);
   context.strokeStyle = colour('accent');
   for (const { point } of now.neighbours) {

@@ -73,8 +73,8 @@ export function leaveEntry(): void {
 // Restores the bench from the address, and keeps the address up to date afterwards.
 export async function followFragment(bench: Bench, snapshots: Promise<void>): Promise<void> {
   const first = encode(shownOn(bench)); // what an address without a fragment stands for
-  let written = first;
-  let tab = bench.tab;
+  let written = first; // the last fragment that was followed or written; the same again is not written
+  let tab = bench.tab; // the instrument that it names
   // A fragment that names a section of the report changes nothing.
   const follow = async () => {
     const shown = decode(location.hash === '' ? first : location.hash, availableOn(bench));

@@ -72,16 +72,12 @@ export async function trainedPayload(
   const { split, class_names } = page.evaluation;
   const live = { ...page.live, models, parity };
   delete (live as { map?: unknown }).map; // the map of test images belongs to another network
+  const accuracy = score === null || score.count === 0 ? undefined : score.correct / score.count;
   return {
     ...rest,
     record: page.record.dataset === undefined ? {} : { dataset: page.record.dataset },
     data: page.data,
-    evaluation: evaluationOf(
-      split,
-      score?.count ?? 0,
-      class_names,
-      score === null || score.count === 0 ? undefined : score.correct / score.count,
-    ),
+    evaluation: evaluationOf(split, score?.count ?? 0, class_names, accuracy),
     live,
   };
 }
@@ -109,6 +105,7 @@ export async function classesPayload(
   const [labels, pixels] = await packBoth(join(heldOut.labels, train.labels), join(heldOut.images, train.images));
   const [trainLabels, trainPixels] = await packBoth(train.labels, train.images);
   const split = heldOut.labels.length > 0 ? 'test' : 'train'; // the split of the first images
+  const indices = Uint16Array.from({ length: count }, (_, i) => i);
   const card = (num_images: number): SplitCard => ({ num_images, image_shape: shape, class_names: [...classNames] });
   return {
     ...rest,
@@ -118,10 +115,7 @@ export async function classesPayload(
       models,
       images: {
         split,
-        indices: await pack(
-          Uint16Array.from({ length: count }, (_, i) => i),
-          [count],
-        ),
+        indices: await pack(indices, [count]),
         labels,
         pixels,
         num_sample: heldOut.labels.length > 0 ? heldOut.labels.length : count,
@@ -140,7 +134,8 @@ function evaluationOf(split: string, num_images: number, class_names: string[], 
   return { split, num_images, class_names, ...none, ...(accuracy !== undefined && { accuracy }) };
 }
 
-// Reads the reader's own classes from a saved page, with the examples in the order in which they were added.
+// Reads the reader's own classes from a saved page, with the examples in the order in which they were added. The page has the
+// held-out ones first, every fifth: examples 0 to 5 of a class stand there as 4 | 0 1 2 3 5.
 export function ownClassesOf({ payload, images }: Subject): { name: string; examples: Uint8Array[] }[] {
   const { made, evaluation } = payload;
   if (made?.from !== 'classes') return [];

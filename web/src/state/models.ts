@@ -19,7 +19,7 @@ export interface Images {
   split: string;
   shape: [number, number, number];
   count: number;
-  numSample: number; // this many images are the first of the split, a fair sample; mistakes follow
+  numSample: number; // the first numSample images are the first of the split, a fair sample; mistakes follow
   numMistakes: number; // number of images of the whole split that the first model misclassifies
   indices: ArrayLike<number>; // each image's index in the split
   labels: ArrayLike<number>;

@@ -15,12 +15,15 @@ export function networkState(bench: Bench): NetworkState {
   const { evaluation } = payload;
   const history = modelIndex === 0 ? payload.history : payload.baseline_history;
   const removed = ablations.length === 0 ? [] : [removedText(bench)];
+  const ifWhole = (accuracy?: number) => (removed.length > 0 ? undefined : accuracy); // none is measured with ablations
+  // A network that trains or was trained in this page.
   if (trained !== null) {
     const { isTraining, epoch, accuracy, numSample } = trained;
     const text = say(isTraining ? 'state.trainingHere' : 'state.trainedHere', { epoch });
-    const measured = removed.length > 0 ? undefined : (accuracy ?? undefined);
-    return stateOfChanged([text, ...removed], measured, measuredOnFirst(bench.images.split, numSample));
+    const measured = measuredOnFirst(bench.images.split, numSample);
+    return stateOfChanged([text, ...removed], ifWhole(accuracy ?? undefined), measured);
   }
+  // The network of a page that was saved, or of the reader's own classes.
   if (payload.made !== undefined) {
     const { from, epoch: n } = payload.made;
     const text = from === 'classes' ? say('symbols.chip') : say('symbols.chipTrained', { n });
@@ -28,16 +31,18 @@ export function networkState(bench: Bench): NetworkState {
     const measured = measuredOnFirst(evaluation.split, evaluation.num_images);
     return { text, isTrained: bench.isOnPage, accuracy: evaluation.accuracy ?? null, measured };
   }
+  // A model of the run after one of its epochs.
   const name = modelIndex === 0 ? [] : [bench.model.name];
   if (epoch !== null) {
     const when = epoch === 0 ? say('state.untrained') : say('state.epoch', { epoch });
-    const accuracy = removed.length > 0 ? undefined : history?.val_accuracy[epoch - 1];
-    return stateOfChanged([...name, when, ...removed], accuracy, measuredOn(history?.val_split ?? evaluation.split));
+    const measured = measuredOn(history?.val_split ?? evaluation.split);
+    return stateOfChanged([...name, when, ...removed], ifWhole(history?.val_accuracy[epoch - 1]), measured);
   }
   const measured = measuredOn(evaluation.split);
+  // Another trained model, then the page's own.
   if (modelIndex !== 0) {
     const accuracy = (payload.comparison?.b as { accuracy?: number } | undefined)?.accuracy;
-    return stateOfChanged([...name, ...removed], removed.length > 0 ? undefined : accuracy, measured);
+    return stateOfChanged([...name, ...removed], ifWhole(accuracy), measured);
   }
   if (removed.length > 0) return stateOfChanged(removed);
   const epochs = history?.best_epoch ?? history?.loss.length ?? 0;

@@ -1,13 +1,7 @@
 // The reader's own classes: examples, their network, and unsaved changes.
 import type { Architecture, Weights } from '../engine/types';
-import {
-  HELD_OUT_EVERY,
-  MIN_CLASSES,
-  MAX_CLASSES,
-  MAX_EXAMPLES,
-  type OwnClass,
-  type Start,
-} from '../training/own_classes';
+import { HELD_OUT_EVERY, MIN_CLASSES, MAX_CLASSES, MAX_EXAMPLES } from '../training/own_classes';
+import type { OwnClass, Start } from '../training/own_classes';
 import type { Recipe } from '../training/recipe';
 import type { Score } from '../training/score';
 import { say } from '../text/say.svelte';

@@ -13,6 +13,7 @@ const onGrid = (share: number) => Math.round(GRID * Math.min(1, Math.max(0, shar
 const zigzag = (n: number) => (n < 0 ? -2 * n - 1 : 2 * n);
 const unzigzag = (n: number) => (n % 2 === 1 ? -(n + 1) / 2 : n / 2);
 
+// Appends a number: 300 = 2 * 128 + 44 is the bytes 128 + 44, where 128 says that another follows, and 2.
 function pushNumber(bytes: number[], n: number): void {
   for (; n > 127; n >>= 7) bytes.push(128 + (n & 127));
   bytes.push(n);

@@ -36,11 +36,8 @@ export function number(value: number, maxDigits = 0, minDigits = maxDigits): str
   const name = `${chosen.language} ${maxDigits} ${minDigits}`;
   let format = formats.get(name);
   if (format === undefined) {
-    const options = {
-      minimumFractionDigits: minDigits,
-      maximumFractionDigits: maxDigits,
-      signDisplay: 'negative',
-    } as const;
+    const digits = { minimumFractionDigits: minDigits, maximumFractionDigits: maxDigits };
+    const options = { ...digits, signDisplay: 'negative' } as const;
     formats.set(name, (format = new Intl.NumberFormat(chosen.language, options)));
   }
   return format.format(value).replace('-', '−');

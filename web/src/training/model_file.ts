@@ -50,9 +50,7 @@ export function modelFile({ architecture, weights, classNames, provenance, handw
   const shapes = table.flatMap((row) => Object.entries(row.weightShapes)).sort(([a], [b]) => (a < b ? -1 : 1));
   let size = 0;
   for (const [name, shape] of shapes) {
-    if (!weights[name].every(Number.isFinite)) {
-      throw new TextError('training.save.notFinite', { name });
-    }
+    if (!weights[name].every(Number.isFinite)) throw new TextError('training.save.notFinite', { name });
     const end = size + 4 * weights[name].length;
     header[name] = { dtype: 'F32', shape, data_offsets: [size, end] };
     size = end;

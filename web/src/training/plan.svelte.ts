@@ -3,15 +3,8 @@ import { layerTable } from '../engine/architecture';
 import type { Architecture, Augmentation, LayerRow } from '../engine/types';
 import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type Conditions } from './conditions';
-import {
-  dropoutRate,
-  logitsIndex,
-  scaleWidth,
-  withDropout,
-  withInserted,
-  withoutLayer,
-  type InsertableKind,
-} from './edit_architecture';
+import { dropoutRate, logitsIndex, scaleWidth, withDropout, withInserted, withoutLayer } from './edit_architecture';
+import type { InsertableKind } from './edit_architecture';
 import type { Recipe } from './recipe';
 
 export const WIDTHS = [0.5, 1, 2];
@@ -75,11 +68,11 @@ export class Plan {
   }
 
   remove(name: string): void {
-    const before = this.#edited.layers.length;
+    // With a dropout above 0, the layer before the logits layer is the control's. It is in #edited only if #base has it.
+    const isBeforeLogits = this.architecture.layers[logitsIndex(this.architecture) - 1]?.name === name;
+    if (isBeforeLogits && this.dropout > 0) this.dropout = 0;
     const edited = withoutLayer(this.#edited, name);
-    const isBeforeLast = this.architecture.layers[logitsIndex(this.architecture) - 1]?.name === name;
-    if (isBeforeLast && this.dropout > 0) this.dropout = 0;
-    if (edited.layers.length < before) this.#edited = edited;
+    if (edited.layers.length < this.#edited.layers.length) this.#edited = edited;
   }
 
   insertBefore(name: string, kind: InsertableKind): void {

@@ -130,7 +130,7 @@ export class TrainingSession {
 
   #handle(reply: Reply): void {
     if ('run' in reply && reply.run !== this.#run) {
-      if (reply.kind === 'update') this.#send({ kind: 'seen' });
+      if (reply.kind === 'update') this.#send({ kind: 'seen' }); // the worker sends no update before the last one is seen
       return;
     }
     switch (reply.kind) {

@@ -63,10 +63,11 @@ export class Trainer {
     return score;
   }
 
-  // Makes the settings of the next steps, at most `maxSteps` and within the epoch, whose first call shuffles the images.
+  // Makes the settings of the next steps: at most `maxSteps`, and none after the end of the epoch. At its beginning the images
+  // are shuffled by the seed and the epoch, so a second call gives the same order.
   nextSteps(maxSteps: number): TrainingSteps {
     const { recipe } = this;
-    const inEpoch = this.step % this.#stepsPerEpoch;
+    const inEpoch = this.step % this.#stepsPerEpoch; // steps of the epoch that are done
     if (inEpoch === 0) {
       this.#key = epochKey(this.seed, this.epoch);
       this.#order = permutation(this.#imagesPerEpoch, this.#key);
@@ -74,7 +75,7 @@ export class Trainer {
       if (indices !== null) this.#order = this.#order.map((i) => indices[i]);
     }
     const batches = Math.min(maxSteps, this.#stepsPerEpoch - inEpoch);
-    const first = inEpoch * recipe.batchSize;
+    const first = inEpoch * recipe.batchSize; // where the next batch begins in the epoch's order
     return {
       order: this.#order.subarray(first, Math.min(first + batches * recipe.batchSize, this.#imagesPerEpoch)),
       batchSize: recipe.batchSize,

@@ -92,9 +92,7 @@ function takeSteps(current: Trainer, maxSteps: number): void {
   };
   // After an epoch the weights are checked too: since relu(NaN) = 0, the loss can be finite although weights are not.
   const isFinite = Number.isFinite(taken.loss) && (current.epochsDone === null || hasFiniteWeights(current));
-  if (!isFinite) {
-    throw new TextError('refused.training.diverged', { step: current.step });
-  }
+  if (!isFinite) throw new TextError('refused.training.diverged', { step: current.step });
 }
 
 function hasFiniteWeights(current: Trainer): boolean {
@@ -141,6 +139,8 @@ function finish(current: Trainer): void {
   reply({ kind: 'done', run });
 }
 
+// Does one piece of work and schedules the next, until the run is done or paused. First an epoch that has ended is measured,
+// over several pieces; then a piece takes the step that the page asked for, or as many steps as fit.
 function runPiece(): void {
   isScheduled = false;
   const current = trainer;

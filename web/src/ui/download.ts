@@ -95,16 +95,16 @@ function headingOf(title: string, { x, y }: { x: number; y: number }): SVGElemen
   return heading;
 }
 
-// Writes a drawing as a file of its own, with the styles and the background that it has on the page.
-export function svgText(svg: SVGSVGElement): string {
+// Copies a drawing with the styles that it has on the page. Elements that the page hides are left out.
+function copyWithStyles(svg: SVGSVGElement): SVGSVGElement {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const [shown, copies] = [svg, copy].map((root) => [root, ...root.querySelectorAll<SVGElement>('*')]);
   const hidden: Element[] = [];
-  shown.forEach((element, i) => {
+  for (const [i, element] of shown.entries()) {
     copies[i].removeAttribute('class');
     if (element.closest('defs, symbol, clipPath, style, title, desc') !== null) {
       resolveVariables(copies[i]); // a definition takes its other styles from where it is used
-      return;
+      continue;
     }
     const style = getComputedStyle(element);
     if (style.display === 'none') hidden.push(copies[i]);
@@ -114,8 +114,14 @@ export function svgText(svg: SVGSVGElement): string {
     );
     if (set.length > 0)
       copies[i].setAttribute('style', set.map(([name, value]) => `${name}:${toRgb(value)}`).join(';'));
-  });
+  }
   for (const element of hidden) element.remove();
+  return copy;
+}
+
+// Writes a drawing as a file of its own, with the styles, the background and the title that it has on the page.
+export function svgText(svg: SVGSVGElement): string {
+  const copy = copyWithStyles(svg);
   const frame = boxOf(svg);
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   copy.setAttribute('width', String(frame.width));
