@@ -59,7 +59,7 @@ interface NetworkAttribution {
   difference: number;
 }
 
-// Computes the three maps for one network, whose weights are trained or not.
+// Computes the three maps, the split and the difference for one network, whose weights are trained or not.
 function* attribute(network: Network, question: Question): Work<NetworkAttribution> {
   const { architecture, table, pixels, background, prediction, rival, camLayer } = question;
   const { height, width, channels } = architecture.input;
@@ -71,10 +71,10 @@ function* attribute(network: Network, question: Question): Work<NetworkAttributi
   const outputName = (row: LayerRow) => ablatedOutput(network.architecture, row.layer.name);
   const layers = [last, cam].filter((row) => row !== null).map(outputName);
   const gradients = network.layerGradients(pixels, weights, ['input', ...new Set(layers)]);
-  const activationOf = (name: string) => forward.activations[network.table.findIndex((row) => row.layer.name === name)];
   const activationAndGradient = (row: LayerRow): [Float32Array, Float32Array] => {
     const name = outputName(row);
-    return [activationOf(name), gradients[name]];
+    const index = network.table.findIndex(({ layer }) => layer.name === name);
+    return [forward.activations[index], gradients[name]];
   };
   const maps: Maps = {
     gradient: gradientTimesInput(gradients.input, pixels, architecture.input, background),

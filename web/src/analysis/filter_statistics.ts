@@ -81,11 +81,11 @@ function drawValues(
   perImage: number,
   random: () => number,
 ) {
-  const cells = values.length / filters;
-  const numDrawn = Math.min(perImage, cells);
+  const pixels = values.length / filters;
+  const numDrawn = Math.min(perImage, pixels);
   for (let n = 0; n < numDrawn; n++) {
-    const cell = cells === 1 ? 0 : Math.floor(random() * cells);
-    drawn.set(values.subarray(cell * filters, (cell + 1) * filters), (i * numDrawn + n) * filters);
+    const pixel = pixels === 1 ? 0 : Math.floor(random() * pixels);
+    drawn.set(values.subarray(pixel * filters, (pixel + 1) * filters), (i * numDrawn + n) * filters);
   }
 }
 

@@ -45,7 +45,7 @@ function linkBetween(table: LayerRow[], weights: Weights, index: number, from: n
       return Math.floor(to / multiplier) === from ? sumWeights(kernel, to, row.outputShape[2]) : null;
     }
     case 'Dense': {
-      // The dense layer has a weight for each pixel of the flattened map.
+      // The layer has a weight for each pixel of the flattened map: its kernel is (pixels, maps, units).
       const [, , maps] = sizesAt(table, sourceIndex(table, index));
       const units = row.outputShape[0];
       return sumWeights(kernel, from * units + to, maps * units);
@@ -59,7 +59,8 @@ function linkBetween(table: LayerRow[], weights: Weights, index: number, from: n
   }
 }
 
-// Sums every `step`-th weight of a kernel from `first` on.
+// Sums every `step`-th weight of a kernel from `first` on. In a kernel (rows, columns, channels, filters) the weights of a
+// channel and filter are channels * filters apart.
 function sumWeights(kernel: Float32Array, first: number, step: number): Strength {
   let weight = 0;
   let strength = 0;

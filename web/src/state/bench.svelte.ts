@@ -135,12 +135,7 @@ export class Bench {
 
   // Makes a network with these weights and without the ablated parts, or takes it from the cache.
   network(model: LoadedModel, weights: Weights, ablations: Ablation[]): Network {
-    const removed = ablations
-      .filter((ablation) => ablation.part !== 'filter')
-      .map((ablation) => `${ablation.layer}/${ablation.part}`);
-    let number = this.#weights.get(weights);
-    if (number === undefined) this.#weights.set(weights, (number = this.#numWeights++));
-    const key = `${number} ${removed.sort().join(' ')}`;
+    const key = this.#keyOf(weights, ablations);
     const cached = this.#networks.get(key);
     if (cached !== undefined) {
       this.#networks.delete(key);
@@ -156,6 +151,16 @@ export class Bench {
       unused.free();
     }
     return network;
+  }
+
+  // Names a network by its weights and its removed parts: "3 conv2d/bias". Replaced filters need no network of their own.
+  #keyOf(weights: Weights, ablations: Ablation[]): string {
+    const removed = ablations
+      .filter((ablation) => ablation.part !== 'filter')
+      .map((ablation) => `${ablation.layer}/${ablation.part}`);
+    let number = this.#weights.get(weights);
+    if (number === undefined) this.#weights.set(weights, (number = this.#numWeights++));
+    return `${number} ${removed.sort().join(' ')}`;
   }
 
   // Finds the cell with the largest value of a layer's output.

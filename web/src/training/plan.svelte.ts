@@ -68,7 +68,7 @@ export class Plan {
   }
 
   remove(name: string): void {
-    // With a dropout above 0, the layer before the logits layer is the control's. It is in #edited only if #base has it.
+    // With a rate above 0, the layer before the logits layer is the control's dropout, which #edited need not have.
     const isBeforeLogits = this.architecture.layers[logitsIndex(this.architecture) - 1]?.name === name;
     if (isBeforeLogits && this.dropout > 0) this.dropout = 0;
     const edited = withoutLayer(this.#edited, name);

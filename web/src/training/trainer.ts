@@ -63,8 +63,8 @@ export class Trainer {
     return score;
   }
 
-  // Makes the settings of the next steps: at most `maxSteps`, and none after the end of the epoch. At its beginning the images
-  // are shuffled by the seed and the epoch, so a second call gives the same order.
+  // Makes the settings of the next steps: at most `maxSteps`, and none after the end of the epoch. The first steps of an epoch
+  // shuffle the images by the seed and the epoch, so a second call gives the same order.
   nextSteps(maxSteps: number): TrainingSteps {
     const { recipe } = this;
     const inEpoch = this.step % this.#stepsPerEpoch; // steps of the epoch that are done
