@@ -1,8 +1,6 @@
 // Trains a network on the reader's own classes in a worker, and puts it on the bench when it is done.
 import { untrack } from 'svelte';
 import { inSlices } from '../../analysis/slices';
-import { withNetwork } from '../../analysis/with_network';
-import { layerTable } from '../../engine/architecture';
 import type { Architecture } from '../../engine/types';
 import type { Bench } from '../../state/bench.svelte';
 import { classesPayload } from '../../state/made_page';
@@ -20,10 +18,10 @@ import {
 } from '../../training/own_classes';
 import type { Recipe } from '../../training/recipe';
 import { TrainingSession } from '../../training/session.svelte';
-import { meanOutputs } from '../training/means';
+import { measureMeans } from '../training/means';
 
 const SEED = 0; // of the first weights and of the order of the examples
-const MAX_AVERAGED = 300; // examples over which each filter's mean is computed
+const MAX_AVERAGED = 300; // examples over which each filter's mean output is computed, for ablations
 
 // What is trained now; the reader can change the classes meanwhile.
 interface TrainingRequest {
@@ -83,6 +81,7 @@ export class OwnTraining {
     this.#request = null;
   }
 
+  // Turns the trained network into a model of the page, which takes a while, and puts it on the bench.
   async #finish(): Promise<void> {
     const { bench, own, session } = this;
     const request = this.#request;
@@ -95,15 +94,10 @@ export class OwnTraining {
     }
     const { classes, split, architecture, recipe, start } = request;
     try {
-      const images = classes.flatMap(({ examples }) => examples);
-      const averaged = images.filter((_, i) => i % Math.ceil(images.length / MAX_AVERAGED) === 0);
-      const means = await inSlices(
-        withNetwork(
-          () => bench.engine.network(architecture, weights),
-          (network) => meanOutputs(network, layerTable(architecture), averaged),
-        ),
-        new AbortController().signal,
-      );
+      const examples = classes.flatMap(({ examples }) => examples);
+      const averaged = examples.filter((_, i) => i % Math.ceil(examples.length / MAX_AVERAGED) === 0); // every n-th
+      const measuring = measureMeans(bench.engine, architecture, weights, averaged);
+      const { means } = await inSlices(measuring, new AbortController().signal); // which nobody aborts
       const names = classes.map(({ name }) => name);
       const network = { architecture, weights, means, recipe };
       const payload = await classesPayload(bench.page.payload, network, recipe.epochs, names, split);

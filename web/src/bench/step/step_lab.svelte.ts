@@ -6,9 +6,10 @@ import type { Recipe } from '../../training/recipe';
 import { takeOneStep, type OneStep } from './one_step';
 import { hasPicture } from './pictures';
 
-// The phases, from the forward pass to the new prediction. The backward pass has a phase for each layer, the last first.
-export type Phase = { kind: 'forward' | 'loss' | 'update' | 'answer' } | { kind: 'back'; layer: string }; // "input" is the image
+// A backward phase shows one layer; "input" is the image.
+export type Phase = { kind: 'forward' | 'loss' | 'update' | 'answer' } | { kind: 'back'; layer: string };
 
+// Lists the phases: forward, loss, back dense, back conv2d, back input, update, answer.
 export function phasesOf(table: LayerRow[]): Phase[] {
   const layers = table.filter(hasPicture).map(({ layer }) => layer.name);
   const back = ['input', ...layers].reverse().map((layer): Phase => ({ kind: 'back', layer }));
@@ -40,18 +41,19 @@ export class StepLab {
 
   readonly label = $derived.by((): number => this.chosen ?? this.bench.label ?? this.bench.prediction);
   readonly phases = $derived.by(() => phasesOf(this.bench.table));
-  // The state is dropped if another network is on the bench.
-  readonly #current = $derived.by((): StepsTaken | null => {
+  readonly current = $derived.by((): Phase => this.phases[this.phase] ?? this.phases[0]);
+  // The steps so far, which count only while the network that they started from is on the bench.
+  readonly #valid = $derived.by((): StepsTaken | null => {
     const steps = this.#steps;
     return steps !== null && steps.model === this.bench.model && steps.start === this.bench.weights ? steps : null;
   });
-  readonly taken = $derived.by(() => this.#current?.losses.length ?? 0);
-  readonly weights = $derived.by((): Weights => this.#current?.weights ?? this.bench.weights);
+  readonly taken = $derived.by(() => this.#valid?.losses.length ?? 0);
+  readonly weights = $derived.by((): Weights => this.#valid?.weights ?? this.bench.weights);
   readonly step = $derived.by((): OneStep =>
     takeOneStep(this.bench.engine, {
       architecture: this.bench.model.architecture,
       weights: this.weights,
-      optimizerState: this.#current?.optimizer ?? null,
+      optimizerState: this.#valid?.optimizer ?? null,
       image: this.bench.pixels,
       label: this.label,
       optimizer: this.recipe.optimizer,
@@ -59,7 +61,7 @@ export class StepLab {
       learningRate: this.learningRate,
     }),
   );
-  readonly losses = $derived.by(() => [...(this.#current?.losses ?? []), this.step.back.loss]);
+  readonly losses = $derived.by(() => [...(this.#valid?.losses ?? []), this.step.back.loss]);
 
   // True if this phase has been reached.
   hasReached(kind: Phase['kind'], layer = ''): boolean {
