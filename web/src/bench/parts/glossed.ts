@@ -26,6 +26,7 @@ export interface Piece {
 export function piecesOf(text: string, known: ReadonlySet<TermName> = new Set()): Piece[] {
   const seen = new Set(known);
   const pieces: Piece[] = [];
+  // The pattern's group makes `split` keep the matches, at odd indices: "a Dense layer" gives "a ", "Dense", " layer".
   text.split(PATTERN).forEach((part, i) => {
     const term = i % 2 === 1 && !seen.has(WORDS[part]) ? WORDS[part] : null;
     if (term !== null) seen.add(term);

@@ -28,9 +28,11 @@ export function linesIn(text: string, weight: string, width: number): number {
   let lines = 1;
   let line = '';
   for (const piece of pieces(text)) {
-    if (line !== '' && widthOf((line + piece).trimEnd(), weight) > width) [lines, line] = [lines + 1, piece];
-    else line += piece;
-    lines += Math.max(0, Math.ceil(widthOf(piece.trimEnd(), weight) / width) - 1); // a long word breaks anywhere
+    const fits = line === '' || widthOf((line + piece).trimEnd(), weight) <= width;
+    line = fits ? line + piece : piece;
+    if (!fits) lines++;
+    // A word that is wider than the column breaks anywhere: one of 2.5 times its width takes two further lines.
+    lines += Math.max(0, Math.ceil(widthOf(piece.trimEnd(), weight) / width) - 1);
   }
   return lines;
 }

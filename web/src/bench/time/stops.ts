@@ -11,10 +11,10 @@ export interface Stop {
   text: string;
 }
 
-// Makes the stops of a model's slider.
+// Makes the stops of a model's slider. For snapshots 0, 2 and 4 of a training of 4 epochs, they are 0, 2 and the trained model,
+// which is snapshot 4 without its rounding. If epoch 2 was the best, they are 0, 2, 4 and the trained model.
 export function stopsOf(model: LoadedModel, history: History | null): Stop[] {
   const trained = history?.best_epoch ?? history?.loss.length ?? model.epochs.at(-1) ?? 0;
-  // The trained model itself, which is exact, takes the place of its own epoch's snapshot.
   const earlier = model.epochs.filter((epoch, i) => i < model.epochs.length - 1 || epoch !== trained);
   const stops = earlier.map((epoch) => ({
     epoch,
