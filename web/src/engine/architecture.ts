@@ -81,10 +81,13 @@ const outputOfImage = ({ height, width, channels }: Input): Output => ({
 function makeRow(layer: LayerSpec, before: LayerRow[], previous: Output, input: Input): LayerRow {
   const kind = LAYER_KINDS[layer.kind];
   const earlier = layer.from_layer === undefined ? undefined : earlierOutput(layer, before, input);
-  if (layer.kind === 'Branch') checkBranch(layer, before, earlier!.outputShape);
-  else if (earlier !== undefined) checkJoined(layer, before, earlier.outputShape);
-  const field = layer.kind === 'Branch' ? earlier!.receptiveField : previous.receptiveField;
-  const inputShape = inputShapeOf(layer, previous.outputShape, earlier);
+  // A Branch reads the earlier layer instead of the previous one; an Add or Concatenate reads both.
+  const isBranch = layer.kind === 'Branch';
+  const [source, joined] = isBranch ? [earlier!, undefined] : [previous, earlier];
+  if (isBranch) checkBranch(layer, before, source.outputShape);
+  else if (joined !== undefined) checkJoined(layer, before, joined.outputShape);
+  const inputShape =
+    layer.kind === 'Concatenate' ? concatenate(joined!.outputShape, source.outputShape) : source.outputShape;
   const window = kind.window?.(layer, inputShape) ?? null;
   const outputShape = kind.outputShape(layer, inputShape);
   const weightShapes = Object.entries(kind.weightShapes?.(layer, inputShape) ?? {});
@@ -99,24 +102,17 @@ function makeRow(layer: LayerSpec, before: LayerRow[], previous: Output, input: 
     outputShape,
     weightShapes: Object.fromEntries(weightShapes.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
     window,
-    receptiveField: coverBoth(
-      receptiveField(layer, inputShape, window, field, input),
-      layer.kind === 'Branch' ? undefined : earlier,
-    ),
+    receptiveField: coverBoth(receptiveField(layer, inputShape, window, source.receptiveField, input), joined),
     parameters: count(weightShapes.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
     macs: kind.macs?.(layer, inputShape) ?? 0,
   };
 }
 
-function inputShapeOf({ kind }: LayerSpec, previous: Shape, earlier: Output | undefined): Shape {
-  if (kind === 'Branch') return earlier!.outputShape;
-  return kind === 'Concatenate'
-    ? [...previous.slice(0, -1), earlier!.outputShape.at(-1)! + previous.at(-1)!]
-    : previous;
-}
+const concatenate = (first: Shape, second: Shape): Shape => [...second.slice(0, -1), first.at(-1)! + second.at(-1)!];
 
-// Computes the receptive field of a layer from `field`, that of the layer it reads: a window of `reach` outputs covers
-// size + (reach - 1) * jump pixels. A layer that reads its whole input covers that input's pixels of the image.
+// Computes the receptive field of a layer from that of the layer it reads: a window of `reach` outputs covers size +
+// (reach - 1) * jump pixels. After a 2 × 2 pooling (size 2, jump 2), a 3 × 3 kernel covers 2 + 2 * 2 = 6 pixels a side.
+// A layer that reads its whole input, such as Dense, covers that input's pixels of the image.
 function receptiveField(
   layer: LayerSpec,
   shape: Shape,

@@ -102,7 +102,8 @@ export class Network {
   // Computes logits (L, N, K) with each of L ablations. Layers that no ablation changes are computed once.
   ablationLogits(images: Uint8Array, ablations: Replacement[][]): Float32Array {
     const count = this.#count(images);
-    // All replacements are passed as one list; ablation i ends before index ends[i].
+    // All replacements are passed as one list, in which ablation i ends before index ends[i]: a b | c has the ends 2
+    // and 3.
     let end = 0;
     const ends = Int32Array.from(ablations, (ablation) => (end += ablation.length));
     const size = ablations.length * count * this.numClasses;
@@ -157,9 +158,8 @@ export class Network {
       const order = arrays.copyIn(steps.order);
       const rates = arrays.copyIn(steps.learningRates);
       const settings = arrays.copyIn(encodeSettings(arrays, steps));
-      const { order: images, batchSize, first = 0 } = steps;
-      const [network, count] = [this.#handle, images.length];
-      this.#exports.network_train(network, data.handle, order, count, first, batchSize, rates, settings, score);
+      const [network, count, first, size] = [this.#handle, steps.order.length, steps.first ?? 0, steps.batchSize];
+      this.#exports.network_train(network, data.handle, order, count, first, size, rates, settings, score);
       return readScore(arrays, score);
     });
   }

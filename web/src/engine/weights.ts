@@ -10,7 +10,8 @@ interface WeightPair {
   sizes: [number, number];
 }
 
-// The pairs of all layers: the trained ones, or the moving statistics.
+// Lists the pairs of all layers: the trained ones, or the moving statistics. A layer names its weights in the order of
+// pairs.
 function pairsOf(table: LayerRow[], isMoving: boolean): WeightPair[] {
   return table.flatMap((row) => {
     const isChosen = (name: string) =>
@@ -81,6 +82,7 @@ export function splitTrained(table: LayerRow[], numbers: Float32Array): Weights 
   return weights;
 }
 
+// Reads m and v of each pair; the engine writes them as m of kernel and bias, then v of both.
 export function readMoments(arrays: Arrays, network: number, table: LayerRow[]): Pick<OptimizerState, 'm' | 'v'> {
   const [m, v]: [Weights, Weights] = [{}, {}];
   for (const { layer, names, sizes } of trainedPairs(table)) {

@@ -4,7 +4,8 @@ import type { Size } from './picture';
 const ascii = (bytes: Uint8Array, from: number, length: number) =>
   String.fromCharCode(...bytes.subarray(from, from + length));
 
-// Reads the size of a PNG, JPEG, GIF, WebP or BMP; null if the bytes are none of these.
+// Reads the size of a PNG, JPEG, GIF, WebP or BMP; null if the bytes are none of these. All but JPEG have height and
+// width at fixed offsets. In a BMP a negative height means that the top row comes first.
 export function imageSize(bytes: Uint8Array): Size | null {
   if (bytes.length < 30) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -16,6 +17,7 @@ export function imageSize(bytes: Uint8Array): Size | null {
   return null;
 }
 
+// VP8 has 14 bits for each side. VP8L has 14 bits, and VP8X 24 bits, for each side minus 1.
 function webpSize(view: DataView, chunk: string): Size | null {
   if (chunk === 'VP8 ') return [view.getUint16(28, true) & 0x3fff, view.getUint16(26, true) & 0x3fff];
   if (chunk === 'VP8L') {
@@ -26,7 +28,8 @@ function webpSize(view: DataView, chunk: string): Size | null {
   return null;
 }
 
-// Finds the first frame header (SOF0 to SOF15 except the tables C4, C8 and CC) after any other segments.
+// Finds the first frame header (SOF0 to SOF15 except the tables C4, C8 and CC) after any other segments. A segment is
+// the byte FF, a marker, the length of the rest (two bytes, which count themselves), and content.
 function jpegSize(view: DataView): Size | null {
   let offset = 2;
   while (offset + 9 <= view.byteLength) {

@@ -20,7 +20,8 @@ export function fromRgba(data: ArrayLike<number>, height: number, width: number)
   return { pixels, height, width, channels: 3 };
 }
 
-// Each grey level's four bytes as one number: a pad's drawing is painted many times at every move of the pen.
+// GREYS[g] is the bytes g, g, g, 255 as one number. A drawing is painted at every move of the pen, and one write is
+// quicker.
 const GREYS = new Uint32Array(Uint8Array.from({ length: 4 * 256 }, (_, i) => (i % 4 === 3 ? 255 : i >> 2)).buffer);
 
 // Converts a picture to RGBA bytes for a canvas.

@@ -25,7 +25,9 @@ export interface Prepared {
 export const MAX_FACTOR = 10; // a picture is reduced to this many times the longer side of the image
 
 const NAMES = ['picture', ...STEPS] as const;
-const NUM_RESULTS = 4 * (NAMES.length + 1) + 2; // pointer and size of each stage and of the image; hints, clipped
+// The engine's result: pointer, height, width and channels of each stage and of the image, then the hints and
+// `clipped`.
+const NUM_RESULTS = 4 * (NAMES.length + 1) + 2;
 const BAND_BYTES = 4 << 20; // bytes of a picture that are averaged in one call
 
 // Runs the chosen steps on a picture, for a network with images of this shape.
@@ -45,7 +47,6 @@ export function prepare(
     const size = [height, width, channels] as const;
     const prepared = engine.exports.picture_prepare(source, ...size, ...shape, ...settings, bits, result);
     const numbers = arrays.doubles(result, NUM_RESULTS);
-    // Result i is four numbers: a pointer, and the size of the picture there.
     const read = (index: number): Picture => {
       const [pointer, height, width, channels] = numbers.subarray(4 * index);
       return { pixels: arrays.bytes(pointer, height * width * channels), height, width, channels };

@@ -37,8 +37,8 @@ export class Raster {
     this.pixels = new Uint8Array(height * width);
   }
 
-  // Draws only the new part of the strokes, or everything if they do not continue the drawing. Returns the box of
-  // changed pixels, or null.
+  // Draws only the new part of the strokes, or everything if they do not continue the drawing. The new part of a stroke
+  // begins at its last drawn point. Returns the box of changed pixels, or null.
   update(strokes: readonly Stroke[]): Box | null {
     const known = this.#strokes;
     const isContinued = known.length <= strokes.length && known.every((stroke, i) => continues(strokes[i], stroke));
@@ -62,6 +62,7 @@ export class Raster {
     return { pixels, height, width, channels: 1 };
   }
 
+  // Draws a stroke from one of its points to its end. A stroke of one point is a dot: a line from the point to itself.
   #draw(stroke: Stroke, from: number): Box | null {
     const radius = (stroke.width * Math.min(this.height, this.width)) / 2;
     const { points } = stroke;

@@ -15,10 +15,10 @@ export interface Mosaic extends Grid {
   limit: number; // the largest absolute value of all of them
 }
 
-// Lays tiles of one size out in a grid of `across` tiles a row, with a line of one number between neighbours. Three tiles of
-// 1 × 2 numbers, two in a row:   1 1 . 2 2
-//                                . . . . .
-//                                3 3 . . .
+// Lays tiles of one size out in a grid of `across` tiles a row, with a line of one number between neighbours.
+// Three tiles of 1 × 2 numbers, two in a row:   1 1 . 2 2
+//                                               . . . . .
+//                                               3 3 . . .
 function layTiles(tiles: ArrayLike<number>[], height: number, width: number, across: number): Grid {
   const rows = Math.ceil(tiles.length / across) * (height + 1) - 1;
   const columns = across * (width + 1) - 1;

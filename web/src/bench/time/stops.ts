@@ -11,8 +11,9 @@ export interface Stop {
   text: string;
 }
 
-// Makes the stops of a model's slider. For snapshots 0, 2 and 4 of a training of 4 epochs, they are 0, 2 and the trained model,
-// which is snapshot 4 without its rounding. If epoch 2 was the best, they are 0, 2, 4 and the trained model.
+// Makes the stops of a model's slider. For snapshots 0, 2 and 4 of a training of 4 epochs, they are 0, 2 and the
+// trained model, which is snapshot 4 without its rounding. If epoch 2 was the best, they are 0, 2, 4 and the trained
+// model.
 export function stopsOf(model: LoadedModel, history: History | null): Stop[] {
   const trained = history?.best_epoch ?? history?.loss.length ?? model.epochs.at(-1) ?? 0;
   const earlier = model.epochs.filter((epoch, i) => i < model.epochs.length - 1 || epoch !== trained);

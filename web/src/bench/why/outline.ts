@@ -1,5 +1,5 @@
-// Draws the outline of the ink as an SVG path. Where ink meets background, h1 is the upper edge of pixel (y, x) and v1 its left
-// edge. A pixel is ink if it is more than halfway from the background to the farthest value.
+// Draws the outline of the ink as an SVG path. Where ink meets background, h1 is the upper edge of pixel (y, x) and v1
+// its left edge. A pixel is ink if it is more than halfway from the background to the farthest value.
 export function outlineOf(pixels: Uint8Array, height: number, width: number, background: number): string {
   const largest = pixels.reduce((far, byte) => Math.max(far, Math.abs(byte - background)), 0);
   const isInk = (y: number, x: number): boolean =>
