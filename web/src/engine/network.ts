@@ -102,8 +102,7 @@ export class Network {
   // Computes logits (L, N, K) with each of L ablations. Layers that no ablation changes are computed once.
   ablationLogits(images: Uint8Array, ablations: Replacement[][]): Float32Array {
     const count = this.#count(images);
-    // All replacements are passed as one list, in which ablation i ends before index ends[i]: a b | c has the ends 2
-    // and 3.
+    // All replacements are passed as one list; ablation i ends before index ends[i]. a b | c has the ends 2 and 3.
     let end = 0;
     const ends = Int32Array.from(ablations, (ablation) => (end += ablation.length));
     const size = ablations.length * count * this.numClasses;

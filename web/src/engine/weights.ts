@@ -10,8 +10,7 @@ interface WeightPair {
   sizes: [number, number];
 }
 
-// Lists the pairs of all layers: the trained ones, or the moving statistics. A layer names its weights in the order of
-// pairs.
+// Lists the trained pairs of all layers, or the moving statistics. `weightShapes` names the first of a pair first.
 function pairsOf(table: LayerRow[], isMoving: boolean): WeightPair[] {
   return table.flatMap((row) => {
     const isChosen = (name: string) =>

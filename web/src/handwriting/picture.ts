@@ -20,8 +20,7 @@ export function fromRgba(data: ArrayLike<number>, height: number, width: number)
   return { pixels, height, width, channels: 3 };
 }
 
-// GREYS[g] is the bytes g, g, g, 255 as one number. A drawing is painted at every move of the pen, and one write is
-// quicker.
+// GREYS[g] is the bytes g, g, g, 255 as one number. Drawings are painted at every move of a pen.
 const GREYS = new Uint32Array(Uint8Array.from({ length: 4 * 256 }, (_, i) => (i % 4 === 3 ? 255 : i >> 2)).buffer);
 
 // Converts a picture to RGBA bytes for a canvas.

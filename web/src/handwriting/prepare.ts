@@ -25,8 +25,7 @@ export interface Prepared {
 export const MAX_FACTOR = 10; // a picture is reduced to this many times the longer side of the image
 
 const NAMES = ['picture', ...STEPS] as const;
-// The engine's result: pointer, height, width and channels of each stage and of the image, then the hints and
-// `clipped`.
+// The engine's result: pointer, height, width and channels of each stage and of the image; then hints and clipped.
 const NUM_RESULTS = 4 * (NAMES.length + 1) + 2;
 const BAND_BYTES = 4 << 20; // bytes of a picture that are averaged in one call
 
