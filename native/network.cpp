@@ -91,8 +91,11 @@ Plan Network::make_plan(Purpose purpose) const {
     return Plan(layers_, input_, parameters_, moving_, kernels_, purpose);
 }
 
-// A workspace owns the maps' values. Those of vectors are the batch's, and gradients that no later stage reads are the
-// thread's: `bind` sets both before each slice.
+// Who owns the memory of map i (v: plan.first_vector). `bind` points to the batch's and the thread's before each slice.
+//
+//                  i < v                                             i = v               i > v
+//     values       workspace                                         batch               batch
+//     gradients    thread, or workspace if gradient_crosses          as for i < v        batch
 Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
     const bool has_backward = kept == Kept::gradients;
     Workspace workspace;
@@ -160,13 +163,15 @@ Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept
         const int64_t used = round_up(plan.maps[i].value.size(), kernels_.panel_width);
         int64_t stride = used + map_gap;
         if (stride % 512 == 0) stride += 16;  // vectors a power of two apart would compete for the same cache sets
+        const auto make_vectors = [&](bool wanted) {
+            Buffer<float> vectors = make_buffer<float>(wanted ? images * stride : 0);
+            if (checks_marks && wanted) mark_gaps({vectors.data(), stride, images, used, {}}, images);
+            return vectors;
+        };
         batch.used.push_back(used);
         batch.strides.push_back(stride);
-        for (std::vector<Buffer<float>>* vectors : {&batch.values, &batch.gradients}) {
-            const bool wanted = vectors == &batch.values || (has_backward && i > plan.first_vector);
-            vectors->push_back(make_buffer<float>(wanted ? images * stride : 0));
-            if (checks_marks && wanted) mark_gaps({vectors->back().data(), stride, images, used, {}}, images);
-        }
+        batch.values.push_back(make_vectors(true));
+        batch.gradients.push_back(make_vectors(has_backward && i > plan.first_vector));
     }
     batch.statistics.resize(plan.steps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) {
@@ -190,18 +195,16 @@ void Network::bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t
     workspace.slice = begin / slice_images;
     workspace.statistics = batch.statistics.data();
     for (std::size_t i = 0; i < workspace.scratch->gradients.size(); ++i) {
-        const MapImages& gradients = workspace.scratch->gradients[i];
-        if (gradients.first == nullptr) continue;
-        workspace.gradients[i] = {gradients.first, gradients.stride, gradients.held, gradients.used, {}};
+        const MapImages& own = workspace.scratch->gradients[i];
+        if (own.first != nullptr) workspace.gradients[i] = {own.first, own.stride, own.held, own.used, {}};
     }
-    for (std::size_t v = 0; v < batch.values.size(); ++v) {
-        MapImages& values = workspace.values[plan.first_vector + v];
-        values.stride = batch.strides[v];
-        values.used = batch.used[v];
-        values.first = batch.values[v].data() + begin * values.stride;
-        if (v == 0 || batch.losses.empty()) continue;
-        float* gradients = batch.gradients[v].data() + begin * values.stride;
-        workspace.gradients[plan.first_vector + v] = {gradients, values.stride, slice_images, values.used, {}};
+    const bool has_backward = !batch.losses.empty();
+    for (std::size_t v = 0; v < batch.values.size(); ++v) {  // vector v of the batch is map first_vector + v
+        const std::size_t i = plan.first_vector + v;
+        const int64_t stride = batch.strides[v], used = batch.used[v];
+        workspace.values[i] = {batch.values[v].data() + begin * stride, stride, slice_images, used, {}};
+        if (v == 0 || !has_backward) continue;
+        workspace.gradients[i] = {batch.gradients[v].data() + begin * stride, stride, slice_images, used, {}};
     }
 }
 

@@ -23,15 +23,18 @@ namespace {
 
 bool works_on_maps(const Layer& layer) { return layer.kind != Kind::flatten && layer.kind != Kind::dense; }
 
-// The number of layers up to and including the last that reads a map. After it all are vectors, though a branch may
-// have ended in a vector earlier.
-std::size_t count_map_layers(const std::vector<Layer>& layers) {
+// Finds where the maps end: the first flatten or dense layer after which no layer reads a map. A branch may end before.
+std::size_t find_end_of_maps(const std::vector<Layer>& layers) {
     const auto reads_map = [](const Layer& layer) {
         const bool is_windowed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise ||
                                  layer.kind == Kind::max_pooling || layer.kind == Kind::average_pooling;
         return is_windowed || layer.input.height * layer.input.width > 1;
     };
-    return static_cast<std::size_t>(layers.rend() - std::find_if(layers.rbegin(), layers.rend(), reads_map));
+    auto end = layers.begin();
+    for (auto layer = end; layer != layers.end(); ++layer) {
+        if (reads_map(*layer)) end = layer;
+    }
+    return static_cast<std::size_t>(std::find_if_not(end, layers.end(), works_on_maps) - layers.begin());
 }
 
 // Cuts the layers' outputs to the rows and columns that the next layer reads: windows with a stride may leave out the
@@ -106,13 +109,34 @@ bool is_unpooled_convolution(StepKind kind) {
            kind == StepKind::winograd_convolution;
 }
 
-// Whether the dense layer after a flatten can read the map, and write its gradient, where they are. Not if the gradient
-// is stored with padding, as an unpooled convolution needs it, or if another layer also reads the map or the vector.
-bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const std::vector<Plan::Step>& steps) {
-    const bool plain_gradient = steps.empty() || !is_unpooled_convolution(steps.back().kind);
-    const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
+// Whether a flatten must copy its input. In conv A, flatten B, dense C it need not: C reads the map of A and writes its
+// gradient where they are. Only the flatten that ends the maps is such a B.
+bool must_copy(const std::vector<Layer>& layers, std::size_t flatten, std::size_t end_of_maps,
+               const std::vector<Plan::Step>& steps) {
+    if (flatten < end_of_maps) return true;
+    // With another reader of the vector, or of the input, the input and its copy have different gradients.
     const auto number = static_cast<int64_t>(flatten);
-    return plain_gradient && before_dense && !has_second_reader(layers, number) && !has_second_reader(layers, number - 1);
+    if (has_second_reader(layers, number - 1)) return true;
+    if (flatten > end_of_maps) return false;  // a vector stays as it is
+    const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
+    const bool pads_gradient = !steps.empty() && is_unpooled_convolution(steps.back().kind);
+    return !before_dense || pads_gradient || has_second_reader(layers, number);
+}
+
+// Lays out a map's values as their reader wants them: a convolution with padding around them.
+Layout lay_out_values(const Plan::Step& reader, const Layer& layer, const Shape& shape) {
+    if (reader.kind == StepKind::activation) return Layout::plain(shape);
+    if (reader.kind == StepKind::winograd_convolution) return WinogradConvolution::input_layout(layer);
+    const bool pads = layer.kind == Kind::convolution || layer.kind == Kind::depthwise;
+    return pads ? Convolution::input_layout(layer) : Layout::plain(shape);
+}
+
+// Lays out a map's gradient as the map's writer reads it in the backward pass: a convolution with padding around it,
+// and zeros between its pixels for a stride.
+Layout lay_out_gradient(const Plan::Step& writer, const Layer& layer) {
+    if (writer.kind == StepKind::winograd_convolution) return WinogradConvolution::gradient_layout(layer);
+    if (is_unpooled_convolution(writer.kind)) return Convolution::gradient_layout(layer);
+    return Layout::plain(writer.output);
 }
 
 // Whether the cells are part of a map of this layout, and the map fits in `room`, an image's numbers in memory. Written
@@ -158,73 +182,51 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input,
     }
 }
 
-// A flatten is a step only if it must copy. A vector is copied if another layer reads it too, since the vector and its
-// copy have different gradients; a map, if maps follow the flatten or the dense layer cannot read it in place.
 void Plan::lay_out_steps(const std::vector<Layer>& layers) {
-    bool on_maps = true;  // until `first_vector`; a branch may have vectors before it
-    const std::size_t map_layers = count_map_layers(layers);
-    for (std::size_t next = 0; next < layers.size();) {
+    const std::size_t end_of_maps = find_end_of_maps(layers);
+    for (std::size_t next = 0; next < layers.size(); ++next) {
         const Layer& layer = layers[next];
-        const bool input_is_vector = !on_maps;
-        if (on_maps && !works_on_maps(layer) && next + 1 >= map_layers) {
-            on_maps = false;
-            first_vector = steps.size();
-        }
+        if (next == end_of_maps) first_vector = steps.size();
         if (layer.kind == Kind::flatten) {
-            const bool must_copy = input_is_vector ? has_second_reader(layers, static_cast<int64_t>(next) - 1)
-                                                   : on_maps || !needs_no_copy(layers, next, steps);
-            if (must_copy) {
-                steps.push_back({next, StepKind::layer, layer.output});
-                if (!input_is_vector && !on_maps) first_vector = steps.size();
+            if (must_copy(layers, next, end_of_maps, steps)) steps.push_back({next, StepKind::layer, layer.output});
+            if (next == end_of_maps) first_vector = steps.size();  // the copy, if there is one
+        } else {
+            const std::size_t first = next;
+            const StepKind kind = choose_step(layers, first, purpose);
+            if (kind == StepKind::pooled_convolution) ++next;  // the step is both layers
+            steps.push_back({first, kind, layers[next].output});
+            if (layer.activation != Activation::none && layer.kind != Kind::activation) {
+                steps.push_back({first, StepKind::activation, layers[next].output});
             }
-            map_of_layer[next++] = static_cast<int>(steps.size());
-            continue;
         }
-        const StepKind kind = choose_step(layers, next, purpose);
-        const std::size_t last = kind == StepKind::pooled_convolution ? next + 1 : next;
-        steps.push_back({next, kind, layers[last].output});
-        if (layer.activation != Activation::none && layer.kind != Kind::activation) {
-            steps.push_back({next, StepKind::activation, layers[last].output});
-        }
-        next = last + 1;
-        map_of_layer[next - 1] = static_cast<int>(steps.size());
+        map_of_layer[next] = static_cast<int>(steps.size());
     }
-    if (on_maps) first_vector = steps.size();
+    if (end_of_maps == layers.size()) first_vector = steps.size();
 }
 
-// The reader of a map decides where its values lie (a convolution wants padding around them), the writer where the
-// gradient lies (a convolution's backward pass wants padding around it, and zeros between its pixels for a stride).
 void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
     const bool has_stages = std::any_of(layers.begin(), layers.end(),
                                         [](const Layer& layer) { return layer.kind == Kind::normalization; });
-    for (std::size_t i = 0; i <= steps.size(); ++i) {
+    for (std::size_t i = 0; i <= steps.size(); ++i) {  // step i - 1 writes map i, step i reads it
         Map map;
-        const Step* writer = i > 0 ? &steps[i - 1] : nullptr;
-        const Step* reader = i < steps.size() ? &steps[i] : nullptr;
-        const Shape shape = writer == nullptr ? input.shape : writer->output;
-        map.value = map.gradient = Layout::plain(shape);
-        if (reader != nullptr && reader->kind != StepKind::activation) {
-            const Layer& layer = layers[reader->layer];
-            const bool framed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise;
-            if (framed) map.value = Convolution::input_layout(layer);
-            if (reader->kind == StepKind::winograd_convolution) map.value = WinogradConvolution::input_layout(layer);
-        }
-        if (writer != nullptr) {
-            const Layer& layer = layers[writer->layer];
-            if (is_unpooled_convolution(writer->kind)) map.gradient = Convolution::gradient_layout(layer);
-            if (writer->kind == StepKind::winograd_convolution) map.gradient = WinogradConvolution::gradient_layout(layer);
+        map.value = map.gradient = Layout::plain(i == 0 ? input.shape : steps[i - 1].output);
+        if (i < steps.size()) map.value = lay_out_values(steps[i], layers[steps[i].layer], map.value.shape);
+        // Gradients that a caller asked for are read after the backward pass of the slice, so they are kept until then.
+        map.gradient_crosses = purpose == Purpose::gradients || (purpose == Purpose::input_gradient && i == 0);
+        if (i > 0) {
+            const Step& writer = steps[i - 1];
+            const Layer& layer = layers[writer.layer];
+            map.gradient = lay_out_gradient(writer, layer);
             map.relu = layer.relu;
             // These read the gradient of their output again in an earlier stage: a normalisation to write its input
             // gradient, a joining layer to add to the gradient of its second input.
-            const bool may_cross = layer.kind == Kind::normalization || layer.reads_earlier();
-            map.gradient_crosses = has_stages && may_cross && writer->kind != StepKind::activation;
+            const bool reads_again = layer.kind == Kind::normalization || layer.reads_earlier();
+            map.gradient_crosses |= has_stages && reads_again && writer.kind != StepKind::activation;
         }
         for (std::size_t step = std::max(first_vector, i); step < steps.size(); ++step) {
             const Layer& layer = layers[steps[step].layer];
             map.read_by_vectors |= layer.reads_earlier() && map_read_earlier(layer) == i;
         }
-        // Gradients that a caller asked for are read after the backward pass of the slice, so they are kept until then.
-        if (purpose == Purpose::gradients || (purpose == Purpose::input_gradient && i == 0)) map.gradient_crosses = true;
         maps.push_back(map);
     }
 }
@@ -306,27 +308,24 @@ std::unique_ptr<MapLayer> Plan::make_joining(const StepContext& context) {
 }
 
 void Plan::check_extents(const Kernels& kernels) const {
-    // Products write whole panels of columns, so a vector has room up to the next multiple of the panel width.
-    const auto room = [&](const Layout& layout, std::size_t map) {
-        return map < first_vector ? layout.size() : round_up(layout.size(), kernels.panel_width);
-    };
     bool all_fit = true;
-    const auto check_value = [&](const Cells& cells, std::size_t map, bool written) {
-        all_fit = all_fit && fits(cells, maps[map].value, room(maps[map].value, map), written);
-    };
-    const auto check_gradient = [&](const Cells& cells, std::size_t map, bool written) {
-        all_fit = all_fit && fits(cells, maps[map].gradient, room(maps[map].gradient, map), written);
+    const auto check = [&](const Cells& cells, std::size_t map, const Layout& layout, bool written) {
+        // Products write whole panels of columns, so a vector has room up to the next multiple of the panel width.
+        const int64_t room = map < first_vector ? layout.size() : round_up(layout.size(), kernels.panel_width);
+        all_fit = all_fit && fits(cells, layout, room, written);
     };
     const bool has_backward = purpose != Purpose::outputs;
     for (std::size_t i = 0; i < steps.size(); ++i) {
         const Extents extents = steps[i].computes->extents();
         const bool reads_two = extents.reads_earlier.end > 0;
-        check_value(extents.reads, i, false);
-        check_value(extents.writes, i + 1, true);
-        if (reads_two) check_value(extents.reads_earlier, extents.earlier, false);
-        if (has_backward && i >= first_trained) check_gradient(extents.reads_gradient, i + 1, false);
-        if (wants_gradient(i)) check_gradient(extents.writes_gradient, i, true);
-        if (reads_two && wants_gradient(extents.earlier)) check_gradient(extents.writes_earlier_gradient, extents.earlier, true);
+        check(extents.reads, i, maps[i].value, false);
+        check(extents.writes, i + 1, maps[i + 1].value, true);
+        if (has_backward && i >= first_trained) check(extents.reads_gradient, i + 1, maps[i + 1].gradient, false);
+        if (wants_gradient(i)) check(extents.writes_gradient, i, maps[i].gradient, true);
+        if (!reads_two) continue;
+        const std::size_t earlier = extents.earlier;
+        check(extents.reads_earlier, earlier, maps[earlier].value, false);
+        if (wants_gradient(earlier)) check(extents.writes_earlier_gradient, earlier, maps[earlier].gradient, true);
     }
     if (all_fit) return;
 #if defined(__cpp_exceptions)

@@ -20,23 +20,26 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     }
     // The last steps first: dense layers have the largest blocks.
     for (std::size_t step = plan_.steps.size(); step-- > 0;) {
-        if (plan_.steps[step].parameters == nullptr) continue;
-        const Parameters& parameters = *plan_.steps[step].parameters;
-        const std::size_t first_panel = panel_blocks_.size();
-        panel_blocks_.resize(first_panel + static_cast<std::size_t>(parameters.panels()));
-        Block block = {step, 0, 0, 0, 0};
-        for (; block.begin < parameters.inputs(); block.begin = block.end) {
-            block.end = std::min(block.begin + block_rows, parameters.inputs());
-            if (block.end == parameters.inputs()) block.end = parameters.trained_rows();  // the last block has the bias
-            // The same rows of all panels one after another: a dense layer's gradient reads the same inputs for them.
-            for (block.panel = 0; block.panel < parameters.panels(); ++block.panel) {
-                block.panel_number = first_panel + static_cast<std::size_t>(block.panel);
-                blocks_.push_back(block);
-                ++panel_blocks_[block.panel_number];
-            }
-        }
+        if (plan_.steps[step].parameters != nullptr) list_blocks(step);
     }
     panel_left_ = std::vector<std::atomic<int>>(panel_blocks_.size());
+}
+
+// The same rows of all panels follow each other, since a dense layer's gradient reads the same inputs for them: of two
+// panels of block_rows + 5 rows the blocks are the first rows of panels 0 and 1, then the last 5 of 0 and 1.
+void Trainer::list_blocks(std::size_t step) {
+    const Parameters& parameters = *plan_.steps[step].parameters;
+    const std::size_t first_panel = panel_blocks_.size();
+    panel_blocks_.resize(first_panel + static_cast<std::size_t>(parameters.panels()));
+    for (int64_t begin = 0, end; begin < parameters.inputs(); begin = end) {
+        end = std::min(begin + block_rows, parameters.inputs());
+        if (end == parameters.inputs()) end = parameters.trained_rows();  // the last block has the bias
+        for (int64_t panel = 0; panel < parameters.panels(); ++panel) {
+            const std::size_t panel_number = first_panel + static_cast<std::size_t>(panel);
+            blocks_.push_back({step, panel, begin, end, panel_number});
+            ++panel_blocks_[panel_number];
+        }
+    }
 }
 
 template <class Work>
@@ -63,6 +66,9 @@ bool Trainer::for_slices(int64_t count, bool clears, const Score& so_far, Watche
     return !queue.stopped();
 }
 
+// With stages 0, 1 and 2, each `|` a wait for all slices, at which a normalisation merges the slices' sums:
+//
+//     forward 0 | forward 1 | forward 2, score, backward 2 | backward 1 | backward 0
 bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float scale, const std::vector<Range>& stages,
                    const Score& so_far, Watcher& watcher) {
     const std::size_t last = stages.size() - 1;
@@ -120,7 +126,20 @@ void Trainer::for_blocks(const Work& work) {
     team_.run(take);
 }
 
-void Trainer::update(int64_t count, const Step& step) {
+void Trainer::update(int64_t count, const Settings& settings, float learning_rate, int64_t steps) {
+    Step step = {settings.optimizer.step(static_cast<double>(learning_rate), steps)};
+    if (settings.averaging > 0) {  // bias-corrected like Adam's moments: the first step's average is the weights
+        const double past = settings.averaging;
+        step.average_rate = static_cast<float>((1 - past) / (1 - std::pow(past, static_cast<double>(steps))));
+    }
+    for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
+        const BatchNormalization* normalizes = plan_.steps[i].normalizes;
+        if (normalizes != nullptr) normalizes->update_moving(batch_.statistics[i], step.average_rate);
+    }
+    for (std::size_t i = 0; i < panel_left_.size(); ++i) {
+        panel_left_[i].store(panel_blocks_[i], std::memory_order_relaxed);
+    }
+    if (settings.clip_norm > 0) return update_clipped(count, step, settings.clip_norm);
     for_blocks([&](std::size_t thread, std::size_t b) {
         float* gradient = block_gradients_[thread].data();
         block_gradient(blocks_[b], count, gradient);
@@ -161,13 +180,8 @@ void Trainer::prepare(const Settings& settings) {
     }
     const auto begin_averaging = [&](auto* values) {
         if (values == nullptr) return;
-        if (settings.averaging == 0) {
-            values->drop_average();
-        } else if (values->averaged()) {
-            values->exchange_average();
-        } else {
-            values->start_averaging();
-        }
+        if (settings.averaging == 0) return values->drop_average();
+        values->averaged() ? values->exchange_average() : values->start_averaging();
     };
     for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
         if (network_.parameters(layer) != nullptr) network_.parameters(layer)->round_kernels(settings.weight_bits);
@@ -187,23 +201,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         part.chance = {true, settings.dropout_key, images.chance.first + begin};
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), plan_.stages, score, watcher)) break;
         ++steps;
-        Step step = {settings.optimizer.step(static_cast<double>(learning_rates[batch]), steps)};
-        if (settings.averaging > 0) {  // bias-corrected like Adam's moments: the first step's average is the weights
-            const double past = settings.averaging;
-            step.average_rate = static_cast<float>((1 - past) / (1 - std::pow(past, static_cast<double>(steps))));
-        }
-        for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
-            const BatchNormalization* normalizes = plan_.steps[i].normalizes;
-            if (normalizes != nullptr) normalizes->update_moving(batch_.statistics[i], step.average_rate);
-        }
-        for (std::size_t i = 0; i < panel_left_.size(); ++i) {
-            panel_left_[i].store(panel_blocks_[i], std::memory_order_relaxed);
-        }
-        if (settings.clip_norm > 0) {
-            update_clipped(size, step, settings.clip_norm);
-        } else {
-            update(size, step);
-        }
+        update(size, settings, learning_rates[batch], steps);
         add_score(size, score);
         if (!watcher.go_on(score)) break;
     }

@@ -75,6 +75,8 @@ class Trainer {
         std::size_t panel_number;  // among the panels of all layers
     };
 
+    // Appends the blocks of a step's weights.
+    void list_blocks(std::size_t step);
     // The first phase for images [0, count) of `images`, stage by stage. Returns false if stopped.
     bool pass(const Images& images, int64_t count, const Loss& loss, float scale, const std::vector<Range>& stages,
               const Score& so_far, Watcher& watcher);
@@ -85,12 +87,11 @@ class Trainer {
     // Calls work(thread, index of the block) for every block, on all threads.
     template <class Work>
     void for_blocks(const Work& work);
-    // Updates one block's weights.
     void take_step(const Block& block, const float* gradient, const Step& step);
-    // The second phase: updates all blocks.
-    void update(int64_t count, const Step& step);
-    // The same with the gradient of all weights scaled down to `max_norm` if its norm is larger. The norm must be known
-    // before the first update, so the threads go over all blocks twice.
+    // The second phase of step number `steps`: updates the moving statistics and all blocks.
+    void update(int64_t count, const Settings& settings, float learning_rate, int64_t steps);
+    // Updates all blocks with the gradient of all weights scaled down to `max_norm` if its norm is larger. The norm must
+    // be known before the first update, so the threads go over all blocks twice.
     void update_clipped(int64_t count, const Step& step, double max_norm);
     // Writes a block's gradient, summed over the batch, to `gradient`, (end - begin, panel_width).
     void block_gradient(const Block& block, int64_t count, float* gradient) const;
