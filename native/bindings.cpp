@@ -121,10 +121,12 @@ class Core {
         network_.parameters(layer)->write(which, kernel.data(), bias.data());
     }
 
+    // Between trainings, `means` of an averaged network are averages, and `standby_means` are those that training resumes
+    // from, the unaveraged. A network that is not averaged has no standby: its means are the unaveraged too.
     void write_moving(std::size_t layer, bool unaveraged, In<float> means, In<float> variances) {
         const Turn turn(*this, true);
         MovingStatistics& moving = *network_.moving(layer);
-        if (unaveraged) moving.start_averaging();
+        if (unaveraged) moving.start_averaging();  // makes the standby
         std::copy_n(means.data(), means.size(), (unaveraged ? moving.standby_means : moving.means).begin());
         std::copy_n(variances.data(), variances.size(), (unaveraged ? moving.standby_variances : moving.variances).begin());
     }
@@ -132,9 +134,9 @@ class Core {
     void read_moving(std::size_t layer, bool unaveraged, Out means, Out variances) {
         const Turn turn(*this, false);
         const MovingStatistics& moving = *network_.moving(layer);
-        const bool uses_average = unaveraged && moving.averaged();
-        std::copy_n((uses_average ? moving.standby_means : moving.means).begin(), means.size(), means.data());
-        std::copy_n((uses_average ? moving.standby_variances : moving.variances).begin(), variances.size(), variances.data());
+        const bool stands_by = unaveraged && moving.averaged();
+        std::copy_n((stands_by ? moving.standby_means : moving.means).begin(), means.size(), means.data());
+        std::copy_n((stands_by ? moving.standby_variances : moving.variances).begin(), variances.size(), variances.data());
     }
 
     void read(std::size_t layer, const std::string& field, Out kernel, Out bias) {
@@ -236,13 +238,18 @@ class Core {
     }
 
    private:
-    // Lets one thread at a time use the network, and releases the GIL. While it changes the network (trains), its
-    // progress callback, in the same thread, may read the network but not change it.
+    // One thread's turn at the network, without the GIL. Other threads wait, but the progress callback of a training, in
+    // the same thread, takes a turn within the turn: so the lock is recursive.
+    //
+    //     train: Turn(changes)  ├─ callback reads logits: Turn(does not change)
+    //                           └─ callback trains: Turn(changes) throws
     class Turn {
        public:
+        // Members are made in the order below: `in_this_process` needs the GIL, and waiting for the lock with the GIL would
+        // stop the thread that holds the lock.
         Turn(Core& core, bool changes) : core_(core.in_this_process()), changes_(changes), lock_(*core_.mutex_) {
             if (!changes) return;
-            if (core_.changing_) {
+            if (core_.changing_) {  // this thread does, since it has the lock
                 throw std::runtime_error("a progress callback cannot change the network during its training");
             }
             core_.changer_ = std::this_thread::get_id();
@@ -345,6 +352,7 @@ double measure_peak_of(int threads, const std::string& instruction_set, double s
 
 NB_MODULE(_native, module) {
     using namespace convscope;
+    using nb::arg;
     bind_fields<Optimizer>(module, "Optimizer");
     bind_fields<Layer>(module, "Layer");
     bind_fields<Loss>(module, "Loss");
@@ -353,41 +361,34 @@ NB_MODULE(_native, module) {
         .def_rw("optimizer", &Settings::optimizer)
         .def_rw("loss", &Settings::loss)
         .def_rw("augmentation", &Settings::augmentation);
-    module.def("instruction_sets", instruction_sets, nb::arg("bfloat16"),
+    module.def("instruction_sets", instruction_sets, arg("bfloat16"),
                "Return the names of the instruction sets usable here, of all or of those that multiply bfloat16 numbers, "
                "the fastest first.");
-    module.def("measure_peak", measure_peak_of, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
+    module.def("measure_peak", measure_peak_of, arg("threads"), arg("instruction_set"), arg("seconds"),
                "Return how many operations per second these threads reach; a multiply-add is two.");
     module.def("training_bytes", training_bytes,
                "Return the bytes of all arrays that training with this batch size and measuring need.",
-               nb::arg("image"), nb::arg("layers"), nb::arg("threads"), nb::arg("instruction_set"), nb::arg("batch_size"),
-               nb::arg("settings"));
+               arg("image"), arg("layers"), arg("threads"), arg("instruction_set"), arg("batch_size"), arg("settings"));
     module.def("augment", augment, "Write the augmented images of the training positions from `first`.",
-               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("instruction_set"),
-               nb::arg("output"));
+               arg("images"), arg("augmentation"), arg("first"), arg("instruction_set"), arg("output"));
     nb::class_<Core>(module, "Core")
         .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<Layer>&, int, const std::string&>(),
-             nb::arg("image"), nb::arg("scale"), nb::arg("offset"), nb::arg("layers"), nb::arg("threads"),
-             nb::arg("instruction_set"))
+             arg("image"), arg("scale"), arg("offset"), arg("layers"), arg("threads"), arg("instruction_set"))
         .def_prop_ro("threads", &Core::threads)
         .def_prop_ro("instruction_set", &Core::instruction_set)
         .def_prop_rw("steps", &Core::steps, &Core::set_steps)
         .def_prop_ro("averaged", &Core::averaged)
-        .def("rounded", &Core::rounded, nb::arg("layer"))
-        .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
-        .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
-        .def("write_moving", &Core::write_moving, nb::arg("layer"), nb::arg("unaveraged"), nb::arg("means"),
-             nb::arg("variances"))
-        .def("read_moving", &Core::read_moving, nb::arg("layer"), nb::arg("unaveraged"), nb::arg("means"),
-             nb::arg("variances"))
-        .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
-             nb::arg("learning_rates"), nb::arg("settings"), nb::arg("progress").none())
-        .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
-             nb::arg("kernels"), nb::arg("biases"))
-        .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))
-        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"))
-        .def("layer_gradients", &Core::layer_gradients, nb::arg("images"), nb::arg("dlogits"), nb::arg("layers"),
-             nb::arg("outputs"))
-        .def("ablation_logits", &Core::ablation_logits, nb::arg("images"), nb::arg("ends"), nb::arg("layers"),
-             nb::arg("filters"), nb::arg("values"), nb::arg("logits"));
+        .def("rounded", &Core::rounded, arg("layer"))
+        .def("write", &Core::write, arg("layer"), arg("field"), arg("kernel"), arg("bias"))
+        .def("read", &Core::read, arg("layer"), arg("field"), arg("kernel"), arg("bias"))
+        .def("write_moving", &Core::write_moving, arg("layer"), arg("unaveraged"), arg("means"), arg("variances"))
+        .def("read_moving", &Core::read_moving, arg("layer"), arg("unaveraged"), arg("means"), arg("variances"))
+        .def("train", &Core::train, arg("images"), arg("labels"), arg("order"), arg("batch_size"),
+             arg("learning_rates"), arg("settings"), arg("progress").none())
+        .def("gradients", &Core::gradients, arg("images"), arg("labels"), arg("layers"), arg("kernels"), arg("biases"))
+        .def("logits", &Core::logits, arg("images"), arg("logits"))
+        .def("activations", &Core::activations, arg("images"), arg("layers"), arg("outputs"))
+        .def("layer_gradients", &Core::layer_gradients, arg("images"), arg("dlogits"), arg("layers"), arg("outputs"))
+        .def("ablation_logits", &Core::ablation_logits, arg("images"), arg("ends"), arg("layers"), arg("filters"),
+             arg("values"), arg("logits"));
 }

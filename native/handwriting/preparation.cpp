@@ -10,27 +10,34 @@ namespace convscope::handwriting {
 
 namespace {
 
+// Sums the cubed differences of the pixels from the mean around them. The few that differ much decide, and they are ink,
+// so the sum is negative for dark ink: -90 and nine times 10 sum to 0, but their cubes to -729 000 + 9 000.
+int64_t sum_cubes(const Picture& picture) {
+    const Picture means = change_channels(picture, [](const Picture& p) { return average_windows(p, p.shorter() / 4); });
+    int64_t cubes = 0;
+    for (std::size_t i = 0; i < picture.pixels.size(); ++i) {
+        const int64_t difference = picture.pixels[i] - means.pixels[i];
+        cubes += difference * difference * difference;
+    }
+    return cubes;
+}
+
 // Whether the ground (the paper) is lighter than the ink. If nine tenths of the border are near its median (a quarter of
-// the range), the median is ground, and light if it is nearer to the lightest value. Otherwise, as under a shadow, the
-// few pixels that differ much from the mean around them are ink, dark if the sum of the cubed differences is negative.
+// the range), the median is ground, and light if it is nearer to the lightest value. Otherwise, as under a shadow, ask
+// the ink.
 bool has_light_ground(const Picture& picture) {
     std::vector<uint8_t> border;
     for (int64_t c = 0; c < picture.channels; ++c) {
         const std::vector<uint8_t> values = take_border(take_channel(picture, c));
         border.insert(border.end(), values.begin(), values.end());
     }
-    const int darkest = 255 - find_largest(invert(picture)), lightest = find_largest(picture), ground = find_median(border);
-    const auto is_near = [&](int value) { return 4 * std::abs(value - ground) <= lightest - darkest; };
+    const int darkest = 255 - find_largest(invert(picture)), lightest = find_largest(picture), median = find_median(border);
+    const auto is_near = [&](int value) { return 4 * std::abs(value - median) <= lightest - darkest; };
     if (10 * std::count_if(border.begin(), border.end(), is_near) < 9 * static_cast<int64_t>(border.size())) {
-        const Picture means = change_channels(picture, [](const Picture& p) { return average_windows(p, p.shorter() / 4); });
-        int64_t cubes = 0;
-        for (std::size_t i = 0; i < picture.pixels.size(); ++i) {
-            const int64_t difference = picture.pixels[i] - means.pixels[i];
-            cubes += difference * difference * difference;
-        }
-        if (cubes != 0) return cubes < 0;
+        if (const int64_t cubes = sum_cubes(picture); cubes != 0) return cubes < 0;
     }
-    return 2 * ground > darkest + lightest || (2 * ground == darkest + lightest && ground >= 128);
+    const int from_middle = 2 * median - (darkest + lightest);
+    return from_middle > 0 || (from_middle == 0 && median >= 128);
 }
 
 // In the following steps a value is the amount of ink: pictures of dark ink are inverted before.

@@ -19,7 +19,8 @@ constexpr int max_sums = 12;  // registers of sums: enough to hide the latency o
 constexpr int64_t max_columns = 6;  // the widest block of for_blocks
 constexpr int64_t rows_of_block(int64_t columns) { return columns <= 4 ? 3 : 2; }
 
-// Calls block.run<R, J>(r, j) if the block at row r and column j has R rows and J columns.
+// Calls block.run<R, J>(r, j) if the block at row r and column j has R rows and J columns: only arrays whose size is known
+// to the compiler stay in registers, so each size has code of its own.
 template <int R, int J, class Block>
 CONVSCOPE_INLINE void run_if_size(const Block& block, int64_t rows, int64_t columns, int64_t r, int64_t j) {
     if constexpr (R * J <= max_sums) {
@@ -27,27 +28,28 @@ CONVSCOPE_INLINE void run_if_size(const Block& block, int64_t rows, int64_t colu
     }
 }
 
-// Calls block.run<R, J>(r, j) for blocks that cover rows x columns. Widths are at most 6 and about equal: 8 columns are
-// cut into 5 + 3 and 10 into 5 + 5, rather than 6 + 2 and 6 + 4. Heights are what max_sums leaves: of 3 rows and 8 columns,
-// 2 x 5 and 1 x 5, then 3 x 3. The sizes are template arguments, since only arrays of fixed size stay in registers.
+// Cuts the rest of a row into widths that are about equal: 8 columns into 5 + 3 and 10 into 5 + 5, not 6 + 2 and 6 + 4.
+constexpr int64_t columns_of_block(int64_t rest) {
+    return rest <= max_columns ? rest : (rest == 8 || rest >= 10 ? 5 : 6);
+}
+
+// Calls block.run<R, J>(r, j) for blocks that cover rows x columns. Of 3 rows and 8 columns:
+//
+//     2 x 5 | 3 x 3      first the two blocks on the left, whose height max_sums = 12 limits,
+//     1 x 5 |            then that on the right
 template <class Block>
 void for_blocks(const Block& block, int64_t rows, int64_t columns) {
-    for (int64_t j = 0; j < columns;) {
-        const int64_t rest = columns - j, block_width = rest <= max_columns ? rest : (rest >= 10 || rest == 8 ? 5 : 6);
-        const int64_t max_height = rows_of_block(block_width);
-        for (int64_t r = 0; r < rows;) {
-            const int64_t height = rows - r < max_height ? rows - r : max_height;
-            run_if_size<1, 1>(block, height, block_width, r, j), run_if_size<2, 1>(block, height, block_width, r, j);
-            run_if_size<3, 1>(block, height, block_width, r, j), run_if_size<1, 2>(block, height, block_width, r, j);
-            run_if_size<2, 2>(block, height, block_width, r, j), run_if_size<3, 2>(block, height, block_width, r, j);
-            run_if_size<1, 3>(block, height, block_width, r, j), run_if_size<2, 3>(block, height, block_width, r, j);
-            run_if_size<3, 3>(block, height, block_width, r, j), run_if_size<1, 4>(block, height, block_width, r, j);
-            run_if_size<2, 4>(block, height, block_width, r, j), run_if_size<3, 4>(block, height, block_width, r, j);
-            run_if_size<1, 5>(block, height, block_width, r, j), run_if_size<2, 5>(block, height, block_width, r, j);
-            run_if_size<1, 6>(block, height, block_width, r, j), run_if_size<2, 6>(block, height, block_width, r, j);
-            r += height;
+    for (int64_t j = 0, w; j < columns; j += w) {
+        w = columns_of_block(columns - j);
+        for (int64_t r = 0, h; r < rows; r += h) {
+            h = rows - r < rows_of_block(w) ? rows - r : rows_of_block(w);
+            run_if_size<1, 1>(block, h, w, r, j), run_if_size<2, 1>(block, h, w, r, j), run_if_size<3, 1>(block, h, w, r, j);
+            run_if_size<1, 2>(block, h, w, r, j), run_if_size<2, 2>(block, h, w, r, j), run_if_size<3, 2>(block, h, w, r, j);
+            run_if_size<1, 3>(block, h, w, r, j), run_if_size<2, 3>(block, h, w, r, j), run_if_size<3, 3>(block, h, w, r, j);
+            run_if_size<1, 4>(block, h, w, r, j), run_if_size<2, 4>(block, h, w, r, j), run_if_size<3, 4>(block, h, w, r, j);
+            run_if_size<1, 5>(block, h, w, r, j), run_if_size<2, 5>(block, h, w, r, j);
+            run_if_size<1, 6>(block, h, w, r, j), run_if_size<2, 6>(block, h, w, r, j);
         }
-        j += block_width;
     }
 }
 

@@ -106,9 +106,10 @@ void Bfloat16Convolution::backward(Workspace& workspace, int64_t begin, int64_t 
 
 // dkernel[(r, s, c), f] = sum over images and pixels p of x[p + (r, s), c] dy[p, f] is a product for each tap (r, s). A is
 // the input as (channel, pixel with padding), so that a tap only moves its start by r frame_width + s. B is dy, a row for
-// each pixel, stretched by zeros to the same rows. A segment of the sum is an image, or some rows of one.
+// each pixel, stretched by zeros to the same rows. A segment of the sum is an image, or some rows of one: of 28 x 28
+// pixels in frames of 30 the sums are of rows 0-16 and 17-27 of an image, of 7 x 7 in frames of 9 of 8 images.
 void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
-    const int64_t channels = layer_.input.channels, size = channels * channel_size_, width = kernels_.panel_width;
+    const int64_t channels = layer_.input.channels, size = channels * channel_size_;
     uint16_t* by_channels = workspace.scratch->bfloat16.data();
     for (int64_t image = begin; image < end; ++image) {
         kernels_.by_channels(workspace.values[map_].image(image), frame_offsets_.data(), frame_size(input_.value), channels,
@@ -118,12 +119,10 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
     const int64_t frame_width = input_.value.frame_width;
     const int64_t rows_at_once = std::min(out.height, std::max<int64_t>(1, max_pixels / frame_width));
     const int64_t images_at_once = std::max<int64_t>(1, max_pixels / (out.height * frame_width));
-    uint16_t* panels = by_channels + ((end - begin) * channels + bfloat16_rows) * channel_size_;
     int64_t segments[slice_images];
     Bfloat16Product p;
     p.a_row = channel_size_;
     p.a_segments = segments;
-    p.b = panels;
     p.rows = channels;
     p.columns = out.channels;
     p.c_rows = kernel_writes_.data();
@@ -134,23 +133,29 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
         for (int64_t i = 0; i < p.segments; ++i) segments[i] = (first - begin + i) * size;
         for (int64_t y = 0; y < out.height; y += rows_at_once) {
             p.length = (std::min(rows_at_once, out.height - y) - 1) * frame_width + out.width;
-            const int64_t* pixels = gradient_pixels_.data() + y * frame_width;
-            const int64_t segment = bfloat16_padded(p.length) * width;
-            p.b_panel = p.segments * segment;
-            for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-                for (int64_t i = 0; i < p.segments; ++i) {
-                    kernels_.pair_rows(workspace.gradients[map_ + 1].image(first + i) + panel * width, pixels, p.length,
-                                       panels + panel * p.b_panel + i * segment);
-                }
-            }
+            uint16_t* panels = by_channels + ((end - begin) * channels + bfloat16_rows) * channel_size_;
+            p.b = panels;
+            p.b_panel = pair_gradients(workspace, first, p.segments, y * frame_width, p.length, panels);
             for (int64_t tap = 0; tap < layer_.window[0] * layer_.window[1]; ++tap) {
                 const int64_t r = tap / layer_.window[1], s = tap % layer_.window[1];
                 p.a = by_channels + (y + r) * frame_width + s;
-                p.c = gradient + tap * channels * width;
+                p.c = gradient + tap * channels * kernels_.panel_width;
                 kernels_.multiply_bfloat16(p);
             }
         }
     }
+}
+
+int64_t Bfloat16Convolution::pair_gradients(Workspace& workspace, int64_t first, int64_t images, int64_t first_row,
+                                            int64_t rows, uint16_t* panels) const {
+    const int64_t width = kernels_.panel_width, segment = bfloat16_padded(rows) * width;
+    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+        for (int64_t i = 0; i < images; ++i, panels += segment) {
+            kernels_.pair_rows(workspace.gradients[map_ + 1].image(first + i) + panel * width,
+                               gradient_pixels_.data() + first_row, rows, panels);
+        }
+    }
+    return images * segment;
 }
 
 void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient) const {

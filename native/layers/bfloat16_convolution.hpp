@@ -32,6 +32,9 @@ class Bfloat16Convolution final : public Convolution {
 
     // Adds the kernel gradient of images [begin, end), which is one sum over all their pixels.
     void kernel_gradient_of(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const;
+    // Writes rows of B, the output gradients of `images` images, as panels (image, row); returns the size of a panel.
+    int64_t pair_gradients(Workspace& workspace, int64_t first, int64_t images, int64_t first_row, int64_t rows,
+                           uint16_t* panels) const;
 
     // The pixels of a map as rows of a product, in one of the two ways above. `offsets` are those of the pixels, row by row.
     struct Runs {

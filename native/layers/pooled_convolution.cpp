@@ -148,17 +148,13 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     w.winner_row = layer_.output.channels;
     float* output = workspace.values[map_ + 1].image(image);
     int32_t* winners = workspace.winners_of(map_, image, winners_size());
-    int64_t reads[winograd_cells], writes[winograd_cells];
-    for (int64_t i = 0; i < winograd_cells; ++i) {
-        reads[i] = i * tiles.tile_step;
-        writes[i] = i * kernels_.panel_width;
-    }
+    const auto reads = multiples<winograd_cells>(tiles.tile_step), writes = multiples<winograd_cells>(kernels_.panel_width);
     Product p;
-    p.a_rows = reads;
+    p.a_rows = reads.data();
     p.b_step = kernels_.panel_width;
     p.length = tiles.channels;
     p.columns = kernels_.panel_width;  // the products are scratch, so whole rows may be written
-    p.c_rows = writes;
+    p.c_rows = writes.data();
     p.products = 16;
     p.a = tiles.transformed;
     p.b_product = tiles.channels * kernels_.panel_width;
@@ -278,32 +274,32 @@ void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image)
     unpooled_->input_gradient(workspace, image, scratch);
 }
 
-// The sums by runs are (filter, kernel row, run_stride), then the biases. A panel is (kernel row, number of the run, filter).
+// Adds the shards, and for sums by runs turns filters from rows into columns. With a run of 3 weights, rounded up to 4:
+//
+//     a shard, by filter:  r0 r0 r0 -  r1 r1 r1 -        the panel, by weight:  r0 of all filters
+//                                                                               r0 of all filters ...
+//
+// after the last filter of a shard come the biases. A piece is the part of a run in weights [begin, end), or 64 of it.
 void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin,
                                 int64_t end, float* total) const {
-    const int64_t width = kernels_.panel_width;
     if (kernel_gradient_ == KernelGradient::filters) {
         return WeightedLayer::collect(batch, images, offset, panel, begin, end, total);
     }
-    const int64_t run = layer_.window[1] * layer_.input.channels, stride = run_stride();
-    const int64_t kernel_size = layer_.window[0] * stride, inputs = parameters_.inputs();
-    constexpr int64_t max_count = 64;
-    float sums[max_count];
+    const int64_t width = kernels_.panel_width, run = layer_.window[1] * layer_.input.channels;
+    const int64_t kernel_size = layer_.window[0] * run_stride(), inputs = parameters_.inputs();
+    const int64_t end_of_weights = std::min(end, inputs), biases = offset + kernel_size * layer_.output.channels;
+    constexpr int64_t max_piece = 64;
+    float sums[max_piece];
     std::fill(total, total + (end - begin) * width, 0.0f);
     for (int64_t column = 0; column < parameters_.columns(panel); ++column) {
         const int64_t filter = panel * width + column;
-        const int64_t kernel = offset + filter * kernel_size;
-        for (int64_t row = begin; row < std::min(end, inputs);) {
-            const int64_t column_in_run = row % run;
-            const int64_t count = std::min({std::min(end, inputs) - row, run - column_in_run, max_count});
-            add_shards(batch.shards, kernel + row / run * stride + column_in_run, count, kernels_, sums);
-            for (int64_t i = 0; i < count; ++i) total[(row - begin + i) * width + column] = sums[i];
-            row += count;
+        for (int64_t weight = begin, piece; weight < end_of_weights; weight += piece) {
+            const int64_t r = weight / run, i = weight % run;
+            piece = std::min({end_of_weights - weight, run - i, max_piece});
+            add_shards(batch.shards, offset + filter * kernel_size + r * run_stride() + i, piece, kernels_, sums);
+            for (int64_t k = 0; k < piece; ++k) total[(weight + k - begin) * width + column] = sums[k];
         }
-        if (end > inputs) {
-            add_shards(batch.shards, offset + kernel_size * layer_.output.channels + filter, 1, kernels_, sums);
-            total[(inputs - begin) * width + column] = sums[0];
-        }
+        if (end > inputs) add_shards(batch.shards, biases + filter, 1, kernels_, total + (inputs - begin) * width + column);
     }
 }
 

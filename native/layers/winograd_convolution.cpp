@@ -93,14 +93,13 @@ void WinogradConvolution::for_each_block(int64_t begin, int64_t end, Work work) 
 }
 
 template <class Image>
-void WinogradConvolution::transform(const Block& block, void (*kernel)(const WinogradTiles&), const Layout& layout,
-                                    int64_t pixel, const std::vector<int64_t>& offsets, const Transformed& transformed,
-                                    WinogradTiles tiles, Image image) const {
+void WinogradConvolution::transform(const Block& block, void (*kernel)(const WinogradTiles&), const TiledMap& map,
+                                    const Transformed& transformed, WinogradTiles tiles, Image image) const {
     tiles.algorithm = algorithm_;
     tiles.tiles = block.end_tile - block.first_tile;
-    tiles.row = layout.frame_width * pixel;
-    tiles.pixel = pixel;
-    tiles.offsets = offsets.data() + block.first_tile;
+    tiles.row = map.layout.row();
+    tiles.pixel = map.layout.shape.channels;
+    tiles.offsets = map.offsets.data() + block.first_tile;
     tiles.inside = inside_.data() + 2 * block.first_tile;
     tiles.position_step = transformed.position_step;
     tiles.tile_step = transformed.tile_step;
@@ -109,6 +108,23 @@ void WinogradConvolution::transform(const Block& block, void (*kernel)(const Win
         tiles.transformed = transformed.numbers + (i - block.begin) * tiles.tiles * tiles.tile_step;
         kernel(tiles);
     }
+}
+
+Product WinogradConvolution::product_of(const Block& block, const Transformed& from, int64_t channels,
+                                        const Transformed& to) const {
+    Product p;
+    p.products = sizes_.positions();
+    p.rows = block.tiles();
+    p.length = channels;
+    p.a = from.numbers;
+    p.a_rows = from.rows;
+    p.a_product = from.position_step;
+    p.b_step = kernels_.panel_width;
+    p.b_product = channels * kernels_.panel_width;
+    p.c = to.numbers;
+    p.c_rows = to.rows;
+    p.c_product = to.position_step;
+    return p;
 }
 
 void WinogradConvolution::forward(Workspace& workspace, int64_t begin, int64_t end) const {
@@ -122,28 +138,17 @@ void WinogradConvolution::forward(Workspace& workspace, int64_t begin, int64_t e
                                       product_rows_.data()};
         WinogradTiles tiles;
         tiles.channels = layer_.input.channels;
-        transform(block, kernels_.winograd_input, input_.value, layer_.input.channels, reads_, input, tiles,
+        transform(block, kernels_.winograd_input, {input_.value, reads_}, input, tiles,
                   [&](int64_t i) { return from.image(i); });
         tiles.relu = layer_.relu;
-        Product p;
-        p.a_rows = input.rows;
-        p.b_step = width;
-        p.length = layer_.input.channels;
-        p.rows = count;
-        p.c_rows = products.rows;
-        p.products = sizes_.positions();
-        p.a = input.numbers;
-        p.a_product = input.position_step;
-        p.b_product = layer_.input.channels * width;
-        p.c = products.numbers;
-        p.c_product = products.position_step;
+        Product p = product_of(block, input, layer_.input.channels, products);
         for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
             tiles.channels = parameters_.columns(panel);
             tiles.bias = parameters_.bias(panel);
             p.columns = round_up(tiles.channels, kernels_.vector_width);
             p.b = parameters_.winograd_panel(panel);
             kernels_.multiply(p);
-            transform(block, kernels_.winograd_output, output_.value, layer_.output.channels, writes_, products, tiles,
+            transform(block, kernels_.winograd_output, {output_.value, writes_}, products, tiles,
                       [&](int64_t i) { return to.image(i) + panel * width; });
         }
     });
@@ -162,12 +167,12 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
         WinogradTiles tiles;
         tiles.channels = layer_.input.channels;
         if (gradient != nullptr) {
-            transform(block, kernels_.winograd_input, input_.value, layer_.input.channels, reads_, input, tiles,
+            transform(block, kernels_.winograd_input, {input_.value, reads_}, input, tiles,
                       [&](int64_t i) { return from.image(i); });
         }
         tiles.channels = layer_.output.channels;
-        transform(block, kernels_.winograd_output_backward, output_.gradient, layer_.output.channels, gradient_reads_,
-                  output_gradient, tiles, [&](int64_t i) { return gradients.image(i); });
+        transform(block, kernels_.winograd_output_backward, {output_.gradient, gradient_reads_}, output_gradient, tiles,
+                  [&](int64_t i) { return gradients.image(i); });
         if (gradient != nullptr) add_kernel_gradient(block, input, output_gradient, products, gradient);
         for (int64_t i = block.begin; gradient != nullptr && layer_.has_bias && i < block.end && block.first_tile == 0; ++i) {
             add_bias_gradient(gradients.image(i), gradient);
@@ -220,23 +225,12 @@ void WinogradConvolution::add_input_gradient(const Block& block, const Transform
     const int64_t width = kernels_.panel_width;
     const Transformed back = {products, block.tiles() * width, width, product_rows_.data()};
     WinogradTiles tiles;
-    Product p;
-    p.a_rows = output_gradient.rows;
-    p.b_step = width;
-    p.length = layer_.output.channels;
-    p.rows = block.tiles();
-    p.c_rows = back.rows;
-    p.products = sizes_.positions();
-    p.a = output_gradient.numbers;
-    p.a_product = output_gradient.position_step;
-    p.b_product = layer_.output.channels * width;
-    p.c = products;
-    p.c_product = back.position_step;
+    Product p = product_of(block, output_gradient, layer_.output.channels, back);
     for (int64_t panel = 0; panel < parameters_.transposed_panels(); ++panel) {
         p.columns = tiles.channels = std::min(width, frame_.shape.channels - panel * width);
         p.b = parameters_.winograd_transposed_panel(panel);
         kernels_.multiply(p);
-        transform(block, kernels_.winograd_input_backward, frame_, frame_.shape.channels, frame_offsets_, back, tiles,
+        transform(block, kernels_.winograd_input_backward, {frame_, frame_offsets_}, back, tiles,
                   [&](int64_t i) { return frames + (i - block.begin) * frame_.size() + panel * width; });
     }
 }

@@ -36,6 +36,11 @@ class WinogradConvolution final : public WeightedLayer {
         int64_t begin, end, first_tile, end_tile;
         int64_t tiles() const { return (end - begin) * (end_tile - first_tile); }
     };
+    // How a map lies in memory, and the offset of the first pixel of each of its tiles.
+    struct TiledMap {
+        const Layout& layout;
+        const std::vector<int64_t>& offsets;
+    };
     // A matrix (tile, channel) for each position, of one block.
     struct Transformed {
         float* numbers;
@@ -45,12 +50,13 @@ class WinogradConvolution final : public WeightedLayer {
 
     template <class Work>
     void for_each_block(int64_t begin, int64_t end, Work work) const;
-    // Calls a transform of the block's tiles in a map, image by image. image(i) is the memory of image i's map, `pixel` the
-    // numbers of a pixel, and `offsets` are by tile of an image.
+    // Calls `kernel`, one of the transforms, for the block's tiles of a map, image by image. image(i) is the memory of image
+    // i's map; `tiles` has the channels, and for outputs bias and relu.
     template <class Image>
-    void transform(const Block& block, void (*kernel)(const WinogradTiles&), const Layout& layout, int64_t pixel,
-                   const std::vector<int64_t>& offsets, const Transformed& transformed, WinogradTiles tiles,
-                   Image image) const;
+    void transform(const Block& block, void (*kernel)(const WinogradTiles&), const TiledMap& map,
+                   const Transformed& transformed, WinogradTiles tiles, Image image) const;
+    // Returns the products, by position, of the tiles `from` with a panel of weights; the caller sets panel and columns.
+    Product product_of(const Block& block, const Transformed& from, int64_t channels, const Transformed& to) const;
     void add_kernel_gradient(const Block& block, const Transformed& input, const Transformed& output_gradient,
                              float* products, float* gradient) const;
     void add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
