@@ -154,21 +154,9 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
   const { kind, name } = row.layer;
   const weight = (part: string) => pass.weights[`${name}/${part}`];
   switch (kind) {
-    case 'Conv2D': {
-      const { first, count } = mapsRead(row.layer, row.inputShape, cell.map);
-      const filters = row.outputShape[2];
-      const channels: Channel[] = [];
-      for (let c = 0; c < count; c++) {
-        const window = windowOf(row, input, cell, first + c);
-        channels.push(multiplyWindow(window, weight('kernel'), count * filters, c * filters + cell.map));
-      }
-      return { step: 'products', channels };
-    }
-    case 'DepthwiseConv2D': {
-      const channel = Math.floor(cell.map / (row.layer.depth_multiplier ?? 1)); // the only one that the filter reads
-      const window = windowOf(row, input, cell, channel);
-      return { step: 'products', channels: [multiplyWindow(window, weight('kernel'), row.outputShape[2], cell.map)] };
-    }
+    case 'Conv2D':
+    case 'DepthwiseConv2D':
+      return { step: 'products', channels: channelsRead(row, input, weight('kernel'), cell) };
     case 'MaxPooling2D':
     case 'GlobalMaxPooling2D': {
       const window = windowOf(row, input, cell, cell.map);
@@ -199,41 +187,51 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
     case 'Add': {
       const earlier = outputAt(pass, earlierOf(pass.table, row.index)!);
       const at = indexIn(row.outputShape, cell);
-      return {
-        step: 'added',
-        value: input.at(at),
-        other: earlier.at(at),
-        cells: [
-          { ...cell, layer: input.name },
-          { ...cell, layer: earlier.name },
-        ],
-      };
-    }
-    case 'Concatenate': {
-      // `input` is the layer that this map comes from; the maps of the second layer are counted from 0 again.
-      const numEarlier = channelsOfEarlier(pass.table, row.index);
-      const from = { ...cell, layer: input.name, map: cell.map < numEarlier ? cell.map : cell.map - numEarlier };
-      return { step: 'copied', value: input.at(indexIn(input.shape, from)), from };
+      const cells: [Cell, Cell] = [
+        { ...cell, layer: input.name },
+        { ...cell, layer: earlier.name },
+      ];
+      return { step: 'added', value: input.at(at), other: earlier.at(at), cells };
     }
     case 'SoftVoting':
       return { step: 'voted', ...votesOf(input, row.layer.members!, row.outputShape[0], cell.map) };
-    case 'Flatten': {
-      const from = { layer: input.name, ...unflatten(row.inputShape, cell.map) };
-      return { step: 'copied', value: input.at(cell.map), from };
-    }
-    case 'ZeroPadding2D': {
-      const { values, top, left } = windowOf(row, input, cell, cell.map);
-      if (Number.isNaN(values[0])) return { step: 'zero' };
-      return { step: 'copied', value: values[0], from: { layer: input.name, map: cell.map, row: top, column: left } };
-    }
+    case 'Concatenate':
+    case 'Flatten':
+    case 'ZeroPadding2D':
     case 'Dropout':
     case 'Activation':
     case 'PReLU':
-    case 'Branch':
-      return { step: 'copied', value: input.at(indexIn(row.inputShape, cell)), from: { ...cell, layer: input.name } };
+    case 'Branch': {
+      const from = originOf(pass, row, input, cell);
+      return from === null ? { step: 'zero' } : { step: 'copied', value: input.at(indexIn(input.shape, from)), from };
+    }
     default:
       throw new Error(`no arithmetic for ${kind}`);
   }
+}
+
+// Finds the cell of the input that a layer moves to `cell` or passes on; null in the padding. The input of a Concatenate is the
+// layer that this map comes from; the maps of the second layer are counted from 0 again.
+function originOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell): Cell | null {
+  if (row.layer.kind === 'Flatten') return { layer: input.name, ...unflatten(row.inputShape, cell.map) };
+  if (row.layer.kind === 'ZeroPadding2D') {
+    const { values, top, left } = windowOf(row, input, cell, cell.map); // of one value
+    return Number.isNaN(values[0]) ? null : { ...cell, layer: input.name, row: top, column: left };
+  }
+  const numEarlier = channelsOfEarlier(pass.table, row.index); // 0 unless the layer is a Concatenate
+  return { ...cell, layer: input.name, map: cell.map < numEarlier ? cell.map : cell.map - numEarlier };
+}
+
+// Multiplies the windows of a convolution's cell, one for each channel that its filter reads: of a depthwise convolution one.
+function channelsRead(row: LayerRow, input: LayerValues, kernel: Float32Array, cell: Cell): Channel[] {
+  const filters = row.outputShape[2];
+  const { first, count } =
+    row.layer.kind === 'Conv2D'
+      ? mapsRead(row.layer, row.inputShape, cell.map)
+      : { first: Math.floor(cell.map / (row.layer.depth_multiplier ?? 1)), count: 1 };
+  return Array.from({ length: count }, (_, c) =>
+    multiplyWindow(windowOf(row, input, cell, first + c), kernel, count * filters, c * filters + cell.map),
+  );
 }
 
 // Reads the window of a cell in one map of its input: NaN where it reaches over the edge. With 3 x 3 values, stride 1 and

@@ -42,8 +42,10 @@ export function shapeBefore(table: LayerRow[], row: LayerRow): [number, number, 
   return [1, 1, row.inputShape[0]];
 }
 
-// The kernel's shape as (rows, columns, channels that a filter reads, filters); null for a layer without a kernel.
-function kernelShape(table: LayerRow[], row: LayerRow): [number, number, number, number] | null {
+type KernelShape = [rows: number, columns: number, channels: number, filters: number]; // channels that a filter reads
+
+// The shape of a layer's kernel; null for a layer without one.
+function kernelShape(table: LayerRow[], row: LayerRow): KernelShape | null {
   const shape = row.weightShapes[`${row.layer.name}/kernel`];
   if (shape === undefined) return null;
   if (row.layer.kind === 'DepthwiseConv2D') return [shape[0], shape[1], 1, shape[2] * shape[3]];
@@ -52,49 +54,52 @@ function kernelShape(table: LayerRow[], row: LayerRow): [number, number, number,
   return [height, width, channels, shape[1]];
 }
 
-// Collects the weights of a filter or unit, one reading for each map that it reads. The layer's kernel is (rows, columns,
-// channels, count filters), so weight i of a channel and filter is at (i * channels + channel) * count + filter.
+// Collects the weights of a filter or unit, one reading for each map that it reads.
 export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, filter: number): Kernel {
   const { name, kind, from_layer: from } = row.layer;
+  const shape = kernelShape(table, row);
+  const numEarlier = channelsOfEarlier(table, row.index); // 0 unless the layer is a Concatenate: its maps are the first
+  const readings: Reading[] =
+    shape === null
+      ? [{ map: mapPassed(row, filter, numEarlier), weights: null, strength: 1 }]
+      : readingsOf(row, weights[`${name}/kernel`], shape, filter);
+  const [rows, columns] = shape ?? [1, 1];
   const kernel: Kernel = {
-    source: sourceOf(table, row)?.layer.name ?? 'input',
+    source: filter < numEarlier ? from! : (sourceOf(table, row)?.layer.name ?? 'input'),
     others: kind === 'Add' ? [from!] : [],
-    rows: 1,
-    columns: 1,
-    readings: [],
+    rows,
+    columns,
+    readings,
     bias: weights[`${name}/bias`]?.[filter] ?? null,
     low: 0,
     high: 0,
   };
-  const shape = kernelShape(table, row);
-  if (shape === null) {
-    // Layers without weights work map by map. The first maps of a Concatenate are those of an earlier layer; a Flatten puts
-    // the maps of a pixel side by side.
-    const numEarlier = channelsOfEarlier(table, row.index); // 0 unless the layer is a Concatenate
-    let map = filter < numEarlier ? filter : filter - numEarlier;
-    if (filter < numEarlier) kernel.source = from!;
-    if (kind === 'Flatten') map = filter % row.inputShape[row.inputShape.length - 1];
-    kernel.readings.push({ map, weights: null, strength: 1 });
-    return kernel;
-  }
-  const [rows, columns, channels, count] = shape;
-  const all = weights[`${name}/kernel`];
-  const multiplier = row.layer.depth_multiplier ?? 1;
-  const first = kind === 'Conv2D' ? mapsRead(row.layer, row.inputShape, filter).first : 0;
-  [kernel.rows, kernel.columns] = [rows, columns];
-  for (let channel = 0; channel < channels; channel++) {
-    const values = new Float32Array(rows * columns);
-    let square = 0;
-    for (let i = 0; i < values.length; i++) {
-      const value = (values[i] = all[(i * channels + channel) * count + filter]);
-      square += value * value;
-      kernel.low = Math.min(kernel.low, value);
-      kernel.high = Math.max(kernel.high, value);
-    }
-    const map = kind === 'DepthwiseConv2D' ? Math.floor(filter / multiplier) : first + channel;
-    kernel.readings.push({ map, weights: values, strength: Math.sqrt(square) });
+  for (const value of readings.flatMap((reading) => [...(reading.weights ?? [])])) {
+    kernel.low = Math.min(kernel.low, value);
+    kernel.high = Math.max(kernel.high, value);
   }
   return kernel;
+}
+
+// The map that a layer without weights passes on as map `filter`. A Flatten puts the maps of a pixel side by side; the maps
+// of a Concatenate are counted from 0 again in its second layer.
+function mapPassed(row: LayerRow, filter: number, numEarlier: number): number {
+  if (row.layer.kind === 'Flatten') return filter % row.inputShape[row.inputShape.length - 1];
+  return filter < numEarlier ? filter : filter - numEarlier;
+}
+
+// The kernel is (rows, columns, channels, filters), so the weights of a channel and filter are channels * count apart.
+function readingsOf(row: LayerRow, kernel: Float32Array, shape: KernelShape, filter: number): Reading[] {
+  const [rows, columns, channels, count] = shape;
+  const { kind, depth_multiplier: multiplier = 1 } = row.layer;
+  let first = 0; // the map of channel 0
+  if (kind === 'Conv2D') first = mapsRead(row.layer, row.inputShape, filter).first;
+  if (kind === 'DepthwiseConv2D') first = Math.floor(filter / multiplier);
+  return Array.from({ length: channels }, (_, channel) => {
+    const weights = new Float32Array(rows * columns).map((_, i) => kernel[(i * channels + channel) * count + filter]);
+    const strength = Math.sqrt(weights.reduce((sum, value) => sum + value * value, 0));
+    return { map: first + channel, weights, strength };
+  });
 }
 
 // True if filters read different maps.

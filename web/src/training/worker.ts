@@ -1,5 +1,6 @@
 // The training worker: it trains the page's network in the background. It works in short pieces, so that requests of the page
-// are handled soon: `runPiece` takes some steps, or measures an epoch that has ended, and schedules the next piece.
+// are handled soon, between two of them. A piece is some steps of training, or a part of measuring an epoch that has ended:
+//     open   start piece piece   pause   step piece   resume piece piece (done)   start ...
 import { loadEngine, type Engine } from '../engine/engine';
 import type { TrainingData } from '../engine/network';
 import { chooseImages, type ChosenImages } from './conditions';
@@ -133,42 +134,43 @@ function continueMeasuringEpoch(work: Generator<number, EpochPoint, void>): bool
   return true;
 }
 
-function finish(current: Trainer): void {
+function finish(current: Trainer): false {
   sendUpdate(current, true);
   isRunning = false;
   reply({ kind: 'done', run });
+  return false; // no piece follows
 }
 
-// Does one piece of work and schedules the next, until the run is done or paused. First an epoch that has ended is measured,
-// over several pieces; then a piece takes the step that the page asked for, or as many steps as fit.
 function runPiece(): void {
   isScheduled = false;
-  const current = trainer;
-  if (current === null) return;
   try {
-    if (epochWork !== null) {
-      if (!continueMeasuringEpoch(epochWork)) return schedule();
-      if (current.isDone) return finish(current);
-    }
-    if (!(isRunning || requestedStep !== null)) return;
-    if (requestedStep !== null) {
-      const { watched } = requestedStep;
-      requestedStep = null;
-      if (watched !== null) reply({ kind: 'step', run, taken: explainNextStep(current, watched) });
-      takeSteps(current, 1);
-      if (!current.isDone) sendUpdate(current, true);
-    } else {
-      takeSteps(current, batches);
-    }
-    startMeasuringEpoch(current);
-    if (epochWork !== null) return schedule();
-    if (current.isDone) return finish(current);
-    if (!isRunning) return;
-    if (!isUpdatePending && performance.now() - updatedAt >= UPDATE_MS) sendUpdate(current, false);
-    schedule();
+    if (trainer !== null && workOnPiece(trainer)) schedule();
   } catch (error) {
     fail(error);
   }
+}
+
+// Does one piece: measures the epoch that has ended, else takes steps. Returns whether another piece follows.
+function workOnPiece(current: Trainer): boolean {
+  if (epochWork !== null) {
+    if (!continueMeasuringEpoch(epochWork)) return true;
+    if (current.isDone) return finish(current);
+  }
+  if (requestedStep !== null) takeRequestedStep(current, requestedStep.watched);
+  else if (isRunning) takeSteps(current, batches);
+  else return false;
+  startMeasuringEpoch(current);
+  if (epochWork !== null) return true;
+  if (current.isDone) return finish(current);
+  if (isRunning && !isUpdatePending && performance.now() - updatedAt >= UPDATE_MS) sendUpdate(current, false);
+  return isRunning;
+}
+
+function takeRequestedStep(current: Trainer, watched: Uint8Array | null): void {
+  requestedStep = null;
+  if (watched !== null) reply({ kind: 'step', run, taken: explainNextStep(current, watched) });
+  takeSteps(current, 1);
+  if (!current.isDone) sendUpdate(current, true);
 }
 
 function fail(error: unknown): void {
