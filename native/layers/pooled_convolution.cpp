@@ -274,12 +274,12 @@ void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image)
     unpooled_->input_gradient(workspace, image, scratch);
 }
 
-// Adds the shards, and for sums by runs turns filters from rows into columns. With a run of 3 weights, rounded up to 4:
+// Adds the shards, and brings sums by runs to a panel's layout. Of filters a and b with two runs of 3, rounded up to 4:
 //
-//     a shard, by filter:  r0 r0 r0 -  r1 r1 r1 -        the panel, by weight:  r0 of all filters
-//                                                                               r0 of all filters ...
+//     a shard:  a0 a1 a2 -  a3 a4 a5 -  b0 b1 b2 -  b3 b4 b5 -  biases of a and b
+//     a panel:  a0 b0  a1 b1  a2 b2  a3 b3  a4 b4  a5 b5  biases of a and b
 //
-// after the last filter of a shard come the biases. A piece is the part of a run in weights [begin, end), or 64 of it.
+// A piece is the part of a run in the wanted weights, [begin, end) of the panel's rows, or 64 of it.
 void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin,
                                 int64_t end, float* total) const {
     if (kernel_gradient_ == KernelGradient::filters) {
