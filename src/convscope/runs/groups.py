@@ -1,4 +1,14 @@
-"""Read runs in folders into groups over seeds, which can be compared on the same test images."""
+"""Read runs in folders into groups over seeds, which can be compared on the same test images.
+
+Four steps, with the example of a folder in which `cnn` and `ann` were trained with three seeds each:
+
+    folder          a run, a folder of runs, or an experiment; a run has a folder of its own, or is stored in a database
+    FinishedRun     a run with its predictions: six of them
+    SeedGroup       the runs whose settings are alike but for the seed, that is of one `kind`: two groups of three
+    RunGroup        a group's arrays as `compare_all` takes them, with y_pred (3, N)
+
+A run that cannot be used (unfinished, damaged, or a seed twice in its group) is left out with a line that says so.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -106,6 +116,30 @@ def read_groups(folders: Sequence[Path], left_out: list[str]) -> list[SeedGroup]
     return groups
 
 
+def _group_by_seed(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[SeedGroup]:
+    """Group the runs of a folder, and add a line to `left_out` for each run with a duplicate seed."""
+    groups = dict[str, dict[int, FinishedRun]]()
+    for run in runs:
+        group, seed = groups.setdefault(run.kind, {}), run.folder.seed
+        # The same training twice would count as two seeds, so only the first run of a seed is used.
+        if group.setdefault(seed, run) is not run:
+            left_out.append(f"{run.folder.path} has the same seed ({seed}) as another run of its group")
+    return [SeedGroup(argument, list(group.values())) for group in groups.values()]
+
+
+def _check_images(groups: Sequence[SeedGroup]) -> None:
+    """Raise `RunError` unless all runs have the same test images."""
+    first = groups[0].runs[0]
+    digest = first.folder.record.dataset.test.sha256
+    for run in chain.from_iterable(group.runs for group in groups):
+        # Stored runs share one array of labels, which need not be compared with itself a thousand times.
+        is_same = run.y_true is first.y_true or np.array_equal(run.y_true, first.y_true)
+        if run.folder.record.dataset.test.sha256 != digest or not is_same:
+            raise RunError(
+                f"{run.folder.path} and {first.folder.path} have different test images; name runs on the same data"
+            )
+
+
 def read_finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
     """Read the finished runs in `folders`, and describe those that are left out."""
     left_out = list[str]()
@@ -131,7 +165,10 @@ def _read_runs_below(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
     """Yield the finished runs in a folder of runs or an experiment, as `_read_folder` does.
 
     A folder of runs has them itself, an experiment in runs/. In both places there may be stored runs, in a database,
-    and run folders.
+    and run folders:
+
+        FOLDER/runs.db          FOLDER/NAME/run.json
+        FOLDER/runs/runs.db     FOLDER/runs/NAME/run.json
 
     Raises:
         RunError: at the end, if there was no finished run. It names the first of those that were left out.
@@ -142,21 +179,25 @@ def _read_runs_below(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         for run in _read_stored_runs(stored, left_out):
             num_runs += 1
             yield run
-        # Now the run folders. A name that begins with a dot is that of a folder being written. A folder named by a
-        # digest is that of a stored run which somebody opened, and was yielded above.
-        digests = set(stored.digests())
-        folders = sorted(file.parent for file in runs.glob("*/run.json") if file.parent.name[0] != ".")
-        folders = [folder for folder in folders if folder.name not in digests]
+        folders = _list_run_folders(runs, stored)
         finished = [folder for folder in folders if (folder / _PREDICTIONS).exists()]
         left_out += [f"{folder} is not finished" for folder in folders if folder not in finished]
         num_runs += len(finished)
         yield from map(_read_run, finished)
     if num_runs > 0:
         return
+    # There was no run to yield: the error depends on whether there were others.
     unfinished = left_out[num_left_out_before:]
     if not unfinished:
         raise RunError(f"{path}: contains no run; name a run, a folder of runs, or an experiment")
     raise RunError(f"{path}: none of its {len(unfinished)} runs is finished ({unfinished[0]}); finish them first")
+
+
+def _list_run_folders(runs: Path, stored: StoredRuns) -> list[Path]:
+    """List the run folders in `runs` by name, without those of stored runs, which somebody opened."""
+    digests = set(stored.digests())  # the folder of a stored run is named by its digest
+    folders = sorted(file.parent for file in runs.glob("*/run.json") if file.parent.name[0] != ".")  # ".": half written
+    return [folder for folder in folders if folder.name not in digests]
 
 
 def _read_stored_runs(stored: StoredRuns, left_out: list[str]) -> Iterator[FinishedRun]:
@@ -182,7 +223,10 @@ def _read_run(path: Path) -> FinishedRun:
 
 
 def _describe_kind(record: RunFile) -> str:
-    """Describe everything that decides the results of a group's runs, except the seed, as text."""
+    """Describe everything that decides the results of a group's runs, except the seed, as text.
+
+    Runs are of one group if their texts are equal; nobody reads the text.
+    """
     start = record.start
     # The training of an imported network is unknown, and an ensemble has none: each is a group of its own.
     weights = str(record.weights_sha256) if record.imported or record.members else None
@@ -210,30 +254,6 @@ def _sum_training_seconds(folder: RunFolder) -> float | None:
     return sum(folder.load_history().seconds) if is_known else None
 
 
-def _group_by_seed(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[SeedGroup]:
-    """Group the runs of a folder, and add a line to `left_out` for each run with a duplicate seed."""
-    groups = dict[str, dict[int, FinishedRun]]()
-    for run in runs:
-        group, seed = groups.setdefault(run.kind, {}), run.folder.seed
-        # The same training twice would count as two seeds, so only the first run of a seed is used.
-        if group.setdefault(seed, run) is not run:
-            left_out.append(f"{run.folder.path} has the same seed ({seed}) as another run of its group")
-    return [SeedGroup(argument, list(group.values())) for group in groups.values()]
-
-
-def _check_images(groups: Sequence[SeedGroup]) -> None:
-    """Raise `RunError` unless all runs have the same test images."""
-    first = groups[0].runs[0]
-    digest = first.folder.record.dataset.test.sha256
-    for run in chain.from_iterable(group.runs for group in groups):
-        # Stored runs share one array of labels, which need not be compared with itself a thousand times.
-        is_same = run.y_true is first.y_true or np.array_equal(run.y_true, first.y_true)
-        if run.folder.record.dataset.test.sha256 != digest or not is_same:
-            raise RunError(
-                f"{run.folder.path} and {first.folder.path} have different test images; name runs on the same data"
-            )
-
-
 def to_run_groups(groups: Sequence[SeedGroup]) -> list[RunGroup]:
     """Convert groups for `compare_all`, with the time of a prediction if the images can be loaded."""
     first = groups[0].runs[0].folder
@@ -251,35 +271,6 @@ def _load_test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
     return test.images if test.sha256 == recorded.test.sha256 else None
 
 
-def name_groups(groups: Sequence[SeedGroup]) -> list[str]:
-    """Name each group by its architecture, and by further settings until all names differ.
-
-    Each group has a row of words, one for each setting. Columns are added from the left, without those in which all
-    rows are alike, until no two groups have the same words. Here columns 0, 1 and 2 are enough:
-
-        cnn   fast      60,000 images   native   random weights   ...      "cnn, fast, 60,000 images"
-        cnn   fast       5,000 images   native   random weights   ...      "cnn, fast, 5,000 images"
-        cnn   classic   60,000 images   native   random weights   ...      "cnn, classic, 60,000 images"
-    """
-    parts = list[list[str]]()
-    for number, group in enumerate(groups, 1):
-        run, record = group.runs[0], group.runs[0].folder.record
-        network, recipe = run.folder.architecture.name, run.folder.recipe.name
-        seeds = f"seed {run.folder.seed}" if len(group.runs) == 1 else f"{len(group.runs)} seeds"
-        images, folder = f"{record.num_training_images:,} images", str(group.argument)
-        begin = f"from {record.start.weights_sha256[:8]}" if record.start else "random weights"
-        begin += "" if record.weights_seed is UNSET else f" of seed {record.weights_seed}"
-        # In the order in which they are added to names; the last column makes any names differ.
-        parts.append([network, recipe, images, record.engine, begin, seeds, folder, f"group {number}"])
-    columns = [0]
-    for column in range(1, len(parts[0])):
-        if len({tuple(part[i] for i in columns) for part in parts}) == len(parts):
-            break
-        if len({part[column] for part in parts}) > 1:  # a setting that all groups share tells none apart
-            columns.append(column)
-    return [", ".join(part[i] for i in columns) for part in parts]
-
-
 def count_stored_bytes(folder: RunFolder) -> int:
     """Count the bytes of a run's stored weights, see `weights_bytes`; for an ensemble those of its members."""
     if members := folder.record.members:
@@ -288,3 +279,35 @@ def count_stored_bytes(folder: RunFolder) -> int:
     # The recipe of an imported run trained its siblings, but not the network itself.
     weight_bits = None if folder.record.imported else folder.recipe.weight_bits
     return weights_bytes(folder.architecture, weight_bits)
+
+
+def name_groups(groups: Sequence[SeedGroup]) -> list[str]:
+    """Name each group by its architecture, and by further settings until all names differ.
+
+    Each group has a row of words, one for each setting (`_describe_settings`). Columns are added from the left, without
+    those in which all rows are alike, until no two groups have the same words. Here columns 0, 1 and 2 are enough:
+
+        cnn   fast      60,000 images   native   random weights   ...      "cnn, fast, 60,000 images"
+        cnn   fast       5,000 images   native   random weights   ...      "cnn, fast, 5,000 images"
+        cnn   classic   60,000 images   native   random weights   ...      "cnn, classic, 60,000 images"
+    """
+    rows = [_describe_settings(group, number) for number, group in enumerate(groups, 1)]
+    columns = [0]
+    for column in range(1, len(rows[0])):
+        if len({tuple(row[i] for i in columns) for row in rows}) == len(rows):  # all names differ
+            break
+        if len({row[column] for row in rows}) > 1:  # a setting that all groups share tells none apart
+            columns.append(column)
+    return [", ".join(row[i] for i in columns) for row in rows]
+
+
+def _describe_settings(group: SeedGroup, number: int) -> list[str]:
+    """Describe a group's settings in words, in the order in which `name_groups` adds them to names."""
+    run, record = group.runs[0], group.runs[0].folder.record
+    network, recipe = run.folder.architecture.name, run.folder.recipe.name
+    seeds = f"seed {run.folder.seed}" if len(group.runs) == 1 else f"{len(group.runs)} seeds"
+    images, folder = f"{record.num_training_images:,} images", str(group.argument)
+    begin = f"from {record.start.weights_sha256[:8]}" if record.start else "random weights"
+    begin += "" if record.weights_seed is UNSET else f" of seed {record.weights_seed}"
+    # The last makes any two groups differ, if nothing before it does.
+    return [network, recipe, images, record.engine, begin, seeds, folder, f"group {number}"]

@@ -4,9 +4,13 @@ With n runs of each network, the measured difference d is normal around the true
 
     images + (runs_a + runs_b) / n
 
-The test finds a difference if 0 lies outside d ± half width. An experiment estimates its half width from its own few
-runs, so it comes out at random. Here it is drawn 4,000 times, and the power is the mean over these draws of the
-probability that |d| is larger.
+Of 4 + (9 + 9) / n, in squares of a tenth of a percentage point, 3 runs leave 10 and endless runs 4: from then on only
+more test images help.
+
+The test finds a difference if 0 lies outside d ± half width, that is if |d| is larger than the half width. Both are
+random. As d is normal, the probability that |d| is larger than a given half width is a formula. The half width differs
+from experiment to experiment, since each estimates it from its own few runs. Here it is drawn 4,000 times, and the
+power is the mean of the formula over these draws.
 """
 
 from dataclasses import dataclass, replace
@@ -85,7 +89,8 @@ class DifferenceVariances:
         return float(np.mean(2 * ndtr(limit) - 1))
 
     def ends(self) -> "tuple[DifferenceVariances, DifferenceVariances]":
-        """Replace the spreads between seeds by the ends of their 95 % intervals, taken as exact."""
+        """Replace the spreads between seeds by the ends of their 95 % intervals, taken as exact: low, then high."""
+        # The low end is the true variance at which 97.5 % of estimates are smaller than ours, so ours is a large one.
         ends = [self._runs_at(share).ravel().tolist() for share in (0.975, 0.025)]
         low, high = (replace(self, runs=(first, second), freedom=(inf, inf)) for first, second in ends)
         return low, high
@@ -94,7 +99,16 @@ class DifferenceVariances:
         return np.asarray(np.sqrt(self.images + (self._true_runs / _counts(seeds)).sum(axis=0)))
 
     def _half_widths(self, seeds: int | tuple[int, int], level: float) -> NDArray[np.float64]:
-        """Simulate experiments, and compute half the width (draws,) of the interval in each."""
+        """Simulate experiments, and compute half the width (draws,) of the interval in each.
+
+        An experiment estimates two variances of the difference. Each of them contains `chance`, since a run's luck on
+        single images looks like a difference between the images as well as like one between the runs:
+
+            of the images   images + chance / n      chance / n: summed over the two networks
+            of the seeds    runs / n · chi²          runs: with chance in it; chi²: the error of the estimate
+
+        In their sum it must count once, so it is subtracted from the second.
+        """
         from scipy.special import stdtrit
 
         counts = _counts(seeds)
@@ -105,7 +119,6 @@ class DifferenceVariances:
         seed_variances = self._true_runs / counts * estimates
         chance = float((np.array(self.chance)[:, None] / counts).sum())
         image_variance = self.images + chance
-        # `chance` is in the variance of the images and in that of the seeds, and must count once.
         variance = image_variance + np.maximum(seed_variances.sum(axis=0) - chance, 0.0)
         parts = [(part, int(count) - 1) for part, count in zip(seed_variances, counts.ravel(), strict=True)]
         freedom = degrees_of_freedom(variance, (image_variance, float(self.num_images)), parts)

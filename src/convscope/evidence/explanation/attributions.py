@@ -6,6 +6,10 @@ With z the logit, x the image as the network reads it, and x0 an empty image, al
     integrated gradients    (x - x0) · the mean of dz/dx on the straight path from x0 to x
     occlusion               how far z falls if a patch of x is replaced by x0, on average over the patches on a pixel
 
+If z = 2 a - b for two pixels, and they are a, b = 3, 1 on a background of 0, all three give the pixels 6 and -1: their
+parts of z. A network is not linear, so there the methods differ: the gradient sees tiny changes at the image only,
+integrated gradients the whole way from the background, and occlusion what happens without a patch.
+
 A map shows how a logit of this network depends on the pixels near this image. Each method has its own meaning of
 "depends"; they disagree, and none explains why the network is as it is.
 """
@@ -67,32 +71,6 @@ def attribute(
     return _METHODS[method](model, images, targets, background)
 
 
-def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Compute the logits (N, K) of `images` (N, H, W, C), once for equal images.
-
-    Blanking pixels that are background anyway gives the same image again and again: images a, b, a have the numbers
-    0, 1, 0, and the model classifies the first a and b.
-    """
-    numbers = dict[bytes, int]()
-    indices = [numbers.setdefault(image.tobytes(), len(numbers)) for image in images]
-    firsts = np.unique(indices, return_index=True)[1]
-    return model.logits(images[firsts])[indices]
-
-
-def _input_gradients(
-    network: Network, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]]
-) -> NDArray[np.float64]:
-    """Compute dz/dx (N, H, W, C)."""
-    check_deadline()
-    dlogits = dlogits_of_logit(targets, network.architecture.num_classes)
-    return np.asarray(network.layer_gradients(images, dlogits, ["input"])["input"], np.float64)
-
-
-def _subtract_background(model: Model, images: NDArray[np.uint8], background: int) -> NDArray[np.float64]:
-    """Compute x - x0 (N, H, W, C) after the network's scaling, in which its offset cancels."""
-    return (images.astype(np.float64) - background) * model.architecture.input.scale
-
-
 def _gradient_times_input(
     model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int
 ) -> Maps:
@@ -123,6 +101,20 @@ def _make_intermediate_network(model: Model, share: float, background: int) -> N
     return open_network(moved, model.weights)
 
 
+def _input_gradients(
+    network: Network, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
+    """Compute dz/dx (N, H, W, C)."""
+    check_deadline()
+    dlogits = dlogits_of_logit(targets, network.architecture.num_classes)
+    return np.asarray(network.layer_gradients(images, dlogits, ["input"])["input"], np.float64)
+
+
+def _subtract_background(model: Model, images: NDArray[np.uint8], background: int) -> NDArray[np.float64]:
+    """Compute x - x0 (N, H, W, C) after the network's scaling, in which its offset cancels."""
+    return (images.astype(np.float64) - background) * model.architecture.input.scale
+
+
 def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int) -> Maps:
     """Compute for each pixel how far the target's logit falls, on average over the patches of background that cover it.
 
@@ -134,23 +126,43 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
     step = max(1, side // 2)
     indices = np.arange(len(images))
     unblanked = model.logits(images)[indices, targets].astype(np.float64)
+    # For each pixel the sum of the falls, and the number of patches on it, which is the same in all images.
     falls, covered = np.zeros(images.shape[:3]), np.zeros((height, width))
     corners = [(top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)]
-    # Several patches at once, since few images would keep few threads busy: `blanked` is (patches, N, H, W, C), a copy
-    # of all images for each patch.
+    # Several patches at once, since few images would keep few threads busy.
     num_corners = max(1, _IMAGES_AT_ONCE // len(images))
     for first in range(0, len(corners), num_corners):
         check_deadline()
         batch = corners[first : first + num_corners]
-        blanked = np.broadcast_to(images, (len(batch), *images.shape)).copy()
-        for patched, (top, left) in zip(blanked, batch, strict=True):
-            patched[:, top : top + side, left : left + side] = background
-        logits = logits_of_distinct(model, blanked.reshape(-1, *images.shape[1:])).reshape(len(batch), len(images), -1)
+        logits = _logits_without_patches(model, images, batch, side, background)
         for patch_logits, (top, left) in zip(logits, batch, strict=True):
             fall = unblanked - patch_logits[indices, targets]
             falls[:, top : top + side, left : left + side] += fall[:, None, None]
             covered[top : top + side, left : left + side] += 1
     return np.asarray(falls / covered)
+
+
+def _logits_without_patches(
+    model: Model, images: NDArray[np.uint8], corners: list[tuple[int, int]], side: int, background: int
+) -> NDArray[np.float32]:
+    """Compute the logits (patches, N, K) of the images with a patch of background at each of `corners` in turn."""
+    blanked = np.broadcast_to(images, (len(corners), *images.shape)).copy()  # (patches, N, H, W, C)
+    for patched, (top, left) in zip(blanked, corners, strict=True):
+        patched[:, top : top + side, left : left + side] = background
+    logits = logits_of_distinct(model, blanked.reshape(-1, *images.shape[1:]))
+    return logits.reshape(len(corners), len(images), -1)
+
+
+def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute the logits (N, K) of `images` (N, H, W, C), once for equal images.
+
+    Blanking pixels that are background anyway gives the same image again and again: images a, b, a have the numbers
+    0, 1, 0, and the model classifies the first a and b.
+    """
+    numbers = dict[bytes, int]()
+    indices = [numbers.setdefault(image.tobytes(), len(numbers)) for image in images]
+    firsts = np.unique(indices, return_index=True)[1]
+    return model.logits(images[firsts])[indices]
 
 
 def _starts(pixels: int, side: int, step: int) -> list[int]:

@@ -7,6 +7,14 @@ The test images are never used. The training images are divided:
                       checking images: compare the best trial with the default, both with `CHECK_SEEDS` further seeds
 
 So no seed or image that took part in the choice takes part in the comparison.
+
+A trial is a combination of values, such as learning_rate 0.01 and dropout 0.2. Its score is its accuracy on the
+choosing images; a trial whose runs all diverged has the score -1. The trials are trained in a single round, or with
+`halving` in up to three, of which each takes over the best third. Of nine trials and 50,000 images:
+
+    round 0     5,555 images     trials 0 1 2 3 4 5 6 7 8
+    round 1    16,666 images     trials 2 4 7
+    round 2    50,000 images     trial 4
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,8 +50,8 @@ HELD_OUT = 1 / 6
 CHECK_SEEDS = 5
 """Further seeds of the best trial, and of the default."""
 
-# Successive halving: after each round one trial in three continues, with three times as many images, so all rounds cost
-# about the same. The first round has at least a tenth of the images, so there are three, with 1/9, 1/3 and all of them.
+# One trial in three continues with three times as many images, so all rounds cost about the same. (The method is called
+# successive halving, also with three.) The first round has at least a tenth of the images, so three are the most.
 _HALVING = 3
 _MIN_IMAGE_SHARE = 0.1
 _TPE_BATCH = 4  # trials that are drawn before their scores are known, so that they can be trained in parallel
@@ -202,7 +210,7 @@ class _SweepJob:
     diverged: list[DivergedRun]
 
     def train(self, batch: Mapping[int, Mapping[str, Value]], num_images: int) -> dict[int, _TrialResult]:
-        """Train trials on `num_images` images, and measure them on the held-out images.
+        """Train the trials of `batch`, values by trial number, on `num_images` images, and measure each of them.
 
         A trial has `seeds` specs, but may have fewer results, since runs that diverge have none. So the results are
         matched with their trials by name, such as "trial 3".
@@ -220,16 +228,19 @@ class _SweepJob:
             for seed in range(self.seeds)
         ]
         results = self.train_specs(specs)
-        trials = dict[int, _TrialResult]()
-        for number, values in batch.items():
-            trial_runs = [result for result in results if result.name == f"trial {number}"]
-            wrong = np.array([result.y_pred != self.splits.test.labels for result in trial_runs]).reshape(
-                len(trial_runs), len(self.is_choosing)
-            )  # (n, M), also where n is 0, from which NumPy would make (0,)
-            score = 1 - float(wrong[:, self.is_choosing].mean()) if trial_runs else -1.0
-            seconds = float(np.mean([result.seconds for result in trial_runs])) if trial_runs else 0.0
-            trials[number] = _TrialResult(values, num_images, wrong, seconds, score, self.seeds - len(trial_runs))
-        return trials
+        return {
+            number: self._measure_trial(values, num_images, [run for run in results if run.name == f"trial {number}"])
+            for number, values in batch.items()
+        }
+
+    def _measure_trial(self, values: Mapping[str, Value], num_images: int, runs: list[RunResult]) -> _TrialResult:
+        """Measure a trial on the held-out images by those of its runs that did not diverge."""
+        if not runs:
+            no_run = np.zeros((0, len(self.is_choosing)), np.bool_)
+            return _TrialResult(values, num_images, no_run, 0.0, -1.0, self.seeds)
+        wrong = np.stack([run.y_pred != self.splits.test.labels for run in runs])
+        score, seconds = 1 - float(wrong[:, self.is_choosing].mean()), float(np.mean([run.seconds for run in runs]))
+        return _TrialResult(values, num_images, wrong, seconds, score, self.seeds - len(runs))
 
     def train_further(self, values: Mapping[str, Value], name: str) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
         """Train `CHECK_SEEDS` further seeds on all images.
@@ -254,8 +265,7 @@ def _train_trials(
     """Train the trials that `sampler` draws, in a round for each number of training images in `sizes`.
 
     Returns:
-        For each round the results in it by trial number. With halving, three rounds of nine trials may be
-        {0: ..., 1: ..., (all) 8: ...}, then {2: ..., 4: ..., 7: ...} on more images, and {4: ...} on all.
+        For each round the results in it by trial number; the example of the module has 9, 3 and 1 of them.
     """
     rounds = [dict[int, _TrialResult]() for _ in sizes]
     for batch in sampler.batches(batch_size):
@@ -264,18 +274,22 @@ def _train_trials(
         for num_images, round_results in zip(sizes, rounds, strict=True):
             results = job.train(batch, num_images)
             round_results |= results  # in place, so `rounds` has them too
-            # The best third continues in the next round, except trials of which every run diverged (score -1).
-            ranked = sorted(results, key=lambda number: -results[number].score)[: max(1, len(results) // _HALVING)]
-            batch = {number: batch[number] for number in ranked if results[number].score >= 0}
-        # A trial of several rounds has the score of its last, which has the most images: later entries replace earlier.
-        sampler.tell({number: result.score for trials in rounds for number, result in trials.items()})
+            # The best third is the next round's batch, except trials of which every run diverged.
+            ranked = sorted(results, key=lambda number: -results[number].score)
+            best_third = ranked[: max(1, len(results) // _HALVING)]
+            batch = {number: batch[number] for number in best_third if results[number].score >= 0}
+        sampler.tell({number: result.score for number, result in _get_last_results(rounds).items()})
     return rounds
+
+
+def _get_last_results(rounds: Sequence[Mapping[int, _TrialResult]]) -> dict[int, _TrialResult]:
+    """Get the result of each trial in its last round, which has the most images: later entries replace earlier ones."""
+    return {number: result for trials in rounds for number, result in trials.items()}
 
 
 def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> Sweep:
     """Rank the trials by the choosing images, and compare further seeds of the best one with the default's."""
-    # The result of each trial on the most images: that of a later round replaces that of an earlier one.
-    last = {number: result for trials in rounds for number, result in trials.items()}
+    last = _get_last_results(rounds)
     # Diverged trials come last. The others are ordered by round, since scores on fewer images are lower, then by score.
     ranking = sorted(
         last, key=lambda number: (last[number].score < 0, -last[number].num_images, -last[number].score, number)
@@ -313,7 +327,10 @@ def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> 
 
 
 def _list_contenders(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> tuple[list[int], int]:
-    """List the trials that may be as good as the best one, and count those that halving dropped nevertheless."""
+    """List the trials that may be as good as the best one, and count those that halving dropped nevertheless.
+
+    In the module's example trials 2, 4, 5 and 7 may be contenders of round 0. Trial 5 was dropped nevertheless.
+    """
     # A round is empty if every trial of the round before diverged.
     trained = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
     # Bonferroni: in each round, all trials but the best are compared with it.
@@ -327,8 +344,16 @@ def _list_contenders(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]
 def _find_contenders(trials: Mapping[int, _TrialResult], is_choosing: NDArray[np.bool_], level: float) -> list[int]:
     """List the trials that are not significantly worse than the best on the choosing images, the best first.
 
-    With `level` divided by the number of comparisons in a sweep, at most 5 % of sweeps lack the trial that would be
-    best on infinitely many such images.
+    With d the difference of a trial's errors on each image from the best trial's, it is worse if
+
+        z = Σ d / √(Σ d² + 2)
+
+    is large, as in McNemar's test, with two more differing images. Without these, 3 of 3 differing images would already
+    be significant: 3 / √3 = 1.73; with them z is 3 / √5 = 1.34.
+
+    Args:
+        level: 5 % divided by the number of comparisons in the sweep. Then at most 5 % of sweeps lack the trial that
+            would be best on infinitely many such images.
     """
     # For each trial and choosing image, the share of the trial's runs that misclassify it.
     errors = {number: trial.wrong[:, is_choosing].mean(axis=0) for number, trial in trials.items() if trial.score >= 0}
@@ -338,8 +363,6 @@ def _find_contenders(trials: Mapping[int, _TrialResult], is_choosing: NDArray[np
 
     def is_contender(number: int) -> bool:
         difference = errors[number] - best
-        # z = Σ d / √(Σ d² + 2), as in McNemar's test, with two more differing images. Without them, 3 of 3 differing
-        # images would already be significant: 3 / √3 = 1.73.
         return bool(difference.sum() <= max_z * np.sqrt((difference**2).sum() + 2))
 
     return [number for number in ranked if is_contender(number)]
