@@ -1,7 +1,14 @@
 """Find pairs of images whose pixels are highly correlated, without comparing the pixels of all pairs.
 
 An image is described by a few numbers, whose product with those of another image is an upper bound for the correlation
-of their pixels. Only pairs that the bound does not rule out are compared by their pixels.
+of their pixels. Only pairs that the bound does not rule out are compared by their pixels:
+
+    describe       60,000 images with 784 pixels become rows of 48 numbers
+    bound          rows are sorted by their first number and multiplied, where these are close enough to allow a pair
+    compare        pairs with a bound from the threshold on, by their pixels
+
+Of 1,000 images that are all alike, half a million pairs would have to be compared. So first each image is compared with
+the one it is likeliest near to; the 999 pairs found link all, and the others need not be compared.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,20 +35,6 @@ Pixels = Callable[[Numbers], NDArray[np.uint8]]
 """Returns the pixels (n, D) of images by their numbers (n,)."""
 
 
-def deviations(pixels: Pixels, numbers: Numbers) -> Floats:
-    """Compute the standard deviation (n,) of the pixels of each image, over positions and channels."""
-    return np.concatenate([pixels(block).astype(np.float32).std(axis=1) for block in _blocks(pixels, numbers)])
-
-
-def components(count: int, pairs: Numbers) -> Numbers:
-    """Number the groups of `count` images that `pairs` (P, 2) link: (count,), the number of each image's group."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    links = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return np.asarray(connected_components(links, directed=False)[1], np.int64)
-
-
 def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numbers, Floats]:
     """Find pairs (P, 2) of the images `numbers` whose correlation (P,) is at least `threshold`.
 
@@ -62,12 +55,8 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
     order = np.argsort(described[:, 0], kind="stable")
     pairs, bounds = _likely_pairs(described[order], threshold - _ROUNDING)
     pairs = order[pairs]  # from rows of the sorted descriptions back to indices in `numbers`
-    # First the likeliest pair of each image. If many images are near to each other, these pairs already link them all.
-    # Sorted by first image and then by falling bound, it is where a new first image begins: of 2 2 2 5 5, at the
-    # positions 0 and 3.
-    by_image = np.lexsort((-bounds, pairs[:, 0]))
-    is_first = np.zeros(len(pairs), bool)
-    is_first[by_image[np.diff(pairs[by_image, 0], prepend=-1) != 0]] = True
+    # First the likeliest pair of each image: if many are near to each other, these already link them all.
+    is_first = _mark_likeliest(pairs, bounds)
     linking, correlations = _confirm(pixels, numbers, pairs[is_first], threshold)
     # Then all other pairs whose images these do not link.
     group = components(len(numbers), linking)
@@ -97,10 +86,14 @@ def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]
     """Find pairs (P, 2) of rows of `described` (n, D) whose product (P,) is at least `threshold`.
 
     The rows are unit vectors, sorted by their first column. The products are computed in blocks of 1,024 rows and 4,096
-    columns, from the diagonal to the right, and only as far as the first column allows a near pair.
+    columns, from the diagonal to the right, and only as far as the first column allows a near pair: for the threshold
+    0.98 numbers that differ by at most sqrt(2 - 1.96) = 0.2.
+
+        rows       0   |x x x|. . .|          x: multiplied, as columns 0 to `end`
+                1024   |  x x|x . .|          .: too far in the first column
+                2048   |    x|x x x|
     """
-    # |a - b|² = 2 - 2 a·b, and no coordinate differs by more than the distance. So only rows whose first numbers differ
-    # by at most this can be near.
+    # |a - b|² = 2 - 2 a·b, and no coordinate differs by more than the distance.
     reach = np.sqrt(2 - 2 * threshold)
     pairs, bounds = [np.empty((0, 2), np.int64)], [np.empty(0, np.float32)]
     for top in range(0, len(described), _ROWS):
@@ -110,7 +103,9 @@ def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]
             products = rows @ described[left : min(left + _COLUMNS, end)].T
             if left == top:  # each pair once: an image is not compared with itself or with those before it
                 products[:, : len(rows)][np.tri(len(rows), dtype=bool)] = -1
-            near = np.flatnonzero(products.max(axis=1) >= threshold)
+            near = np.flatnonzero(
+                products.max(axis=1) >= threshold
+            )  # most rows have no near one, and are left out here
             products = products[near]
             is_likely = products >= threshold
             if np.count_nonzero(is_likely) <= _MAX_LIKELY:
@@ -122,6 +117,16 @@ def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]
     return np.concatenate(pairs), np.concatenate(bounds)
 
 
+def _mark_likeliest(pairs: Numbers, bounds: Floats) -> NDArray[np.bool_]:
+    """Mark (P,) for each image that comes first in pairs the one with the largest bound."""
+    # Sorted by first image and then by falling bound, it is where a new first image begins: of the first images
+    # 2 2 2 5 5, at the positions 0 and 3.
+    by_image = np.lexsort((-bounds, pairs[:, 0]))
+    is_likeliest = np.zeros(len(pairs), bool)
+    is_likeliest[by_image[np.diff(pairs[by_image, 0], prepend=-1) != 0]] = True
+    return is_likeliest
+
+
 def _confirm(pixels: Pixels, numbers: Numbers, pairs: Numbers, threshold: float) -> tuple[Numbers, Floats]:
     """Keep `pairs` (P, 2) of indices in `numbers` whose pixels have a correlation of at least `threshold`."""
     parts = [np.empty(0, np.float32)]
@@ -130,6 +135,20 @@ def _confirm(pixels: Pixels, numbers: Numbers, pairs: Numbers, threshold: float)
         parts.append(np.minimum(np.einsum("ij,ij->i", first, second), 1))
     correlations = np.concatenate(parts)
     return pairs[correlations >= threshold], correlations[correlations >= threshold]
+
+
+def components(count: int, pairs: Numbers) -> Numbers:
+    """Number the groups of `count` images that `pairs` (P, 2) link: (count,), the number of each image's group."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return np.asarray(connected_components(links, directed=False)[1], np.int64)
+
+
+def deviations(pixels: Pixels, numbers: Numbers) -> Floats:
+    """Compute the standard deviation (n,) of the pixels of each image, over positions and channels."""
+    return np.concatenate([pixels(block).astype(np.float32).std(axis=1) for block in _blocks(pixels, numbers)])
 
 
 def _blocks(pixels: Pixels, rows: Numbers) -> Iterator[Numbers]:

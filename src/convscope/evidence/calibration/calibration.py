@@ -1,4 +1,14 @@
-"""Measure the calibration of a network's probabilities, before and after a temperature fitted on held-out images."""
+"""Measure the calibration of a network's probabilities, before and after a temperature fitted on held-out images.
+
+A network is calibrated if of the images that it predicts with probability 0.8, 80 % are correct, and so for every other
+probability. Dividing the logits by a temperature above 1 makes all probabilities more even: 0.99 may become 0.9. Two
+sets of images take part:
+
+    held-out images    give the temperature, and nothing else
+    test images        give the figures: before (temperature 1), after (the fitted one), and after less before
+
+Images are finite, so even a calibrated network shows an error. The figures of `chance` say how large an error.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -141,6 +151,12 @@ class Calibration(Tabular, DataRecord, kw_only=True):
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
+        """Make the rows of `_HEADER`, with a row for chance below each calibration error.
+
+        ECE, 15 bins of equal width    0.03100  [0.02700, 0.03500]  0.00900  [0.00600, 0.01200]  -0.02200  [...]
+        of a calibrated network        0.00800  [0.00500, 0.01200]  0.00800  [0.00500, 0.01200]
+        Brier score                    ...
+        """
         rows = list[tuple[str, ...]]()
         for name, title in _NAMES.items():
             before, after, change = getattr(self.before, name), getattr(self.after, name), getattr(self.changes, name)
@@ -149,8 +165,7 @@ class Calibration(Tabular, DataRecord, kw_only=True):
                 low, high = (format(end, form) for end in estimate.interval)
                 cells += [format(estimate.value, form), f"[{low}, {high}]"]
             rows.append(tuple(cells))
-            if name.startswith("ece"):
-                # Below an error, the errors that chance alone would show: of `ece_by_mass`, `chance_by_mass`.
+            if name.startswith("ece"):  # `ece_by_mass` has `chance_by_mass`
                 cells = ["of a calibrated network"]
                 for chance in (getattr(side, name.replace("ece", "chance")) for _, side in self.sides):
                     cells += [f"{chance.mean:.5f}", f"[{chance.low or 0.0:.5f}, {chance.limit:.5f}]"]
@@ -216,21 +231,19 @@ def measure_calibration(
     if len(logits) < MIN_CALIBRATED_IMAGES:
         raise ValueError(f"logits are of 1 image; an interval needs at least {MIN_CALIBRATED_IMAGES}")
     check_bins(num_bins)
-    # Memory and time grow with the logits, that is with images times classes.
+    # The temperature, by the held-out images. Memory and time grow with the logits, that is with images times classes.
     max_images = max(1, _MAX_FITTED // logits.shape[1])
     indices = evenly(len(held_out_labels), max_images)
     fitted_logits, fitted_labels = held_out_logits[indices], held_out_labels[indices]
     temperature = fit_temperature(fitted_logits, fitted_labels)
-    # The test images are scored at 1, which leaves the probabilities as they are, and at the fitted temperature. They
-    # are never fitted on. Random stream 0 draws the resamples of both, streams 1 and 2 the calibrated networks with
-    # which the figures before and after are compared.
-    scores = [score_images(logits, labels, value, num_bins) for value in (1.0, temperature)]
-    *estimates, changes = bootstrap(scores[0], scores[1], num_bins, random_stream(seed, "calibration", 0))
-    num_correct = int(scores[0].is_correct.sum())  # the same at any temperature
-    before, after = (
-        _measure(score, estimate, num_bins, random_stream(seed, "calibration", number))
-        for number, (score, estimate) in enumerate(zip(scores, estimates, strict=True), 1)
-    )
+    # The figures, by the test images. Random stream 0 draws the resamples of both, streams 1 and 2 the calibrated
+    # networks with which each is compared.
+    streams = [random_stream(seed, "calibration", number) for number in range(3)]
+    unscaled, scaled = (score_images(logits, labels, value, num_bins) for value in (1.0, temperature))
+    estimates_before, estimates_after, changes = bootstrap(unscaled, scaled, num_bins, streams[0])
+    before = _measure_figures(unscaled, estimates_before, num_bins, streams[1])
+    after = _measure_figures(scaled, estimates_after, num_bins, streams[2])
+    num_correct = int(unscaled.is_correct.sum())  # the same at any temperature
     return Calibration(
         dataset_name=dataset_name,
         split=split,
@@ -252,7 +265,10 @@ def measure_calibration(
     )
 
 
-def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stream: np.random.Generator) -> Figures:
+def _measure_figures(
+    scores: Scores, estimates: dict[str, Estimate], num_bins: int, stream: np.random.Generator
+) -> Figures:
+    """Measure what `estimates` lacks of the figures; `stream` draws calibrated networks for comparison."""
     by_width, by_mass, accuracy = chance_errors(scores, num_bins, stream)
     return Figures(
         mean_confidence=float(scores.confidence.mean()),

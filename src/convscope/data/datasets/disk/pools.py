@@ -63,6 +63,70 @@ def epoch_pools(dataset: Dataset, batch_size: int, seed: int, epoch: int) -> Gen
     yield from _read_pools(dataset, pools, pool_images(dataset.images, batch_size))
 
 
+def _pools(
+    dataset: Dataset, batch_size: int, seed: int, epoch: int
+) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield for each pool the suffix of its streams, its indices in the data set, ascending, and their order.
+
+    For 12 images in blocks of 4, in the order of blocks 2 0 1, and pools of 6 images, `ends` is 4 8 12:
+
+        position   0  1  2  3  4  5 |  6  7  8  9 10 11
+        image      8  9 10 11  0  1 |  2  3  4  5  6  7
+        block      2           0    |  0     1
+
+    The first pool has all of block 2 and half of block 0, so its indices are 0 1 8 9 10 11.
+    """
+    count, size = len(dataset), pool_images(dataset.images, batch_size)
+    if size == count:
+        yield "", np.arange(count), random_stream(seed, "shuffle", epoch).permutation(count)
+        return
+    step = max(1, BLOCK_BYTES // (dataset.images.nbytes // count))
+    starts = step * random_stream(seed, "shuffle blocks", epoch).permutation(-(-count // step))
+    ends = np.cumsum(np.minimum(step, count - starts))  # the position in the epoch after each block
+    begins = np.concatenate([[0], ends[:-1]])
+    for number, first in enumerate(range(0, count, size)):
+        stop = min(first + size, count)
+        # A block that overlaps positions `first` to `stop` - 1 of the epoch gives the pool its images there. As it
+        # begins at position b of the epoch and at image s of the file, position p is image s + p - b.
+        blocks = range(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, stop)) + 1)
+        parts = [np.arange(max(first, begins[b]), min(stop, ends[b])) + starts[b] - begins[b] for b in blocks]
+        indices = np.sort(np.concatenate(parts))
+        suffix = f"/{number}" if number else ""
+        yield suffix, indices, random_stream(seed, f"shuffle{suffix}", epoch).permutation(stop - first)
+
+
+def _read_pools(
+    dataset: Dataset, pools: Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]], size: int
+) -> Generator[Pool, None, None]:
+    """Read each pool into one of two buffers while the network trains on the other."""
+    images = dataset.images
+    assert is_on_disk(images), "an array needs no reading"
+    num_pools = -(-len(dataset) // size)
+    buffers = [np.empty((size, *images.shape[1:]), np.uint8) for _ in range(min(2, num_pools))]
+    step, is_stopped = max(1, _PIECE_BYTES // images.image_bytes), Event()
+
+    def read(number: int) -> Pool:
+        """Read the next pool in the thread, into the buffer that the network does not use."""
+        suffix, indices, order = next(pools)
+        pixels = buffers[number % 2][: len(indices)]
+        for start in range(0, len(indices), step):
+            if is_stopped.is_set():
+                break
+            images.read(indices[start : start + step], pixels[start : start + step])
+        return Pool(replace(dataset, images=pixels, labels=dataset.labels[indices]), order, suffix)
+
+    with ThreadPoolExecutor(1, "convscope-reader") as reader:
+        try:
+            upcoming = reader.submit(read, 0)
+            for number in range(num_pools):
+                pool = upcoming.result()
+                if number + 1 < num_pools:  # into the buffer of the pool before this one, which nobody uses any more
+                    upcoming = reader.submit(read, number + 1)
+                yield pool
+        finally:  # also if the caller closes this generator: leaving the pool waits for its thread
+            is_stopped.set()
+
+
 def pool_images(images: Images | DiskImages, batch_size: int) -> int:
     """Compute the number of images in a pool: all, or an even share of them in whole batches."""
     count = len(images)
@@ -88,66 +152,3 @@ def epoch_bytes(dataset: Dataset, batch_size: int) -> int:
     # A single pool in memory has only its order. Others also have arrays for drawing, sorting and reading, 5 at most.
     num_indices = count if count == len(dataset) and not on_disk else 5 * count
     return 8 * (num_indices + num_labels) + pool_bytes
-
-
-def _pools(
-    dataset: Dataset, batch_size: int, seed: int, epoch: int
-) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield for each pool the suffix of its streams, its indices in the data set, ascending, and their order.
-
-    For 12 images in blocks of 4, in the order of blocks 2 0 1, and pools of 6 images, `ends` is 4 8 12:
-
-        position   0  1  2  3  4  5 |  6  7  8  9 10 11
-        image      8  9 10 11  0  1 |  2  3  4  5  6  7
-        block      2           0    |  0     1
-    """
-    count, size = len(dataset), pool_images(dataset.images, batch_size)
-    if size == count:
-        yield "", np.arange(count), random_stream(seed, "shuffle", epoch).permutation(count)
-        return
-    step = max(1, BLOCK_BYTES // (dataset.images.nbytes // count))
-    starts = step * random_stream(seed, "shuffle blocks", epoch).permutation(-(-count // step))
-    lengths = np.minimum(step, count - starts)
-    ends = np.cumsum(lengths)  # the position in the epoch after each block
-    for number, first in enumerate(range(0, count, size)):
-        stop = min(first + size, count)
-        # The blocks that overlap positions `first` to `stop` - 1 of the epoch. If a block begins at position b of the
-        # epoch and at image s of the file, position p of the epoch is image s + p - b.
-        blocks = slice(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, stop)) + 1)
-        begins = (ends - lengths)[blocks]
-        indices = np.repeat(starts[blocks] - begins, lengths[blocks]) + np.arange(begins[0], ends[blocks][-1])
-        # Parts of the first and the last block may belong to the pools before and after.
-        indices = np.sort(indices[first - begins[0] : stop - begins[0]])
-        suffix = f"/{number}" if number else ""
-        yield suffix, indices, random_stream(seed, f"shuffle{suffix}", epoch).permutation(stop - first)
-
-
-def _read_pools(
-    dataset: Dataset, pools: Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]], size: int
-) -> Generator[Pool, None, None]:
-    """Read each pool into one of two buffers while the network trains on the other."""
-    images = dataset.images
-    assert is_on_disk(images), "an array needs no reading"
-    num_pools = -(-len(dataset) // size)
-    buffers = [np.empty((size, *images.shape[1:]), np.uint8) for _ in range(min(2, num_pools))]
-    step, is_stopped = max(1, _PIECE_BYTES // images.image_bytes), Event()
-
-    def read(number: int) -> Pool:
-        suffix, indices, order = next(pools)
-        pixels = buffers[number % 2][: len(indices)]
-        for start in range(0, len(indices), step):
-            if is_stopped.is_set():
-                break
-            images.read(indices[start : start + step], pixels[start : start + step])
-        return Pool(replace(dataset, images=pixels, labels=dataset.labels[indices]), order, suffix)
-
-    with ThreadPoolExecutor(1, "convscope-reader") as reader:
-        try:
-            upcoming = reader.submit(read, 0)
-            for number in range(num_pools):
-                pool = upcoming.result()
-                if number + 1 < num_pools:  # into the buffer of the pool before this one, which nobody uses any more
-                    upcoming = reader.submit(read, number + 1)
-                yield pool
-        finally:  # also if the caller closes this generator: leaving the pool waits for its thread
-            is_stopped.set()

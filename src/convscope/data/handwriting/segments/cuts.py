@@ -12,7 +12,6 @@ part has enough ink. On either side of the blob is a free column, in which a pat
     row 1    . # . . . # .    path down column 0 crosses none, but all ink is to its right: it divides nothing.
     row 2    . # # # # # .
 
-
 Source: the paths are the seams of Avidan and Shamir 2007 with ink as the energy; over-segmentation before recognition
 is described in section V of LeCun, Bottou, Bengio and Haffner 1998; Congedo, Dimauro, Impedovo and Pirlo 1995 ("drop
 falling") cut along paths instead of columns.
@@ -68,13 +67,13 @@ def find_cuts(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[ND
         (h, w) uint8, 0 without ink and else the part's number from 1, left to right; and for each cut between two parts
         the ink on it in stroke widths.
     """
-    whole = mask.astype(np.uint8)
     if mask.shape[1] < _MIN_WIDTH * height:
-        return whole, ()
+        return mask.astype(np.uint8), ()
     area = height**2
     ink_before = np.pad(np.cumsum(mask, axis=1, dtype=np.int32), ((0, 0), (1, 0)))  # (h, w + 1), left of each column
     total = int(ink_before[:, -1].sum())
     rows = np.arange(len(mask))
+    # Paths with enough ink on either side, of which those are chosen that have enough between them.
     paths = list[_Path]()
     for ink, columns in _find_paths(mask, height, stroke):
         left_by_row = ink_before[rows, np.clip(columns, 0, mask.shape[1])]
@@ -82,13 +81,7 @@ def find_cuts(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[ND
         if min(left_ink, total - left_ink) >= _MIN_PART * area:
             paths.append(_Path(ink, left_ink, left_by_row, columns))
     chosen = _choose_paths(paths, area)
-    furthest, columns = np.zeros(len(mask), np.int64), np.arange(mask.shape[1])
-    parts = whole.copy()
-    for number, path in enumerate(chosen, 2):  # part 1 is left of all paths
-        # The rightmost of the paths so far, row by row: two paths may cross a little, but parts must not overlap.
-        furthest = np.maximum(furthest, path.columns)
-        parts[mask & (columns >= furthest[:, None])] = number
-    return parts, tuple(round(path.ink / stroke, 3) for path in chosen)
+    return _number_parts(mask, chosen), tuple(round(path.ink / stroke, 3) for path in chosen)
 
 
 def _choose_paths(paths: list[_Path], area: float) -> list[_Path]:
@@ -113,36 +106,52 @@ def _are_apart(first: _Path, second: _Path, area: float) -> bool:
     return int(np.maximum(left.left_by_row - right.left_by_row, 0).sum()) <= _MAX_CROSSED * area
 
 
+def _number_parts(mask: NDArray[np.bool_], paths: list[_Path]) -> NDArray[np.uint8]:
+    """Number the parts of a blob from 1, which is left of all `paths`; each path begins the next part."""
+    parts, columns = mask.astype(np.uint8), np.arange(mask.shape[1])
+    furthest = np.zeros(len(mask), np.int64)
+    for number, path in enumerate(paths, 2):
+        # The rightmost of the paths so far, row by row: two paths may cross a little, but parts must not overlap.
+        furthest = np.maximum(furthest, path.columns)
+        parts[mask & (columns >= furthest[:, None])] = number  # later paths overwrite what is to their right
+    return parts
+
+
 def _find_paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterator[tuple[float, NDArray[np.int64]]]:
     """Yield the best path from each column at the top and to each at the bottom: ink in pixels, columns (h,).
 
-    Paths are searched among squares of `step` pixels, not among pixels.
+    Paths are searched among squares of `step` pixels, not among pixels, by four searches at once:
+
+        0   winding paths,  downwards: the best to each square at the bottom
+        1   straight paths, downwards
+        2   winding paths,  upwards: the best to each square at the top
+        3   straight paths, upwards
     """
     from scipy import ndimage
 
     step = max(1, round(min(height, len(mask)) / _ROWS))
     holes = ndimage.binary_fill_holes(mask) & ~mask
     coarse = _reduce(mask, holes, step)
-    rows, width = coarse.shape
-    # Four searches at once: winding and straight paths, each downwards and upwards. The former find the best path to
-    # each column at the bottom, the latter from each column at the top.
     energy = np.stack([coarse, coarse, coarse[::-1], coarse[::-1]])
     choice = _choose_steps(energy, np.array(_SIDEWAYS * 2)[:, None])
     for search in range(4):
         check_deadline()
-        # paths (ends, rows): a path to each end but those in the free columns, read backwards from its end.
-        paths = np.empty((width - 2, rows), np.int16)
-        paths[:, -1] = np.arange(1, width - 1)
-        for row in range(rows - 1, 0, -1):
-            paths[:, row - 1] = paths[:, row] + choice[search, row, paths[:, row]] - 1
+        paths = _trace_paths(choice[search])
         # The mean ink of each square times its height: pixels of ink on the path.
-        inks = energy[search][np.arange(rows), paths].sum(axis=1) * step
+        inks = energy[search][np.arange(len(coarse)), paths].sum(axis=1) * step
         for column in np.flatnonzero(inks <= _MAX_INK * stroke):
             path = paths[column] if search < 2 else paths[column, ::-1]  # searches 2 and 3 went upwards
             # From squares back to pixels: without the free column on the left (- 1), `step` rows for each square, and
             # in the middle of its columns.
             columns = np.repeat(path.astype(np.int64) - 1, step)[: len(mask)]
             yield float(inks[column]), columns * step + step // 2
+
+
+def _reduce(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDArray[np.float64]:
+    """Compute the cost of a path in each square of `step` pixels, with a free column on either side."""
+    padded = np.pad(mask + _HOLE * holes, ((0, -len(mask) % step), (0, -mask.shape[1] % step)))
+    coarse = padded.reshape(len(padded) // step, step, padded.shape[1] // step, step).mean(axis=(1, 3))
+    return np.pad(coarse, ((0, 0), (1, 1)))
 
 
 def _choose_steps(energy: NDArray[np.float64], sideways: NDArray[np.float64]) -> NDArray[np.int8]:
@@ -164,13 +173,6 @@ def _choose_steps(energy: NDArray[np.float64], sideways: NDArray[np.float64]) ->
     return choice
 
 
-def _reduce(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDArray[np.float64]:
-    """Compute the cost of a path in each square of `step` pixels, with a free column on either side."""
-    padded = np.pad(mask + _HOLE * holes, ((0, -len(mask) % step), (0, -mask.shape[1] % step)))
-    coarse = padded.reshape(len(padded) // step, step, padded.shape[1] // step, step).mean(axis=(1, 3))
-    return np.pad(coarse, ((0, 0), (1, 1)))
-
-
 def _shift(values: NDArray[np.float64], num_columns: int) -> NDArray[np.float64]:
     """Move rows of values (n, w) to the right, or for a negative number to the left, and fill up with infinity."""
     shifted = np.full_like(values, np.inf)
@@ -179,3 +181,19 @@ def _shift(values: NDArray[np.float64], num_columns: int) -> NDArray[np.float64]
     else:
         shifted[:, :num_columns] = values[:, -num_columns:]
     return shifted
+
+
+def _trace_paths(choice: NDArray[np.int8]) -> NDArray[np.int16]:
+    """Trace the columns (ends, rows) of the cheapest path to each square of the last row but the two free ones.
+
+    A path is read backwards from its end. If it ends in column 5 and `choice` is 0 there, it came from column 4.
+
+    Args:
+        choice: (rows, width), see `_choose_steps`.
+    """
+    rows, width = choice.shape
+    paths = np.empty((width - 2, rows), np.int16)
+    paths[:, -1] = np.arange(1, width - 1)
+    for row in range(rows - 1, 0, -1):
+        paths[:, row - 1] = paths[:, row] + choice[row, paths[:, row]] - 1
+    return paths
