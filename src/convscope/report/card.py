@@ -1,7 +1,7 @@
 """A model card: what was measured of a run, as Markdown with the metadata that model hubs read.
 
 Values and plain JSON in, text out. Nothing is measured, and no image is needed. What a run does not have is left out,
-or named among the limits.
+or named among the limits. The text itself is in card.md.jinja; here are the values of its names (`_make_values`).
 """
 
 import json
@@ -103,24 +103,20 @@ def _make_fence(lines: str) -> str:
 
 
 def _make_values(contents: CardContents) -> dict[str, object]:
-    """Make the values of the template by their names there; a table is a list of rows, each of them its texts."""
+    """Make the values of the template by their names there; a table is a list of rows, each of them its texts.
+
+    The names "group" and "has_seeds" are of the result over seeds, if a run has one: the row of this network, for its
+    mean and standard deviation.
+    """
     evaluation, record, model = contents.evaluation, contents.record, contents.model
     entry, name = DATASETS.get(record.dataset.argument), evaluation.dataset_name
     seeds = contents.evidence.get("seeds")
     groups = seeds.table if isinstance(seeds, SeedsRecord) else ()
-    classes = [metrics for metrics in evaluation.classes if metrics.recall is not None]
-    if len(evaluation.classes) > _MAX_CLASSES:
-        # A long table shows the weakest classes.
-        classes = sorted(classes, key=lambda metrics: metrics.recall or 0)[:_MAX_CLASSES]
     programs = {**record.versions, "engine": record.engine, "processor": record.cpu.name}
     weight = next(iter(model.architecture.weight_shapes), None)  # the first weight's name, for an example of code
     train, test = record.dataset.train, record.dataset.test
     counts = zip(test.class_names, train.class_counts, test.class_counts, strict=True)
     class_counts = [(class_name, f"{first:,}", f"{second:,}") for class_name, first, second in counts]
-    class_rates = [
-        (metrics.class_name, f"{metrics.support:,}", *map(_percent, (metrics.precision, metrics.recall, metrics.f1)))
-        for metrics in classes
-    ]
     rates = [
         (label, percent_with_interval(getattr(evaluation, rate), getattr(evaluation, f"{rate}_interval")))
         for label, rate in _RATES.items()
@@ -142,7 +138,7 @@ def _make_values(contents: CardContents) -> dict[str, object]:
         "figures": [*rates, ("loss (mean cross-entropy in nats)", f"{evaluation.loss:.4f}")],
         "group": next((group for group in groups if group.architecture == model.name and group.sd is not None), None),
         "most_classes": _MAX_CLASSES,
-        "classes": class_rates,
+        "classes": _format_classes(evaluation),
         "pairs": [
             (*(evaluation.class_names[label] for label in (pair.true, pair.predicted)), f"{pair.count:,}")
             for pair in evaluation.confused_pairs[:_MAX_PAIRS]
@@ -155,6 +151,17 @@ def _make_values(contents: CardContents) -> dict[str, object]:
         "command": "\n".join(map(printable, without_folders(record.command).split("\n"))),
         "made": [*programs.items(), ("SHA-256 of the weights", model.weights_sha256)],
     }
+
+
+def _format_classes(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    """Format a row for each class with test images; if the table is long, only the weakest classes have one."""
+    classes = [metrics for metrics in evaluation.classes if metrics.recall is not None]
+    if len(evaluation.classes) > _MAX_CLASSES:
+        classes = sorted(classes, key=lambda metrics: metrics.recall or 0)[:_MAX_CLASSES]
+    return [
+        (metrics.class_name, f"{metrics.support:,}", *map(_percent, (metrics.precision, metrics.recall, metrics.f1)))
+        for metrics in classes
+    ]
 
 
 def _describe_data(record: RunFile, model: Model, entry: CatalogueEntry | None) -> Iterator[tuple[str, str]]:

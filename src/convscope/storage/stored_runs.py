@@ -192,7 +192,7 @@ class StoredRuns:
 
     def model(self, run: StoredRun) -> Model:
         """Load the trained network of a run; raises `RunError` if its weights are damaged."""
-        group = run.group
+        group, path = run.group, self.path / run.group.weights_file
         rows = self.weights(group.weights_file, group.width, run.weights_row + 1)
         flat = np.array(rows[run.weights_row], np.float32)  # a copy: a model must not change when the file does
         arrays, start = dict[str, NDArray[np.float32]](), 0
@@ -206,13 +206,9 @@ class StoredRuns:
         try:
             model = Model(group.architecture, arrays, group.class_names, provenance, handwriting=group.handwriting)
         except ValueError as error:
-            raise RunError(
-                f"{self.path / group.weights_file}: damaged ({error}); use another copy of the runs"
-            ) from error
+            raise RunError(f"{path}: damaged ({error}); use another copy of the runs") from error
         if model.weights_sha256 != run.weights_sha256:
-            raise RunError(
-                f"{self.path / group.weights_file}: not the weights of run {run.digest}; use another copy of it"
-            )
+            raise RunError(f"{path}: not the weights of run {run.digest}; use another copy of it")
         return model
 
     def append(
@@ -260,7 +256,11 @@ class StoredRuns:
         return run
 
     def _read_run(self, row: tuple[Any, ...]) -> StoredRun:
-        """Read a run from a row of `_SELECT`; raises `RunError` if it is damaged."""
+        """Read a run from a row of `_SELECT`; raises `RunError` if it is damaged.
+
+        A row may hold values of any type, as SQLite's columns have none of their own: an error while reading them is
+        damage, too.
+        """
         (
             digest, group_id, seed, weights_row, accuracy, loss, seconds, ended, machine_id, threads,
             weights_sha256, row_sha256, history, predictions,
@@ -270,11 +270,12 @@ class StoredRuns:
             machine_text, machine = self._read_machine(machine_id)
             values = [digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256]
             parts = group.digest, group.text_sha256, group.weights_file, machine_text, history, predictions
+            # Against damage: the digest of all that was written.
             if stored_rows.hash_row(values, *parts) != row_sha256:
                 raise ValueError("its digest does not match")
-            y_pred = np.frombuffer(predictions, self.y_true.dtype)
-            # The digest reveals damage; these checks reveal false values in a hostile database with correct digests.
-            is_valid = (
+            # Against a hostile database with correct digests: every value that is used.
+            y_true, y_pred = self.y_true, np.frombuffer(predictions, self.y_true.dtype)
+            are_numbers_valid = (
                 re.fullmatch("[0-9a-f]{16}", digest)
                 and 0 <= seed <= MAX_SEED
                 and 0 <= weights_row <= _MAX_ROWS
@@ -282,12 +283,13 @@ class StoredRuns:
                 and np.isfinite([loss, seconds, ended]).all()
                 and min(seconds, ended) >= 0
                 and len(history) % (8 * len(HISTORY_COLUMNS)) == 0  # whole rows of float64
-                and y_pred.shape == self.y_true.shape
-                and y_pred.max(initial=0) < group.architecture.num_classes
-                and self.y_true.max(initial=0) < group.architecture.num_classes
-                and accuracy == float((y_pred == self.y_true).mean())
             )
-            if not is_valid:
+            are_labels_valid = (
+                y_pred.shape == y_true.shape
+                and max(y_pred.max(initial=0), y_true.max(initial=0)) < group.architecture.num_classes
+                and accuracy == float((y_pred == y_true).mean())
+            )
+            if not (are_numbers_valid and are_labels_valid):
                 raise ValueError("a number is out of range")
         except (ConvscopeError, AttributeError, TypeError, ValueError, OverflowError) as error:
             raise self._make_damage_error(digest, error) from error

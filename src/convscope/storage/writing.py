@@ -2,6 +2,13 @@
 
 The lock is an advisory lock on a file in the folder, which holds the process id. The system releases it when the
 process ends, so the file of a killed process locks nobody out. A forked child does not hold its parent's locks.
+
+The system's lock would refuse a nested block of the same thread, too. So `_writers` has the writers of this process:
+
+    _writers[folder]       writing(folder) in this thread
+    missing                enters its thread there, and locks the file
+    of this thread         does nothing: an outer block has the lock, and ends it
+    of another thread      RunError
 """
 
 import errno
@@ -64,8 +71,6 @@ def writing(folder: Path) -> Iterator[None]:
     Raises:
         RunError: if another process or thread is writing to it, or the folder cannot be created or written to.
     """
-    # Three cases: nobody in this process writes here, and we lock; this thread already does, in an outer block, and
-    # nothing is to be done; another thread does, and we refuse.
     root = _find_outermost(folder.resolve())
     new_writer = _Writer()
     writer = _writers.setdefault(root, new_writer)  # atomic: of two threads, one gets the other's writer
@@ -108,26 +113,22 @@ def _find_outermost(folder: Path) -> Path:
 
 
 def _lock(path: Path, folder: Path) -> int:
-    """Open and lock the file at `path`, write this process's id into it, and return the handle."""
+    """Open and lock the file at `path`, write this process's id into it, and return the handle.
+
+    Another process may delete the file between our opening and locking it, when it ends. Then our lock is on a file
+    that nobody else can find, so this begins again.
+    """
     while True:
-        try:
-            # O_NONBLOCK: opening a pipe in the file's place must not block.
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
-        except OSError as error:
-            raise RunError(
-                f"{folder}: cannot be written to ({error.strerror}); make it writable, or use a copy in another folder"
-            ) from error
+        handle = _open_file(path, folder)
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise RunError(f"{path}: is not a regular file; remove it")
             _lock_handle(handle, folder)
-            # Another process may have deleted the file between our opening and locking it. Then our lock is on a file
-            # that nobody else can find, so try again.
             if os.path.samestat(os.fstat(handle), path.stat()):
                 os.ftruncate(handle, 0)
                 os.write(handle, f"{os.getpid()}\n".encode())
                 return handle
-        except FileNotFoundError:
+        except FileNotFoundError:  # from `stat`: deleted, and nobody has made a new one
             pass
         except OSError as error:
             os.close(handle)
@@ -136,6 +137,16 @@ def _lock(path: Path, folder: Path) -> int:
             os.close(handle)
             raise
         os.close(handle)
+
+
+def _open_file(path: Path, folder: Path) -> int:
+    try:
+        # O_NONBLOCK: opening a pipe in the file's place must not block.
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
+    except OSError as error:
+        raise RunError(
+            f"{folder}: cannot be written to ({error.strerror}); make it writable, or use a copy in another folder"
+        ) from error
 
 
 def _lock_handle(handle: int, folder: Path) -> None:

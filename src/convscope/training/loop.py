@@ -1,6 +1,13 @@
 """Train a network: from an architecture, images and a recipe to a `Model` and its `History`.
 
 Nothing here touches a disk or a terminal. To show progress or keep checkpoints, pass a function.
+
+    train    checks, then for each epoch   _train_epoch         a row of the history, and the logits of `validation`
+                                               _train_pools     the steps, pool by pool
+                                           _get_finite_state    weights and optimizer, or DivergedError
+                                           on_epoch             with the state from which training can continue
+
+Without a pool on disk, an epoch of 60,000 images in batches of 128 is one pool of 469 steps.
 """
 
 from collections.abc import Callable
@@ -95,8 +102,7 @@ def train(
     """
     data = data if isinstance(data, Splits) else as_dataset(data, "data")
     training_images = data.train if isinstance(data, Splits) else data
-    # The checks come in this order so that the first error names the argument that is wrong, and before anything is
-    # computed.
+    # 1. Checks, in this order so that the first error names the argument that is wrong, before anything is computed.
     architecture = network_for(architecture, training_images.image_shape, training_images.num_classes)
     recipe = default_recipe(architecture) if recipe is None else recipe_named(recipe)
     if validation is not None:
@@ -106,27 +112,25 @@ def train(
         check_fit(architecture, images)
     check_recipe(recipe, architecture)
     check_weight_bits(recipe.weight_bits, engine)
+    # 2. The state to start from: given, or untrained.
     if state is None:
         state = TrainingState(initial_weights(architecture, seed))
         if on_epoch is not None:
             on_epoch(state)  # so that a run that dies in its first epoch can be resumed as well
-    network = open_network(architecture, state.weights, engine, threads, recipe.precision)
-    if state.optimizer:
-        network.set_optimizer_state(state.optimizer)
+    network = _open_training(architecture, recipe, state, engine, threads)
     weights, best_weights = state.weights, state.best_weights
     # The recipe may be another than that of `state`, so the best epoch is chosen anew, here and after each epoch.
     history = with_choice(state.history, recipe, "test" if validation is None else validation.split)
     if history.best_epoch is not None and not best_weights:
         raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
-    rates = recipe.learning_rates(len(dataset))
+    # 3. The epochs.
+    rates = recipe.learning_rates(len(dataset))  # (epochs, steps)
     # Whether to stop is asked before each epoch: a state that ended by early stopping is not trained further.
     while len(history) < recipe.epochs and not _should_stop(recipe, history):
         epoch = len(history) + 1
-        measured, logits = _train_epoch(
-            network, dataset, validation, recipe, seed, epoch, rates[epoch - 1], on_progress
-        )
+        row, logits = _train_epoch(network, dataset, validation, recipe, seed, epoch, rates[epoch - 1], on_progress)
         weights, optimizer = _get_finite_state(network, epoch, recipe)
-        history = with_choice(replace(history, **_append_row(history, measured)), recipe, history.val_split)
+        history = with_choice(replace(history, **_append_row(history, row)), recipe, history.val_split)
         # Before `on_epoch`, which stores them: a resumed training needs the best weights so far.
         if history.best_epoch == epoch:
             best_weights = weights
@@ -164,21 +168,32 @@ def train_pass(
     """
     check_fit(architecture, dataset)
     check_recipe(recipe, architecture)
-    network = open_network(architecture, state.weights, threads=threads, precision=recipe.precision)
-    if state.optimizer:
-        network.set_optimizer_state(state.optimizer)
+    network = _open_training(architecture, recipe, state, "native", threads)
     # A schedule needs the length of the training, which is unknown here.
     rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]
     epoch = len(state.history) + 1
     # The number of the pass selects its random streams, as the number of the epoch does in `train`.
-    measured, _ = _train_epoch(network, dataset, None, recipe, seed, epoch, rates)
-    history = History(**_append_row(state.history, measured))  # without `val_` columns, which an earlier `train` filled
+    row, _ = _train_epoch(network, dataset, None, recipe, seed, epoch, rates)
+    history = History(**_append_row(state.history, row))  # without `val_` columns, which an earlier `train` filled
     return TrainingState(*_get_finite_state(network, epoch, recipe), history)
 
 
-def _append_row(history: History, measured: dict[str, float]) -> dict[str, Any]:
-    """Append the values of an epoch to the columns that were measured in it, and return these columns."""
-    return {name: (*getattr(history, name), value) for name, value in measured.items()}
+def _open_training(
+    architecture: Architecture, recipe: Recipe, state: TrainingState, engine: EngineName, threads: int | None
+) -> Network:
+    """Open a network with the weights of `state`, and its optimizer's state if it was trained before."""
+    network = open_network(architecture, state.weights, engine, threads, recipe.precision)
+    if state.optimizer:
+        network.set_optimizer_state(state.optimizer)
+    return network
+
+
+def _append_row(history: History, row: dict[str, float]) -> dict[str, Any]:
+    """Append the values of an epoch to the columns that were measured in it, and return these columns.
+
+    With a loss column (0.9, 0.5) and a row {"loss": 0.3} that is {"loss": (0.9, 0.5, 0.3)}.
+    """
+    return {name: (*getattr(history, name), value) for name, value in row.items()}
 
 
 def _should_stop(recipe: Recipe, history: History) -> bool:
@@ -229,9 +244,11 @@ def _train_pools(
 ) -> EpochResult:
     """Train one epoch pool by pool, and return its means.
 
-    Images in memory are a single pool of all batches. Images on disk may be several, each read before its steps:
+    Few images are a single pool of all batches. More are several pools, on a disk each read before its steps, which
+    have rates[step : step + steps]:
 
-        pool      |  0   1   2  |  3   4   5  |  6   7  |      steps, whose rates are rates[step : step + steps]
+        pool     |      0      |      1      |    2    |
+        step     |  0   1   2  |  3   4   5  |  6   7  |
     """
     options = epoch_options(recipe, dataset)
     result, done, step = EpochResult(0.0, 0.0), 0, 0

@@ -66,7 +66,10 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
 
 
 def _describe(pixels: Pixels, numbers: Numbers) -> Floats:
-    """Compute (n, D + 1): each image's coordinates along the sample's main directions, and the length of the rest."""
+    """Compute (n, 48): each image's coordinates along the sample's main directions, and the length of the rest.
+
+    A smaller sample, or images of few pixels, have fewer directions, and rows are shorter.
+    """
     centred = _unit(pixels(numbers[evenly(len(numbers), _SAMPLE)]))
     centred -= centred.mean(axis=0)
     num_directions = min(_DIMENSIONS, *centred.shape)
@@ -83,15 +86,15 @@ def _describe(pixels: Pixels, numbers: Numbers) -> Floats:
 
 
 def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]:
-    """Find pairs (P, 2) of rows of `described` (n, D) whose product (P,) is at least `threshold`.
+    """Find pairs (P, 2) of rows of `described` (n, 48) whose product (P,) is at least `threshold`.
 
     The rows are unit vectors, sorted by their first column. The products are computed in blocks of 1,024 rows and 4,096
     columns, from the diagonal to the right, and only as far as the first column allows a near pair: for the threshold
     0.98 numbers that differ by at most sqrt(2 - 1.96) = 0.2.
 
-        rows       0   |x x x|. . .|          x: multiplied, as columns 0 to `end`
-                1024   |  x x|x . .|          .: too far in the first column
-                2048   |    x|x x x|
+        rows    0    x x x . .     x: a block of products, the first of each line on the diagonal
+             1024      x x x .     .: too far in the first column, from `end` on
+             2048        x x x     nothing: pairs with rows before, which have been found there
     """
     # |a - b|² = 2 - 2 a·b, and no coordinate differs by more than the distance.
     reach = np.sqrt(2 - 2 * threshold)
@@ -103,9 +106,8 @@ def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]
             products = rows @ described[left : min(left + _COLUMNS, end)].T
             if left == top:  # each pair once: an image is not compared with itself or with those before it
                 products[:, : len(rows)][np.tri(len(rows), dtype=bool)] = -1
-            near = np.flatnonzero(
-                products.max(axis=1) >= threshold
-            )  # most rows have no near one, and are left out here
+            # Most rows have no near one, and go no further.
+            near = np.flatnonzero(products.max(axis=1) >= threshold)
             products = products[near]
             is_likely = products >= threshold
             if np.count_nonzero(is_likely) <= _MAX_LIKELY:

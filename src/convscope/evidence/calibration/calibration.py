@@ -1,6 +1,6 @@
 """Measure the calibration of a network's probabilities, before and after a temperature fitted on held-out images.
 
-A network is calibrated if of the images that it predicts with probability 0.8, 80 % are correct, and so for every other
+A network is calibrated if 80 % of the images that it predicts with probability 0.8 are correct, and so for every other
 probability. Dividing the logits by a temperature above 1 makes all probabilities more even: 0.99 may become 0.9. Two
 sets of images take part:
 

@@ -1,4 +1,8 @@
-"""The section on the last hidden layer: a cloud of images for each class."""
+"""The section on the last hidden layer: a cloud of images for each class.
+
+The agreement of a class is the share of its images' nearest neighbours that are of the class, too. "61 % → 40 %" says
+what it is among the layer's outputs as a whole, and in the plane that is drawn, where much of it is lost.
+"""
 
 from collections.abc import Sequence
 
@@ -34,13 +38,12 @@ def _clouds(value: Embedding) -> Chart:
     agreement, picture = percent(value.agreement, 1), percent(value.agreement_in_picture, 1)
     title = say("evidence.embedding.agreement", agreement=agreement, plot=picture)
     num_classes = sum(count > 0 for count in _counts(value))
-    blue = say(
-        "evidence.embedding.look",
-        images=count_images(value),
-        n=value.num_neighbours,
-        dimensions=value.num_dimensions,
-        chance=percent(value.chance_agreement, 1),
-    )
+    counts: dict[str, str | int] = {
+        "images": count_images(value),
+        "n": value.num_neighbours,
+        "dimensions": value.num_dimensions,
+    }
+    blue = say("evidence.embedding.look", **counts, chance=percent(value.chance_agreement, 1))
     look = join_sentences(blue, "" if len(shown) == num_classes else say("evidence.embedding.fewest", n=len(shown)))
     return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
 
@@ -70,8 +73,7 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
     side = min(144 if len(shown) > 4 else 208, (2 * CHART_WIDTH - 16 - _GAP * (columns - 1)) // columns)
     rows = -(-len(shown) // columns)
     width, height = columns * (side + _GAP) - _GAP, rows * (side + _ABOVE)
-    labels, predicted = np.array(value.labels), np.array(value.predicted)
-    dot = 1 if len(labels) > _FEW_IMAGES else 2  # pixels of a grey dot; the dots of the class are twice as wide
+    dot = 1 if len(value.labels) > _FEW_IMAGES else 2  # pixels of a grey dot; the dots of the class are twice as wide
     # A dot extends from its position to the right and down, for which the panel keeps room.
     positions = _compute_pixels(value.points.unpack(), side - 2 * dot)
     clouds = np.zeros((height, width, 4), np.uint8)
@@ -80,18 +82,10 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
         axes = add_axes(drawing, 8, _TOP, width, height)
         for number, label in enumerate(shown):
             left, top = (number % columns) * (side + _GAP), _ABOVE + (number // columns) * (side + _ABOVE)
-            others, is_label = np.flatnonzero(labels != label), labels == label
-            # Grey points are only the ground: evenly chosen ones, as many as a panel's share, keep the drawing light.
-            others = others[np.linspace(0, len(others) - 1, min(len(others), _MAX_GREY // len(shown))).astype(int)]
             panel = clouds[top : top + side, left : left + side]
             panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)  # its frame
-            # In this order, so that wrong predictions are on top.
-            _draw_dots(panel, positions[others], dot, (*_GREY, 110))
-            _draw_dots(panel, positions[is_label & (predicted == label)], 2 * dot, (*BLUE, 255))
-            _draw_dots(panel, positions[is_label & (predicted != label)], 2 * dot, (*RED, 255))
-            whole, plane = (
-                by_class[label] or 0.0 for by_class in (value.agreement_by_class, value.agreement_in_picture_by_class)
-            )
+            _draw_cloud(panel, value, label, positions, dot, _MAX_GREY // len(shown))
+            whole, plane = value.agreement_by_class[label] or 0.0, value.agreement_in_picture_by_class[label] or 0.0
             name = clip(value.class_names[label], int(side / LETTER))
             text = say("evidence.embedding.arrow", whole=figure(100 * whole, 0), plot=percent(plane, 0))
             if name.endswith("…"):  # a clipped name may not tell the classes apart
@@ -114,6 +108,20 @@ def _compute_pixels(points: NDArray[np.float32], side: int) -> NDArray[np.int64]
     return np.stack([side - 1 - rows, columns], axis=1)
 
 
+def _draw_cloud(
+    panel: Pixels, value: Embedding, label: int, positions: NDArray[np.int64], dot: int, max_grey: int
+) -> None:
+    """Draw the images of a class into its panel, above up to `max_grey` images of other classes."""
+    labels, is_correct = np.array(value.labels), np.array(value.predicted) == label
+    others, is_label = np.flatnonzero(labels != label), labels == label
+    # Grey points are only the ground: evenly chosen ones keep the drawing light.
+    others = others[np.linspace(0, len(others) - 1, min(len(others), max_grey)).astype(int)]
+    # In this order, so that wrong predictions are on top.
+    _draw_dots(panel, positions[others], dot, (*_GREY, 110))
+    _draw_dots(panel, positions[is_label & is_correct], 2 * dot, (*BLUE, 255))
+    _draw_dots(panel, positions[is_label & ~is_correct], 2 * dot, (*RED, 255))
+
+
 def _draw_dots(panel: Pixels, positions: NDArray[np.int64], dot: int, colour: tuple[int, int, int, int]) -> None:
     """Put dots of `dot` by `dot` pixels into a panel."""
     for down, right in np.ndindex(dot, dot):
@@ -122,15 +130,10 @@ def _draw_dots(panel: Pixels, positions: NDArray[np.int64], dot: int, colour: tu
 
 def _numbers(value: Embedding) -> Table:
     counts = _counts(value)
+    agreements = zip(value.agreement_by_class, value.agreement_in_picture_by_class, strict=True)
     rows = [
         [clip(name, 24), f"{count:,}", percent(whole, 1), percent(plane, 1)]
-        for name, count, whole, plane in zip(
-            value.class_names,
-            counts,
-            value.agreement_by_class,
-            value.agreement_in_picture_by_class,
-            strict=True,
-        )
+        for name, count, (whole, plane) in zip(value.class_names, counts, agreements, strict=True)
         if whole is not None and plane is not None
     ]
     shares = [percent(share, 1) for share in (value.agreement, value.agreement_in_picture)]

@@ -1,5 +1,16 @@
-"""The section on images of no class: the model's predictions for them, and which of them it refuses."""
+"""The section on images of no class: the model's predictions for them, and which of them it refuses.
 
+A rule refuses images; `rules[0]` is the one in use. It is measured on three kinds of images, which the parts of the
+section show:
+
+    out of distribution    images of no class, in sets such as "noise": these should be refused
+    known                  test images, predicted correctly or wrong: refusing a correct one is the cost
+    altered                the same test images, shifted or rotated: a change that should not matter
+
+Names and texts are those of `texts`, in the language of the page.
+"""
+
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 
@@ -32,6 +43,7 @@ def rejection_section(value: Rejection) -> Section:
 
 
 def _make_gallery(value: Rejection) -> Gallery:
+    """Make the gallery of examples of each set; the title names the surest prediction that was not refused."""
     names, cards, accepted = value.class_names, list[Card](), list[tuple[float, str, str]]()
     for images in value.out_of_distribution:
         shown = images.examples
@@ -44,7 +56,6 @@ def _make_gallery(value: Rejection) -> Gallery:
                 accepted.append((probability, images.name, class_name))
     title = say("evidence.rejection.allRefused")
     if accepted:
-        # The accepted image with the largest confidence is the title's example.
         surest, name, class_name = max(accepted)
         values = {"name": _name_set(name), "answer": class_name, "probability": confidence_text(surest)}
         title = say("evidence.rejection.confident", **values)
@@ -53,20 +64,8 @@ def _make_gallery(value: Rejection) -> Gallery:
     return Gallery(title, say("evidence.rejection.below"), cards, columns=num_columns * max(1, _COLUMNS // num_columns))
 
 
-def _format_prediction(name: str, text: str) -> str:
-    return say("evidence.rejection.line", name=name, probability=text)
-
-
-def _name_set(name: str) -> str:
-    return translate_name("evidence.rejection.set", clip(name, _NAME))
-
-
-def _name_alteration(name: str) -> str:
-    """Name an alteration of images in words."""
-    # The record has the English name, such as that of a shift by 2 pixels; its text is found by trying the numbers.
-    shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MAX_CHANGE))
-    rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MAX_CHANGE))
-    return find_text(name, chain(shifted, rotated))
+def _format_verdict(refused: bool) -> str:
+    return say("evidence.rejection.refused") if refused else say("evidence.rejection.through")
 
 
 def _make_refusal_table(value: Rejection) -> Table:
@@ -76,7 +75,7 @@ def _make_refusal_table(value: Rejection) -> Table:
     predicted correctly          9,888 |  1.00 % |          |                 |      |                   |
     noise                        1,000 | 99.10 % |          |         45.10 % | 2.0 % |            0.1 % | 8, 61 %
     """
-    rule, known, names = value.rules[0], value.known, value.class_names
+    rule, known = value.rules[0], value.known
     correct = known.correct[rule.name]
     shares = [
         (say("evidence.rejection.right"), correct),
@@ -86,16 +85,7 @@ def _make_refusal_table(value: Rejection) -> Table:
     rows: list[tuple[str, ...]] = [
         (name, f"{share.total:,}", *_format_share(share), "", "", "", "") for name, share in shares
     ]
-    for images in value.out_of_distribution:
-        refused = _format_share(images.rules[0].refused)
-        sure, accepted = (
-            percent(count / images.num_images, 1) for count in (images.num_confident, images.num_confident_accepted)
-        )
-        frequent = _format_prediction(
-            clip(names[images.most_frequent], _CLASS), percent(images.num_most_frequent / images.num_images, 0)
-        )
-        cells = (f"{images.num_images:,}", *refused, confidence_text(images.mean_probability), sure, accepted, frequent)
-        rows.append((_name_set(images.name), *cells))
+    rows += [_format_set(images, value.class_names) for images in value.out_of_distribution]
     # The set that the first rule, the one in use, refuses least.
     hardest = min(value.out_of_distribution, key=lambda images: images.rules[0].refused.value)
     title = say(
@@ -106,6 +96,17 @@ def _make_refusal_table(value: Rejection) -> Table:
     )
     header = heads("rejection", "images", "number", "refused", "interval", "mean", "sure", "accepted", "frequent")
     return Table(title, _write_refusal_note(value), header, rows)
+
+
+def _format_set(images: OutOfDistributionResult, class_names: Sequence[str]) -> tuple[str, ...]:
+    """Format the row of a set of images of no class."""
+    sure, accepted = images.num_confident / images.num_images, images.num_confident_accepted / images.num_images
+    frequent = _format_prediction(
+        clip(class_names[images.most_frequent], _CLASS), percent(images.num_most_frequent / images.num_images, 0)
+    )
+    refused, mean = _format_share(images.rules[0].refused), confidence_text(images.mean_probability)
+    cells = f"{images.num_images:,}", *refused, mean, percent(sure, 1), percent(accepted, 1), frequent
+    return _name_set(images.name), *cells
 
 
 def _write_refusal_note(value: Rejection) -> str:
@@ -141,7 +142,15 @@ def _format_clusters(images: OutOfDistributionResult, count: int) -> str:
     return say(f"evidence.rejection.cluster.{kind}", name=_name_set(images.name), n=count)
 
 
+def _format_left_out(value: Rejection) -> list[str]:
+    return [
+        say("evidence.rejection.leftOut", name=_name_set(name), why=translate_name("evidence.rejection.why", why))
+        for name, why in value.left_out.items()
+    ]
+
+
 def _make_separation_table(value: Rejection) -> Table:
+    """Make the table of how well the rule's score separates each set from test images; the title has the worst."""
     nearest = min(value.out_of_distribution, key=lambda images: images.rules[0].auroc)
     area = percent(nearest.rules[0].auroc, 1)
     title = say("evidence.rejection.separate", name=_name_set(nearest.name), area=area)
@@ -185,16 +194,21 @@ def _make_cost_gallery(value: Rejection) -> tuple[Gallery, ...]:
     return (Gallery(title, look, cards),)
 
 
+def _format_prediction(name: str, text: str) -> str:
+    return say("evidence.rejection.line", name=name, probability=text)
+
+
+def _name_set(name: str) -> str:
+    return translate_name("evidence.rejection.set", clip(name, _NAME))
+
+
+def _name_alteration(name: str) -> str:
+    """Name an alteration of images in words."""
+    # The record has the English name, such as that of a shift by 2 pixels; its text is found by trying the numbers.
+    shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MAX_CHANGE))
+    rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MAX_CHANGE))
+    return find_text(name, chain(shifted, rotated))
+
+
 def _format_share(share: Share) -> tuple[str, str]:
     return (percent(share.value), between(share.interval)) if share.total else ("", "")
-
-
-def _format_left_out(value: Rejection) -> list[str]:
-    return [
-        say("evidence.rejection.leftOut", name=_name_set(name), why=translate_name("evidence.rejection.why", why))
-        for name, why in value.left_out.items()
-    ]
-
-
-def _format_verdict(refused: bool) -> str:
-    return say("evidence.rejection.refused") if refused else say("evidence.rejection.through")

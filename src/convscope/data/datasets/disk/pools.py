@@ -88,6 +88,7 @@ def _pools(
         stop = min(first + size, count)
         # A block that overlaps positions `first` to `stop` - 1 of the epoch gives the pool its images there. As it
         # begins at position b of the epoch and at image s of the file, position p is image s + p - b.
+        # The blocks are those from the first that ends after `first` to the first that ends at `stop` or later.
         blocks = range(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, stop)) + 1)
         parts = [np.arange(max(first, begins[b]), min(stop, ends[b])) + starts[b] - begins[b] for b in blocks]
         indices = np.sort(np.concatenate(parts))
