@@ -135,13 +135,7 @@ def experiment(
     network that you trust.
     """
     if plan is not None:
-        # A value that the user typed has another source, even if it is the default.
-        options = [name for name in _PLANNED if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
-        if options:
-            # A parameter has the name of its option, but in the plural if that is repeatable: `architectures` is the
-            # parameter of --architecture, and `seeds` that of --seeds.
-            option = options[0] if options[0] == "seeds" else options[0].removesuffix("s")
-            raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")
+        _refuse_planned_options(context)
     changes, command = RecipeChanges(epochs, batch_size, learning_rate, precision=precision), format_command()
     request = ExperimentRequest(
         dataset, loading, architectures, recipes, seeds, changes, num_images, engine, threads, executor, out, plan,
@@ -149,9 +143,9 @@ def experiment(
     )  # fmt: skip
     with JobProgress(quiet=as_json) as progress:
         planned = plan_experiment(request, progress.listeners())
+        # Groups are told apart by the names of their network and recipe.
         names = {"--architecture": [network.name for network in planned.networks], "--recipe": planned.recipe_names}
         for option, values in names.items():
-            # Groups are told apart by these names.
             if same := [name for name in values if values.count(name) > 1]:
                 raise click.UsageError(f"{option}: two have the name {same[0]!r}; change the name in one of the files")
         if not as_json:
@@ -168,3 +162,14 @@ def experiment(
     else:
         parts = [result.result, *([result.comparison] if result.comparison else []), f"The page is {result.page}"]
         echo("\n" + "\n\n".join(map(str, parts)))
+
+
+def _refuse_planned_options(context: click.Context) -> None:
+    """Raise `UsageError` if the command line has an option whose value the plan gives."""
+    for name in _PLANNED:
+        # A value that the user typed has another source, even if it is the default.
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            # A parameter has the name of its option, but in the plural if that is repeatable: `architectures` is the
+            # parameter of --architecture, and `seeds` that of --seeds.
+            option = name if name == "seeds" else name.removesuffix("s")
+            raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")

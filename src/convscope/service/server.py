@@ -1,7 +1,12 @@
 """Run an application under uvicorn until it is stopped, with limits on slow clients.
 
-uvicorn waits without limit for headers, and for a client that does not read its answer. `_Protocol` does not: a
-connection has a timer for the headers of a request, and one for each time that the client takes no bytes of an answer.
+uvicorn waits without limit for headers, and for a client that does not read its answer. `_Protocol` does not. Of a
+connection are bounded:
+
+    headers   from the first wait until they are complete         `header_seconds`, then 408
+    body      here only the rest of one that is answered already  `header_seconds`, then closed
+    answer    each time that the client takes no bytes of it      `send_seconds`, then closed
+    idle      between two requests                                uvicorn's own 5 s
 
 A stop takes these steps, with the default limit of 30 s:
 
@@ -156,11 +161,9 @@ class _Protocol(H11Protocol):
         self.since = self.loop.time()
         if len(self.connections) > self.limits.connections:
             connections = [connection for connection in self.connections if isinstance(connection, _Protocol)]
-            slow = [connection for connection in connections if connection.is_awaited]
-            reason = f"{self.limits.connections} connections are open, which is the limit"
-            # Never empty: it has at least this new connection.
+            slow = [connection for connection in connections if connection.is_awaited]  # at least this new one
             oldest = min(slow, key=lambda connection: connection.since)
-            oldest._close_with(503, reason)
+            oldest._close_with(503, f"{self.limits.connections} connections are open, which is the limit")
         self._watch_headers()
 
     @property
@@ -199,8 +202,12 @@ class _Protocol(H11Protocol):
 
         It also bounds the wait for the rest of a body whose request is already answered.
         """
-        # In h11, each side of a connection goes from IDLE over sending to DONE; when both are DONE, both begin again.
-        # Theirs IDLE: no complete headers yet. Ours DONE: answered, but the rest of their body has not arrived.
+        # In h11, each side of a connection goes from IDLE over sending to DONE; when both are DONE, both begin again:
+        #
+        #     theirs    IDLE: no complete headers yet    SEND_BODY: headers are here    DONE: the body is, too
+        #     ours      IDLE: no request yet             SEND_...: answering            DONE: answered
+        #
+        # While theirs is SEND_BODY and ours is not DONE, the application reads the body, with a limit of its own.
         is_missing = self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
         is_waiting = is_missing and self.timeout_keep_alive_task is None  # uvicorn's own timer for an idle connection
         if is_waiting and self._header_timer is None:
@@ -221,7 +228,11 @@ class _Protocol(H11Protocol):
         self._close_with(400, msg)
 
     def _close_with(self, status: int, reason: str) -> None:
-        """Answer outside of the application and close; a connection without a request is only closed."""
+        """Answer outside of the application and close; a connection without a request is only closed.
+
+        The application may still be computing an answer: its output is dropped, or if some of it was sent already,
+        there is no second answer.
+        """
         if self.transport.is_closing():
             return
         if self.cycle is not None and not self.cycle.response_complete:  # uvicorn's state of the current request

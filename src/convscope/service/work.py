@@ -1,4 +1,13 @@
-"""The state that all routes share: the models by name, the limits, the counters, and the threads that compute."""
+"""The state that all routes share: the models by name, the limits, the counters, and the threads that compute.
+
+A route is a coroutine in the event loop, which must not compute itself. It hands its function to `Work.compute`:
+
+    event loop    too many requests? 503 | waits at most `answer_seconds` ............... | the result, or 503
+    a thread                             | waits for a free thread | calls the function   |
+
+Nobody can end a thread. So each request has a `Deadline`, and what the thread computes calls `check_deadline` now and
+then: that raises `DeadlineError` when the time is over, or once the event loop has cancelled the deadline.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -49,9 +58,6 @@ class Work:
     async def compute(self, request: Request, served: Served, function: Callable[[], _Result]) -> _Result:
         """Call `function` in a free thread and return its result within the deadline.
 
-        `answer_seconds` bounds it twice: the event loop waits no longer for the thread, and the thread, which nobody
-        can end, ends itself at the next `check_deadline` in what it computes.
-
         Raises:
             RequestRefusedError: with 503, if there are too many requests, the deadline passes, or the service stops.
         """
@@ -64,7 +70,7 @@ class Work:
         deadline = Deadline(self.limits.answer_seconds)
         is_started = False  # whether a thread took it; if not, the request only waited for one
 
-        def measure_time() -> _Result:
+        def call_in_thread() -> _Result:
             nonlocal is_started
             is_started = True
             with within(deadline), self.metrics.computing.labels(served.name).time():
@@ -79,7 +85,7 @@ class Work:
         self.metrics.in_work.set(len(self.deadlines))
         try:
             async with self.waiting.at_most(self.limits.answer_seconds):
-                return await asyncio.get_running_loop().run_in_executor(self.threads, measure_time)
+                return await asyncio.get_running_loop().run_in_executor(self.threads, call_in_thread)
         except (TimeoutError, DeadlineError):
             raise self._make_timeout_error(is_started) from None
         finally:  # also after a disconnect: cancelling ends a computation that nobody waits for
@@ -90,14 +96,11 @@ class Work:
     def _make_timeout_error(self, is_started: bool) -> RequestRefusedError:
         if self.waiting.stopped:
             return RequestRefusedError(503, STOPPING, LATER | {"connection": "close"})
-        took = f"was not ready after {self.limits.answer_seconds:g} s"
+        late = f"the answer was not ready after {self.limits.answer_seconds:g} s"
         if is_started:
-            return RequestRefusedError(
-                503, f"the answer {took}, so it was cancelled; send a smaller or simpler picture"
-            )
-        return RequestRefusedError(
-            503, f"the answer {took}, because earlier requests are still running; try again in a second", LATER
-        )
+            return RequestRefusedError(503, f"{late}, so it was cancelled; send a smaller or simpler picture")
+        reason = f"{late}, because earlier requests are still running; try again in a second"
+        return RequestRefusedError(503, reason, LATER)
 
     def stop(self) -> None:
         """Answer all requests with 503, and let the threads end at their next check of the deadline."""

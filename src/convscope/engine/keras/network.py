@@ -3,6 +3,17 @@
 Its results are those of `native` and `reference` up to rounding, which tests/interoperability checks on each backend.
 There are two differences: `Dropout` drops other numbers, drawn by Keras's own generator, and `GlobalMaxPooling2D`
 shares a gradient among equally large values.
+
+The state is in two places. Between calls our side has it: the weights in the model's variables, the optimizer's state
+in `_State`. Keras's optimizer exists from the first epoch on. Each epoch goes from one to the other and back:
+
+    train_epoch    keeps weights and state, to restore them after an error
+        _fit           _compile       a new optimizer if the options differ; our state into its variables
+                       fit_epoch      Keras trains
+                       _read_state    its variables into our state
+    train_epoch    with averaging, puts the averages into the model and keeps the unaveraged weights in the state
+
+A block is a layer of ours, as Keras's layers: `block(values, x)` computes it from the outputs so far and the last one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -176,21 +187,18 @@ class KerasNetwork:
         averages: dict[str, Array] | None,
         progress: Progress | None,
     ) -> tuple[EpochResult, dict[str, Array] | None]:
-        """Train one epoch, update `self._state`, and return the averaged weights by name."""
+        """Train one epoch, update `self._state`, and return the results and the averaged weights by name.
+
+        Args:
+            averages: the averaged weights before the epoch; None without averaging, and then None is returned.
+        """
         self._compile(options)
         fitting.seed_dropout(self._blocks, options.dropout_key)
         tensors = None if averages is None else self._to_tensors(averages)
         steps = fitting.Steps(
-            self._model,
-            rates,
-            batch_size,
-            len(order),
-            options.averaging,
-            tensors,
-            self._variables,
-            self._state.step,
+            self._model, rates, batch_size, len(order), options.averaging, tensors, self._variables, self._state.step,
             progress,
-        )
+        )  # fmt: skip
         examples = fitting.batches(dataset, order, batch_size, self._architecture.num_classes, options)
         loss, accuracy = fitting.fit_epoch(steps, examples)
         self._read_state()
@@ -258,6 +266,9 @@ class KerasNetwork:
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
         """Compute the mean cross-entropy over the images, and its gradient with respect to each trained weight.
 
+        Sums over blocks of images are added up and divided by the number of images. What a backend differentiates is a
+        function of the weights, `sum_losses`.
+
         Raises:
             ValueError: if there are no images, or they are of another size.
         """
@@ -270,16 +281,14 @@ class KerasNetwork:
         loss, gradients = 0.0, [np.zeros_like(value) for value in values]
         with float32_products():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-                # The loss of the block as a function of the weights, which a backend can differentiate. `block` is a
-                # default argument, so that the function does not depend on the loop's variable.
+                # `block` is a default argument, so that the function does not depend on the loop's variable.
                 def sum_losses(tensors: Sequence[Any], block: slice = block) -> Any:
                     # The variables have the values of `tensors` here, so the gradients are with respect to these.
                     with keras.StatelessScope(state_mapping=list(zip(variables, tensors, strict=True))):
                         logits = self._forward(images[block])[last]
                         targets = keras.ops.convert_to_tensor(np.asarray(labels[block], np.int32))
-                        return keras.ops.sum(
-                            keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-                        )
+                        losses = keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+                        return keras.ops.sum(losses)
 
                 block_loss, block_gradients = value_and_gradients(sum_losses, values)
                 loss += block_loss
@@ -291,19 +300,19 @@ class KerasNetwork:
     def layer_gradients(
         self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
     ) -> dict[str, NDArray[np.floating[Any]]]:
+        # For the gradient with respect to a layer's output y, a variable z = 0 is added to y: both have the same. So
+        # what is differentiated, `sum_logits`, has such zeros as its arguments. Its value is Σ logits · dlogits, whose
+        # gradient with respect to the logits is `dlogits`.
         check_images(images, self._architecture.input.shape)
         check_dlogits(self._architecture, dlogits, len(images))
         keras, last = load_keras(), self._architecture.layers[-1].name
         shapes = {n: images.shape[1:] if n == "input" else self._architecture.row(n).output_shape for n in layers}
-        result: dict[str, NDArray[Any]] = {
-            name: np.empty((len(images), *shape), np.float32) for name, shape in shapes.items()
-        }
+        result: dict[str, Array] = {n: np.empty((len(images), *shape), np.float32) for n, shape in shapes.items()}
         with float32_products():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 factors = keras.ops.convert_to_tensor(np.asarray(dlogits[block], np.float32))
 
                 def sum_logits(tensors: Sequence[Any], block: slice = block, factors: Any = factors) -> Any:
-                    # A zero is added to each output; the gradients with respect to both are the same.
                     added = dict(zip(result, tensors, strict=True))
                     logits = self._forward(images[block], lambda n, y: y + added[n] if n in added else y)[last]
                     return keras.ops.sum(logits * factors)
@@ -341,7 +350,11 @@ class KerasNetwork:
 
 
 def _make_replacement(ablation: Ablation) -> Callable[[str, Any], Any]:
-    """Make the function that applies the replacements of an ablation to the outputs of the layers."""
+    """Make the function that applies the replacements of an ablation to the outputs of the layers.
+
+    A replacement sets a filter's channel of a layer's output to a value. Of channels a b c, with b set to 0.5,
+    `is_kept` is true false true and `value` 0 0.5 0.
+    """
     ops = load_keras().ops
 
     def replace(name: str, y: Any) -> Any:

@@ -1,4 +1,14 @@
-"""Format the steps of a quantised network as C calls on integers."""
+"""Format the steps of a quantised network as C calls on integers.
+
+A dense layer `dense_1` from 784 to 10 numbers, with 4-bit weights, becomes
+
+    comment      dense ...; 7,840 weights of 4 bits, 7,840 multiply-adds; an integer q is 0.02 * (q + 128)
+    functions    requantize, unpack_4, dense_4bit           C functions that the header must have, callees first
+    arrays       dense_1_kernel, dense_1_bias, dense_1_multiplier, dense_1_shift
+    call         dense_4bit(input, 784, zero, kernel, bias, multiplier, shift, output, 10, zero)
+
+The input and the output are addresses in the working memory. In names, PREFIX stands for the header's own prefix.
+"""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -54,7 +64,8 @@ def _format_step(quantized: QuantizedStep, sources: list[str], target: str) -> S
         functions.append(function)
         calls.append(format_call(function, *arguments))
     if quantized.table is not None:
-        source = sources[0] if step.kind == "activation" else target  # all other steps look up their own output
+        # Of an activation the table is the whole step. Other steps write their output, and then look it up in place.
+        source = sources[0] if step.kind == "activation" else target
         functions.append("look_up")
         arrays = (*arrays, CArray(f"{step.name}_table", quantized.table.astype(np.int8)))
         calls.append(format_call("look_up", source, prod(step.output_shape), f"PREFIX_{step.name}_table", target))
@@ -64,13 +75,29 @@ def _format_step(quantized: QuantizedStep, sources: list[str], target: str) -> S
     return StepText(_format_comment(quantized), tuple(functions), arrays, tuple(calls))
 
 
+def _make_arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
+    """Make the arrays of a linear step, in the order of the C functions' arguments."""
+    if quantized.kernel is None or quantized.bias is None:
+        return ()
+    name = quantized.step.name
+    kernel = pack(move_outputs_first(quantized.step, quantized.kernel), quantized.bits)
+    arrays = [CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias.astype(np.int32))]
+    if quantized.logit_scales is not None:
+        return (*arrays, CArray(f"{name}_scale", quantized.logit_scales))
+    assert quantized.multipliers is not None
+    assert quantized.shifts is not None
+    multiplier = CArray(f"{name}_multiplier", quantized.multipliers.astype(np.int32))
+    return (*arrays, multiplier, CArray(f"{name}_shift", quantized.shifts.astype(np.uint8)))
+
+
 def _choose_call(
     quantized: QuantizedStep, sources: list[str], target: str, weights: list[str]
 ) -> tuple[str, tuple[str | int, ...]]:
     """Choose the C function of a step and its arguments, in the order of int8.c; "" for a step that is only a table.
 
-    `x` are the arguments that describe the input, `y` those that describe the output. A value's arguments are its
-    address, its shape or size, and the integer that stands for 0.
+    The order is always the same: the input, its weights, the window, the output. A value is given by its address, its
+    shape or size, and the integer that stands for 0 (not for an output that is looked up in a table, or has the scale
+    of its input). `x` are the arguments that describe the input, `y` those that describe the output.
     """
     step, zeros = quantized.step, [scale.zero for scale in quantized.input_scales]
     size, pixels = prod(step.output_shape), prod(step.output_shape[:2])
@@ -102,6 +129,7 @@ def _choose_call(
         case "pad":
             return "pad", (*sources, *step.input_shape, *step.padding, target, *step.output_shape[:2], zeros[0])
         case "add":
+            # (a, zero of a, multiplier of a, b, zero of b, multiplier of b), each operand after the other.
             parts = zip(sources, zeros, _to_ints(quantized.multipliers), strict=True)
             sums = (*_to_ints(quantized.bias), *_to_ints(quantized.shifts))
             return "add", (*chain(*parts), *sums, size, target, *output_zero)
@@ -111,21 +139,6 @@ def _choose_call(
             return "concatenate", (*chain(*parts), *_to_ints(quantized.shifts), pixels, target, *output_zero)
         case _:  # an activation
             return "", ()
-
-
-def _make_arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
-    """Make the arrays of a linear step, in the order of the C functions' arguments."""
-    if quantized.kernel is None or quantized.bias is None:
-        return ()
-    name = quantized.step.name
-    kernel = pack(move_outputs_first(quantized.step, quantized.kernel), quantized.bits)
-    arrays = [CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias.astype(np.int32))]
-    if quantized.logit_scales is not None:
-        return (*arrays, CArray(f"{name}_scale", quantized.logit_scales))
-    assert quantized.multipliers is not None
-    assert quantized.shifts is not None
-    multiplier = CArray(f"{name}_multiplier", quantized.multipliers.astype(np.int32))
-    return (*arrays, multiplier, CArray(f"{name}_shift", quantized.shifts.astype(np.uint8)))
 
 
 def _to_ints(integers: Integers | None) -> list[int]:

@@ -2,6 +2,12 @@
 
 All layers are checked before anything is refused, so one error names every layer that is not supported. A first pass
 with zeros for weights lists the arrays that are needed; they are read, and a second pass builds the network.
+
+    Keras layer        node of the translation    what `_Converter` makes of it
+    Rescaling(1/255)   Rescaling                  no layer: the value x is read as x / 255 from here on
+    Conv2D(8, relu)    Conv2D                     a convolution with its weights, and relu as its activation
+    Flatten            Flatten                    no layer yet: the index of the value is flat (see `_Converter`)
+    Dense(10, softmax) Softmax                    Flatten, and Dense with softmax as its activation
 """
 
 import re
@@ -83,7 +89,7 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     """Build the network of a Keras model, with the arrays that `arrays` returns; raises as `list_arrays` does."""
     if problems := list(_find_problems(graph)):
         raise ModelFileError(list_problems(problems, f"{len(graph.layers)} layers"))
-    # A layer that is used twice is in the list twice; the values need different names.
+    # The names of the values. A layer that is used twice is in the list twice; its values need different names.
     counts = Counter(layer.name for layer in graph.layers)
     values = {IMAGE: "image"} | {
         index: layer.name if counts[layer.name] == 1 else f"{layer.name}#{index}"
@@ -246,7 +252,11 @@ class _Converter:
         return self._convert(state, node, layer)
 
     def _convert(self, state: State, node: Node, layer: KerasLayer) -> FileTensor:
-        """Convert a layer that becomes layers of ours, with its weights."""
+        """Convert a layer that becomes layers of ours, with its weights.
+
+        Global pooling is converted by the shared translation. All others are described by `convert_layer`: as layers,
+        which `_apply_conversion` fills with weights, and then an activation.
+        """
         value, config = state.plain(node), dict(layer.config)
         order = _find_order(state, value)
         if layer.class_name in (*_ON_MAPS, *_GLOBAL):
@@ -280,9 +290,7 @@ class _Converter:
         self._used.add(layer.path)
         if layer.class_name == "Dense" and is_vector:
             return shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
-        if (
-            is_vector and len(value.step.shape) == 3
-        ):  # maps that the layer reads as a vector, after a Reshape or Flatten
+        if is_vector and len(value.step.shape) == 3:  # maps that are read as a vector, after a Reshape or Flatten
             value = replace(value, step=state.work.step(value.step, Flatten()))
             return self._append_layers(state, value, conversion.parts, arrays, node.name, None)
         if order is None:
@@ -303,7 +311,11 @@ class _Converter:
         """Apply the layers that a Keras layer becomes.
 
         Weights are for the channels, which both programs store alike. In a vector each number is a channel, so they
-        are put from Keras's order of numbers into that of our step.
+        are put from Keras's order of numbers into that of our step. If number 0 of the file is number 2 of our step
+        (an index of [2, 0, 1]), its weight moves there: a b c becomes b c a.
+
+        A source of a weight is the name of an array of the file, or a number for all channels, such as 1 for the
+        gamma of a layer that has none.
         """
         step = value.step
         is_vector = len(step.shape) == 1
@@ -327,10 +339,10 @@ def _find_order(state: State, value: FileTensor) -> Order:
     """Find the order in which a value holds the axes of maps; (0,) for a vector, None for any other order."""
     if value.index.ndim == 1:
         return (0,)
-    fits = (
-        order for order in (CHANNELS_LAST, CHANNELS_FIRST) if state.work.is_order(value.index, value.step.shape, order)
-    )
-    return next(fits, None)
+    for order in (CHANNELS_LAST, CHANNELS_FIRST):
+        if state.work.is_order(value.index, value.step.shape, order):
+            return order
+    return None
 
 
 def _rescale(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:

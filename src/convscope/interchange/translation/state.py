@@ -1,4 +1,13 @@
-"""The state of a translation: the constants, values and notes so far."""
+"""The state of a translation: the constants, values and notes so far.
+
+Nodes that only multiply or add do not become layers at once. The value of 2 · x + 1 is the step that gives x, with the
+factor 2 and the addend 1 (`shift`), which wait. So does a curve: an activation, or a part of one. A value is plain if
+nothing waits. A node that can use a factor asks for `value`, any other for `plain`, which calls `finish`. With x
+
+    the image                               2 · x + 1 becomes the image with another scale and offset
+    a linear layer, read by nobody else     the layer with doubled kernel and bias, and 1 added to the bias
+    anything else                           a further layer, a BatchNormalization
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -115,7 +124,11 @@ class State:
         return replace(value, step=step, factor=1.0, shift=0.0)
 
     def _scale_value(self, step: Step, factor: Any, shift: Any, is_sole: bool) -> Step:
-        """Make a step that gives `factor · output + shift`; `is_sole`: nothing reads the output itself."""
+        """Make a step that gives `factor · output + shift`, see the table of the module.
+
+        Args:
+            is_sole: whether nothing reads the output itself; only then may the layer that gives it change.
+        """
         factor, shift = to_scalar(factor), to_scalar(shift)
         is_scalar = isinstance(factor, float) and isinstance(shift, float)
         if step.is_image and is_scalar:
@@ -123,7 +136,7 @@ class State:
             scale, offset = (float(step.source.weights[name]) for name in ("scale", "offset"))
             return make_image_step(step.shape, factor * scale, factor * offset + shift)
         if step.kind == "Flatten" and is_scalar and is_sole:
-            # Before the Flatten, the factor and addend may go into the scaling of the image or a convolution's weights.
+            # Before the Flatten they may go into the scaling of the image; a layer there may have other readers.
             assert step.source is not None
             scaled = self._scale_value(step.source, factor, shift, False)
             return self.work.step(scaled, Flatten(name=getattr(step.layer, "name", "")))

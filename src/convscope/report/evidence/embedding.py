@@ -38,12 +38,10 @@ def _clouds(value: Embedding) -> Chart:
     agreement, picture = percent(value.agreement, 1), percent(value.agreement_in_picture, 1)
     title = say("evidence.embedding.agreement", agreement=agreement, plot=picture)
     num_classes = sum(count > 0 for count in _counts(value))
-    counts: dict[str, str | int] = {
-        "images": count_images(value),
-        "n": value.num_neighbours,
-        "dimensions": value.num_dimensions,
-    }
-    blue = say("evidence.embedding.look", **counts, chance=percent(value.chance_agreement, 1))
+    images, chance = count_images(value), percent(value.chance_agreement, 1)
+    blue = say(
+        "evidence.embedding.look", images=images, n=value.num_neighbours, dimensions=value.num_dimensions, chance=chance
+    )
     look = join_sentences(blue, "" if len(shown) == num_classes else say("evidence.embedding.fewest", n=len(shown)))
     return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
 
@@ -69,6 +67,7 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
         | cloud   |      | cloud   |
         +---------+      +---------+
     """
+    # Up to 15 panels in rows of five, more in rows of seven; four or fewer are larger, as far as the row has room.
     columns = min(len(shown), 5 if len(shown) <= 15 else 7)
     side = min(144 if len(shown) > 4 else 208, (2 * CHART_WIDTH - 16 - _GAP * (columns - 1)) // columns)
     rows = -(-len(shown) // columns)
