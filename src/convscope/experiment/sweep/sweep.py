@@ -10,7 +10,7 @@ So no seed or image that took part in the choice takes part in the comparison.
 
 A trial is a combination of values, such as learning_rate 0.01 and dropout 0.2. Its score is its accuracy on the
 choosing images; a trial whose runs all diverged has the score -1. The trials are trained in a single round, or with
-`halving` in up to three, of which each takes over the best third. Of nine trials and 50,000 images:
+`halving` in up to three: the best third of a round continues in the next. Of nine trials and 50,000 images:
 
     round 0     5,555 images     trials 0 1 2 3 4 5 6 7 8
     round 1    16,666 images     trials 2 4 7
@@ -50,8 +50,9 @@ HELD_OUT = 1 / 6
 CHECK_SEEDS = 5
 """Further seeds of the best trial, and of the default."""
 
-# One trial in three continues with three times as many images, so all rounds cost about the same. (The method is called
-# successive halving, also with three.) The first round has at least a tenth of the images, so three are the most.
+# One trial in three continues, with three times as many images, so all rounds cost about the same. (The method is
+# called successive halving, also with three.) The first round has at least a tenth of the images, so there are three:
+# 1/27 would be less.
 _HALVING = 3
 _MIN_IMAGE_SHARE = 0.1
 _TPE_BATCH = 4  # trials that are drawn before their scores are known, so that they can be trained in parallel

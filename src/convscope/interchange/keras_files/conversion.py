@@ -162,11 +162,12 @@ def _read_image(
     Raises:
         ModelFileError: if neither the model nor `stated` gives the shape.
     """
-    # A Flatten may have another data format than the maps; it only tells the order of its output.
+    # The order of axes. A Flatten may have another data format than the maps; it only tells the order of its output.
     formats = {layer.config.get("data_format") for layer in graph.layers if layer.class_name != "Flatten"} - {None}
     order = CHANNELS_FIRST if formats == {"channels_first"} else CHANNELS_LAST
     if order == CHANNELS_FIRST:
         notes.append("its maps have the channels first; here they have them last")
+    # Both shapes, each completed by the other if it is missing or has no channels.
     declared = graph.input_shape
     if stated is not None and (len(stated) not in (2, 3) or min(stated) < 1):
         raise ValueError(f"image_shape is {stated}; it must be (H, W) or (H, W, C)")
@@ -238,13 +239,12 @@ class _Converter:
             for operand in others:
                 value = elementwise.add(state, value, operand, node.name)
             return value
+        value = state.value(node)
         if kind == "Rescaling":
-            return _rescale(state.value(node), config)
+            return _rescale(value, config)
         if kind == "Reshape":
-            value = state.value(node)
             return shapes.reshape_value(state, node, value, infer_reshape(config, value.index.size))
         if kind == "Flatten":
-            value = state.value(node)
             if config.get("data_format") == "channels_first" and value.index.ndim == 3:
                 # Keras moves the channels last before it flattens, so that the weights fit both formats.
                 value = replace(value, index=value.index.transpose(1, 2, 0))
@@ -267,8 +267,8 @@ class _Converter:
                 is_mean = layer.class_name == "GlobalAveragePooling2D"
                 return pool_globally(state, node, value, order, is_mean=is_mean, keep=bool(config.get("keepdims")))
         if order == CHANNELS_FIRST:
-            # In (N, C, H, W) the channels are axis 1, which we have last. The last axis has columns, which no layer of
-            # ours can normalise: as axis 0 it is refused.
+            # In (N, C, H, W) axis 1 has the channels, which are our last axis. Axis -1 has the columns, which no layer
+            # of ours can normalise: as axis 0, that of the images, it is refused.
             axis = config.get("axis", -1)
             config["axis"] = -1 if axis in (1, [1]) else 0 if axis == -1 else axis
         is_vector = value.index.ndim == 1
@@ -281,13 +281,9 @@ class _Converter:
     def _apply_conversion(
         self, state: State, node: Node, layer: KerasLayer, value: FileTensor, conversion: Conversion, order: Order
     ) -> FileTensor:
-        """Read the weights of a Keras layer, and apply the layers that it becomes, without the activation."""
+        """Apply the layers that a Keras layer becomes to a vector, or to maps in our order, without the activation."""
         is_vector = value.index.ndim == 1
-        needed = {source for part in conversion.parts for source in part.sources.values() if isinstance(source, str)}
-        arrays = self._arrays(StoredLayer(layer, conversion.variables, frozenset(needed))) if needed else {}
-        if needed and layer.path in self._used:
-            state.notes.append(f"`{layer.name}` is used more than once; each time it has a copy of its weights")
-        self._used.add(layer.path)
+        arrays = self._read_arrays(state, layer, conversion)
         if layer.class_name == "Dense" and is_vector:
             return shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
         if is_vector and len(value.step.shape) == 3:  # maps that are read as a vector, after a Reshape or Flatten
@@ -298,6 +294,15 @@ class _Converter:
         if isinstance(conversion.parts[0].layer, Conv2D) and layer.class_name == "Dense" and order != CHANNELS_LAST:
             raise NotTranslated("it reads maps with the channels first; build the model with channels_last")
         return self._append_layers(state, value, conversion.parts, arrays, node.name, order)
+
+    def _read_arrays(self, state: State, layer: KerasLayer, conversion: Conversion) -> Mapping[str, NDArray[Any]]:
+        """Read the arrays of a layer that the network needs, and note if it has been here before."""
+        needed = {source for part in conversion.parts for source in part.sources.values() if isinstance(source, str)}
+        arrays = self._arrays(StoredLayer(layer, conversion.variables, frozenset(needed))) if needed else {}
+        if needed and layer.path in self._used:
+            state.notes.append(f"`{layer.name}` is used more than once; each time it has a copy of its weights")
+        self._used.add(layer.path)
+        return arrays
 
     def _append_layers(
         self,

@@ -29,8 +29,7 @@ _GAP, _ABOVE, _TOP, _MIN_WIDTH = 16, 48, 40, 400  # pixels between panels, above
 def embedding_section(value: Embedding) -> Section:
     """Make the section of an embedding."""
     shows = say("evidence.embedding.shows", inputs=value.num_dimensions)
-    lost = say("evidence.embedding.lostPlane")
-    return topic_section("embedding", [_clouds(value)], shows=shows, does_not_show=lost)
+    return topic_section("embedding", [_clouds(value)], shows=shows, does_not_show=say("evidence.embedding.lostPlane"))
 
 
 def _clouds(value: Embedding) -> Chart:
