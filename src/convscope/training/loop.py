@@ -7,7 +7,7 @@ Nothing here touches a disk or a terminal. To show progress or keep checkpoints,
                                            _get_finite_state    weights and optimizer, or DivergedError
                                            on_epoch             with the state from which training can continue
 
-Without a pool on disk, an epoch of 60,000 images in batches of 128 is one pool of 469 steps.
+MNIST's 60,000 images in batches of 128 are a single pool of 469 steps; 150 MB of images are two pools.
 """
 
 from collections.abc import Callable
