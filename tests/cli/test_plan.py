@@ -108,6 +108,7 @@ def test_a_plan_refuses_invalid_arguments(pilot: Path, small_folder: Path, tmp_p
         ),
         (follow_plan(pilot, small_folder, tmp_path / "a", "--recipe", "fast"), "--recipe does not go with --plan"),
         (follow_plan(pilot, small_folder, tmp_path / "b", "--seeds", "3"), "--seeds does not go with --plan"),
+        (follow_plan(pilot, small_folder, tmp_path / "b", "--epochs", "3"), "--epochs does not go with --plan"),
         (follow_plan(pilot, Path("mnist"), tmp_path / "c"), "is a plan for other images than those of"),
     ]:
         assert completed.exit_code in (1, 2)

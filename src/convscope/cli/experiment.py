@@ -166,10 +166,8 @@ def experiment(
 
 def _refuse_planned_options(context: click.Context) -> None:
     """Raise `UsageError` if the command line has an option whose value the plan gives."""
+    options = {parameter.name: parameter.opts[0] for parameter in context.command.params}  # "seeds": "--seeds"
     for name in _PLANNED:
         # A value that the user typed has another source, even if it is the default.
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            # A parameter has the name of its option, but in the plural if that is repeatable: `architectures` is the
-            # parameter of --architecture, and `seeds` that of --seeds.
-            option = name if name == "seeds" else name.removesuffix("s")
-            raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")
+            raise click.UsageError(f"{options[name]} does not go with --plan, which says that itself")
