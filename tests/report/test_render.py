@@ -34,7 +34,7 @@ class Page(HTMLParser):
         self.tags: Counter[str] = Counter()
         self.order: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
-        self.text = ""  # what a reader sees: neither scripts nor styles
+        self.text, self.texts = "", list[str]()  # `text` is what a reader sees, without the texts of scripts and styles
         self.inside: defaultdict[str, str] = defaultdict(str)  # the text directly in elements of a kind
         self.last_script = ""
         self.source = text
@@ -57,6 +57,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        self.texts.append(data)
         self.inside[self.open[-1] if self.open else ""] += data
         if self.open[-1:] == ["script"]:
             self.last_script = data
