@@ -6,7 +6,7 @@
 // normalisation, winners, optimizer steps and augmentation read up to a vector. These numbers must not change a result.
 // No sum may include them, not even multiplied by zero, since they may be NaN.
 //
-// AddressSanitizer sees neither such a read nor a write there. Builds with it fill the slack, and gaps that they leave
+// AddressSanitizer sees neither such a read nor a write there. Builds with it fill the slack, and the gaps that they add
 // between the maps of images, with marks, which are not numbers (NaN); they check the marks when an array is released and
 // after each pass, and end the program where one is missing.
 #pragma once

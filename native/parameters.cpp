@@ -40,7 +40,7 @@ int64_t Parameters::column(int64_t filter) const {
 
 void Parameters::keep_transposed() {
     if (!transposed_.empty()) return;
-    // Assigned when it is complete: a process forked before that makes its own.
+    // Assigned when it is complete, so that a process forked meanwhile has none instead of half of it.
     Buffer<float> transposed = make_buffer<float>(groups_ * transposed_panels() * transposed_rows() * width_);
     for (int64_t p = 0; p < panels_; ++p) copy_to_transposed(p, 0, inputs_, transposed.data());
     transposed_ = std::move(transposed);
@@ -55,6 +55,7 @@ void Parameters::keep_back() {
 
 void Parameters::keep_winograd(WinogradAlgorithm algorithm) {
     winograd_algorithm_ = algorithm;
+    // `write` fills it: layers ask for it before their weights are set.
     if (winograd_.empty()) winograd_ = make_buffer<float>(panels_ * winograd_size(channels_));
 }
 
@@ -147,9 +148,12 @@ void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
     if (!back_.empty()) copy_to_back(panel, begin, end, back_.data());
 }
 
-// Both copies transpose a few rows at a time: rows of neighbouring channels at one kernel position become neighbouring
-// columns. Such a run ends with the position (channels_) or with the copy's panel (width_) or channel block (vector_).
-// With 5 channels and panels of 4, the rows 0 1 2 3 | 4 | 5 6 7 8 | 9 are four runs, two for each of two positions.
+// In both copies channels are columns and filters are rows; parameters.hpp has their layouts. A few rows are transposed at a
+// time: those of neighbouring channels at one kernel position become neighbouring columns. Such a run ends with the position
+// (channels_) or with the copy's panel (width_) or channel block (vector_). With 5 channels and panels of 4, the rows
+// 0 1 2 3 | 4 | 5 6 7 8 | 9 are four runs, two for each of two positions.
+// The transposed copy has the positions from last to first: as a convolution of the output's gradient by the flipped kernel
+// gives that of the input. `winners_input` adds to the positions that it reads, so its copy has them from first to last.
 void Parameters::copy_to_transposed(int64_t panel, int64_t begin, int64_t end, float* transposed) const {
     const int64_t kernel_size = kernel_[0] * kernel_[1], filter = panel % group_panels() * width_;
     transposed += group(panel) * transposed_panels() * transposed_rows() * width_;
@@ -209,7 +213,7 @@ void Parameters::exchange_average() {
 
 void Parameters::copy_all() {
     for (int64_t p = 0; p < panels_; ++p) {
-        copy_rows(p, 0, inputs_);
+        if (!rounded()) copy_rows(p, 0, inputs_);  // else `finish_panel` does, once they are rounded
         finish_panel(p);
     }
 }

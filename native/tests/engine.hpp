@@ -63,7 +63,7 @@ class Engine {
                 const std::vector<int64_t>& order, int64_t batch_size, float learning_rate, int threads,
                 Watcher& watcher, const Settings& settings = {}, int64_t first = 0) {
         const auto count = static_cast<int64_t>(order.size());
-        const std::vector<float> rates(order.size(), learning_rate);
+        const std::vector<float> rates(order.size(), learning_rate);  // for each batch one; there are no more
         Trainer trainer(network_, threads, std::min(batch_size, count));
         Images ordered = make_images(images, &labels, &order);
         ordered.chance.first = first;

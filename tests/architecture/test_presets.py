@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import convscope as cs
@@ -47,6 +46,7 @@ def test_the_network_for_microcontrollers_has_11_000_bytes_of_weights_in_its_hea
     model, _ = cs.train("micro11k", small_mnist.train, recipe)
     options = cs.ExportOptions("int8", small_mnist.train.images[:100])
     cs.export_model(model, tmp_path / "micro.h", "c", options)
+    # 18,661 numbers, most of them kernels of 4 bits; biases and scales take more.
     assert "#define MICRO11K_WEIGHT_BYTES 10732\n" in (tmp_path / "micro.h").read_text()
 
 
@@ -68,7 +68,6 @@ def test_images_too_small_for_a_preset_are_refused_with_those_that_fit(name: str
 @pytest.mark.parametrize("name", ["small", "lenet5", "deep", pytest.param("residual", marks=pytest.mark.slow)])
 def test_a_preset_learns_from_few_images(name: str, small_mnist: cs.Splits):
     model, _ = cs.train(name, small_mnist.train, cs.Recipe(epochs=2, batch_size=20), seed=1, threads=1)
-    assert np.isfinite(list(model.weights.values())[-1]).all()
     assert cs.evaluate(model, small_mnist.test).accuracy > 0.6
 
 

@@ -48,6 +48,21 @@ test('pieces cover every item once, in order', () => {
   expect(covered).toEqual(Array.from({ length: 1000 }, (_, i) => i));
 });
 
+test('a part of a work that is aborted cleans up', () => {
+  let isClean = false;
+  const part = (function* (): Work<void> {
+    try {
+      for (;;) yield 0;
+    } finally {
+      isClean = true;
+    }
+  })();
+  const whole = scaleProgress(part, 0, 1);
+  whole.next();
+  whole.return();
+  expect(isClean).toBe(true);
+});
+
 test('the progress of a part is scaled to its range', () => {
   const halves: number[] = [];
   const work = scaleProgress(

@@ -37,7 +37,7 @@ def layer_from_dict(value: Any) -> Layer:
     if kind is None:
         raise ArchitectureError(f"unknown layer kind {value['kind']!r}; the known kinds are {', '.join(LAYER_KINDS)}")
     arguments = {key: argument for key, argument in value.items() if key != "kind"}
-    # First, as the errors below would quote a bad name.
+    # The name first: the errors below quote it, and a bad one (too long, control characters) must not get there.
     check_name(arguments.get("name", ""), f"{kind.kind}: name", ArchitectureError)
     if "from_layer" in arguments.keys() - {field.name for field in fields(kind)}:
         raise ArchitectureError(

@@ -32,7 +32,7 @@ class ExportOptions:
     Attributes:
         dtype: the type of the weights and the arithmetic; `int8` needs `calibration_images`.
         calibration_images: (N, H, W, C) uint8, training images that give the ranges of int8.
-        opset: that of ONNX; by default one that current runtimes accept.
+        opset: the version of the operators of ONNX; None for one that current runtimes accept.
     """
 
     dtype: Dtype = "float32"

@@ -122,12 +122,13 @@ class GuardMiddleware:
         self.metrics.held.set(self.held_bytes)
 
     def make_room(self, body: "_Body") -> None:
-        """Give up incomplete bodies, the oldest first, until all others fit the limit; if they never do, also `body`.
+        """Give up incomplete bodies, the oldest first, until the rest fits the limit.
 
-        A part of `body` has just arrived. It may be complete now, and otherwise has its turn by its age.
+        `body`, of which a part has just arrived, is one of them if it is incomplete. If it is complete, it goes last.
         """
         incomplete = [waiting_body for waiting_body in self.bodies if waiting_body.size and not waiting_body.complete]
         for candidate in [*incomplete, body]:
+            # Before this part all bodies fitted, so once `body` is given up, no other needs to be.
             if self.held_bytes <= self.limits.held_bytes or body.is_given_up:
                 break
             candidate.give_up()
@@ -146,7 +147,9 @@ class _Body:
         self.size = 0  # bytes that have arrived and count as held
         self.deadline: float | None = None  # in seconds of `monotonic`; None until the application reads the body
         self.complete = False
-        self.is_refused = False  # True if it was refused before all of it had arrived
+        # True if a part of it was refused and more may be arriving, which `discard` then reads. Not for a body that was
+        # too slow or given up while it waited for a part: nothing of it was arriving.
+        self.is_refused = False
         self.is_given_up = False  # dropped to make room for other bodies
         self.timeout: asyncio.Timeout | None = None  # the limit of the wait for the next part
 
@@ -192,7 +195,8 @@ class _Body:
         self.is_given_up = True
         self.guard.hold(-self.size)
         self.size = 0
-        if self.timeout is not None:  # None for the body whose part has just arrived: `_count` refuses it
+        # None if no call waits: `_count` refuses the part that has just arrived, or the next one.
+        if self.timeout is not None:
             end(self.timeout)
 
     def _make_timeout_error(self) -> RequestRefusedError:

@@ -65,7 +65,7 @@ def peak_memory_bytes() -> int | None:
     except OSError:
         lines = []
     for line in lines:
-        # "VmHWM:   123456 kB": the peak of this program alone; that of getrusage may be of the process that forked it.
+        # "VmHWM:   123456 kB": the peak of this program alone; getrusage may count the one that forked it.
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     try:

@@ -11,7 +11,7 @@ from convscope.evidence.rejection.letters import LETTERS, LOOK_ALIKES, draw_lett
 MNIST_LIKE = Handwriting("light", 20)  # light strokes in a box of 20 pixels
 
 
-def test_every_letter_is_drawn_unless_it_resembles_a_digit():
+def test_every_letter_is_either_drawn_or_resembles_a_digit():
     assert sorted(LETTERS + LOOK_ALIKES) == sorted(string.ascii_letters)
 
 

@@ -58,9 +58,13 @@ export function* inPieces(count: number, compute: (from: number, to: number) => 
 
 // Runs a part of a longer work and scales its progress to the range from `low` to `high`.
 export function* scaleProgress<T>(work: Work<T>, low: number, high: number): Work<T> {
-  for (;;) {
-    const step = work.next();
-    if (step.done) return step.value;
-    yield low + (high - low) * step.value;
+  try {
+    for (;;) {
+      const step = work.next();
+      if (step.done) return step.value;
+      yield low + (high - low) * step.value;
+    }
+  } finally {
+    work.return(undefined as T); // also where the longer work is aborted
   }
 }

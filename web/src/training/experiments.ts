@@ -11,7 +11,7 @@ export function augmentations([height, width]: Shape): Record<AugmentationName, 
   return { none: {}, shifts: { shift }, all: { shift, rotation: 12, scale: 0.12, shear: 8 } };
 }
 
-// True for a setting of an augmentation that changes images.
+// True for a setting that changes images by itself. `elastic_sigma` only shapes the deformation by `elastic`.
 export const isChange = ([name, value]: [string, number | boolean]) => name !== 'elastic_sigma' && Number(value) > 0;
 
 export function sameAugmentation(first: Augmentation, second: Augmentation): boolean {

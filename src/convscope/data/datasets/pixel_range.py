@@ -45,6 +45,7 @@ class PixelRange:
             if not is_bytes:
                 block /= 2
                 block -= low
+                # A number far outside the range becomes infinite, and is clipped below; a constant column has factor 0.
                 with np.errstate(over="ignore", invalid="ignore"):
                     block *= factor
             result[start : start + _ROWS_AT_ONCE] = np.rint(block).clip(0, 255)

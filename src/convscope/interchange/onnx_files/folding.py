@@ -159,8 +159,9 @@ def _fold_scaling(stage: FoldedStage, scale: float, offset: float) -> FoldedStag
 def find_flatten_order(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray[np.int64] | None:
     """Find out if maps may be flattened as they are, (C, H, W), because the next dense layer reads them in that order.
 
-    The rows of its kernel are then written in the order that is returned: (H·W·C,), the position of each number in our
-    order (H, W, C). None if a layer between works on more than single numbers, or another layer reads an output.
+    The rows of its kernel, and the numbers of layers between, are then written in the order that is returned: (H·W·C,),
+    the position of each number in our order (H, W, C). None if a layer between works on more than single numbers, or
+    another layer reads an output.
 
     Example: two pixels of two channels are 0 1 | 2 3 in our order. As (C, H, W) they are 0 2 | 1 3: the result.
     """

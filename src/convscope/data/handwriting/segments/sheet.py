@@ -106,7 +106,7 @@ def find_segments(picture: Picture) -> Segments:
     thinner, num_thin = remove_thin_rules(mask, height, stroke)
     if num_thin:
         components = _blobs(thinner)
-        height = usual_height(components)
+        height = usual_height(components)  # pieces of rules counted as components; the stroke is a median of pixels
     kept = components.take(~_are_specks(components, height, stroke))
     largest = _keep_largest(kept)
     blobs = [
@@ -136,8 +136,8 @@ def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]
     """
     from scipy import ndimage
 
-    # `prepare` averages a picture down to LARGEST_FACTOR times the image it makes. Only that picture, after the step
-    # "light", is wanted here; the image of this side is not used.
+    # `prepare` is called only for its averaging, down to LARGEST_FACTOR times the image that it makes, and for its step
+    # "light". The image itself, `side` pixels wide, is not used.
     side = LONGEST_SIDE // LARGEST_FACTOR
     stages = prepare(picture, side, side, 1, Handwriting("light", side, centre=False), ("polarity", "light")).stages
     (strengths,) = (stage.pixels[..., 0] for stage in stages if stage.name == "light")
