@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
     "src/convscope, lines of code": 39_960,
     "largest room, lines of code": 7_500,
-    "native without tests, lines": 11_495,
+    "native without tests, lines": 11_500,
     "web/src, lines": 24_000,
     "tests of Python, lines": 44_000,
     "pages, words": 58_720,

@@ -13,7 +13,7 @@ namespace convscope::handwriting {
 constexpr int64_t largest_factor = 10;  // a picture is first averaged down to at most 10 times the longer side of the image
 constexpr int faintest = 26;            // a picture whose strongest ink is fainter than 26 of 255 is empty
 
-// In the order of STEPS and HINTS in Python and in the page.
+// In the order of STEPS and HINTS in data/handwriting/prepare.py, which says what each is, and in the page.
 enum Step { polarity, light, ink, specks, deslant, crop, scale, contrast, centre, num_steps };
 enum Hint { empty, inverted, tiny, off_centre, several };
 
@@ -38,7 +38,8 @@ struct Prepared {
 // times as high and wide, and 8 bytes for each value of a row of `picture`, which is not copied before it is reduced.
 Prepared prepare(const View& picture, const Request& request);
 
-// Returns the middle between the means of weak and of strong values above 0; 0 if all are equal.
+// Divides the values above 0 into weak and strong ones by Otsu's method (the means of both lie as far apart as possible, see
+// preparation.cpp), and returns the middle between the two means; 0 if all are equal. Ruled lines are weaker than ink.
 double find_middle_of_classes(const uint8_t* values, int64_t count);
 
 }  // namespace convscope::handwriting

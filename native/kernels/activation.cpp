@@ -1,6 +1,6 @@
 // Elementwise activations other than the relu of a product: y = f(x), and dx = dy f'(x).
 //
-// All of them use one exponential, so a vector takes a few dozen instructions. Errors are a few units in the last place.
+// Those that need an exponential share one, so a vector takes a few dozen instructions. Errors are a few units in the last place.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -185,6 +185,7 @@ void prelu(const float* x, const float* slopes, int64_t count, float* y) {
     }
 }
 
+// Adds the gradients of the slopes, of which there are `count`, to `sums`.
 void prelu_backward(const float* x, const float* dy, const float* slopes, int64_t count, float* dx, float* sums) {
     const Vector zero{};
     for (int64_t i = 0; i < count; i += width) {

@@ -68,7 +68,7 @@ void kernel_gradient(const DepthwiseImage& p) {
                 add_to(sum);
             }
         }
-        Vector sum{};
+        Vector sum{};  // for the bias: the gradients of all cells
         for (int64_t cell = 0; cell < p.out_rows * p.out_columns; ++cell) sum += load(p.gradient + cell * p.outputs + o);
         add_to(sum);
     }

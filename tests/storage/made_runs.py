@@ -37,7 +37,7 @@ def make_result(spec: RunSpec, splits: cs.Splits) -> WorkerResult:
     values = tuple(random.random(2).tolist())
     history = History(values, values, values, values, (1.0, 2.0))
     y_pred = random.integers(0, 3, len(splits.test)).astype(np.uint16)
-    return WorkerResult(model, history, y_pred, 0.5, describe_machine("native", "float32"), 1)
+    return WorkerResult(model, history, y_pred, loss=0.5, machine=describe_machine("native", "float32"), threads=1)
 
 
 def keep_runs(folder: Path, seeds: range, spec: RunSpec = SPEC, splits: cs.Splits = SPLITS) -> RunStore:

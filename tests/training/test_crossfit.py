@@ -93,7 +93,7 @@ def test_a_class_of_one_image_is_predicted_by_a_model_that_never_saw_it():
 
 
 def test_of_fewer_images_than_folds_each_is_a_fold():
-    cross = crossfit(cs.presets.ann, make_noise([0, 1, 0], 2), ONE_EPOCH, threads=1)
+    cross = crossfit(cs.presets.ann, make_noise([0, 1, 0], 2), ONE_EPOCH, threads=1, folds=5)
     assert sorted(cross.fold.tolist()) == [0, 1, 2]
     assert cross.num_folds == 3
 

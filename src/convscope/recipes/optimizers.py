@@ -23,8 +23,8 @@ class Adam:
     With "kernels" only the kernels of convolutions and dense layers do; biases, the scales and shifts of a
     normalisation and the slopes of a PReLU do not.
 
-    Source: Kingma and Ba 2015, in the order of the end of section 2, whose ε is "epsilon hat"; Loshchilov and Hutter
-    2019.
+    Source: Kingma and Ba 2015, in the faster form at the end of section 2, where ε is "epsilon hat"; Loshchilov and
+    Hutter 2019.
     """
 
     learning_rate: float = 1e-3

@@ -93,7 +93,7 @@ def scale_to(size: int, target: int) -> int:
 
 def png_of(pixels: Pixels) -> bytes:
     """Encode RGBA pixels as PNG, in the simplest mode that holds them without loss."""
-    # Grey takes a third of colour, and colour three quarters of RGBA.
+    # A grey pixel takes a third of the bytes of a coloured one, and that takes three quarters of one with RGBA.
     if (pixels[..., 3] == 255).all():
         is_grey = bool((pixels[..., :1] == pixels[..., 1:3]).all())
         return encode_png(pixels[..., 0] if is_grey else pixels[..., :3])

@@ -197,8 +197,8 @@ def crossfit(
     folds = min(folds, len(dataset))
     fold = deal(dataset.labels, folds, seed if folds_seed is None else folds_seed)
     logits = np.empty((len(dataset), dataset.num_classes), np.float32)
-    # The fold itself is held out, so no further images are. Early stopping would choose the epoch by the images of the
-    # fold, whose predictions would then not be those of a network that did not see them.
+    # Only the fold is held out. Early stopping would need further images: if it chose the epoch by those of the fold,
+    # their predictions would not be those of a network that did not see them.
     siblings_recipe = replace(recipe, validation_fraction=0.0, early_stopping=None)
     models = list[Model]()
     for number in range(folds):

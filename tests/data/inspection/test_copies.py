@@ -25,7 +25,7 @@ def test_copies_are_counted_by_split(planted):
     copies = find_copies(planted, NO_BLANK)
     assert copies.num_extra == (2, 1)
     assert (copies.num_leaked, copies.num_leaked_otherwise) == (2, 1)
-    assert copies.num_conflicts == 2
+    assert copies.num_conflicts == 2  # the groups of training images 0 and 5 have several labels
     assert copies.num_near_leaked == 0
 
 

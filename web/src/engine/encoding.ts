@@ -1,7 +1,7 @@
 // Architectures and settings encoded as rows of numbers, which the engine decodes into its structs.
 //
 // The engine describes each struct itself (native/page_fields.hpp), so the order of the numbers stands in one language. The
-// text `kind =Conv2D|Dense|, window *2, ` is a struct of one choice and two numbers; { kind: 'Dense', window: [3, 3] } is
+// text ` kind =Conv2D|Dense| window *2` is a struct of one choice and two numbers; { kind: 'Dense', window: [3, 3] } is
 // encoded as [1, 3, 3].
 import type { Arrays, Exports } from './memory';
 import type { Architecture, LayerRow, LayerSpec, Optimizer, Shape, TrainingSteps } from './types';

@@ -11,7 +11,7 @@ export function onLanguage(write: () => void): void {
   if (writers.length > 1) return;
   $effect.root(() => {
     $effect(() => {
-      void chosen.texts;
+      void chosen.texts; // read, so that the effect runs again when it changes
       untrack(() => writers.forEach((writer) => writer()));
     });
   });

@@ -27,8 +27,8 @@ class ZeroPadding2D(WithoutWeights):
     """Each map in a frame of zeros, so that (H, W, C) becomes (above + H + below, left + W + right, C).
 
     `padding` may be a number for all four sides, a pair (rows, columns), or ((above, below), (left, right)), as in
-    Keras; the attribute always has the last form. Before a convolution with `valid` padding, it makes paddings that
-    `same` cannot make.
+    Keras; the attribute always has the last form. Before a convolution with `valid` padding, it allows
+    other paddings than `same`.
     """
 
     padding: Frame = ((1, 1), (1, 1))

@@ -75,5 +75,5 @@ def _find_scores_before_argmax(graph: Graph, end: str, notes: list[str]) -> str:
         return end
     if node.int("axis", 0) not in (1, -1):
         raise ModelFileError(f"{node.label} goes over axis {node.int('axis', 0)}; the classes of (N, K) are needed")
-    notes.append("its output is the number of the class (ArgMax): what that is chosen from is used as logits")
+    notes.append("its output is the number of the class (ArgMax): the numbers that it compares are used as logits")
     return node.inputs[0]

@@ -11,7 +11,7 @@ export interface FirstKernels {
   channels: number;
   rows: number;
   columns: number;
-  maps: Float32Array[][]; // [filter][channel]
+  maps: Float32Array[][]; // [filter][channel], the first channels alone; a reading is the kernel of a channel
   limit: number; // the largest absolute weight of the drawn filters
 }
 

@@ -110,6 +110,7 @@ def _read_split(container: Container, images_name: str, labels_name: str) -> Raw
 
 def _read_images(container: Container, name: str) -> tuple[Images, str]:
     path, member = container.locate(name)
+    # A plain file too large for memory stays on the disk; for any other file `open_idx` returns None.
     if member is None and (images := open_idx(path)) is not None:
         return images, file_sha256(images)
     return read_idx_and_sha256(path, member=member)
