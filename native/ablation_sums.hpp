@@ -38,7 +38,7 @@ struct Reader {
 constexpr int64_t max_sums = 1 << 18;         // floats that a thread keeps of an image at most: 1 MB
 constexpr int64_t max_cached_sums = 1 << 17;  // floats of several images at once: they fit in the second-level cache
 
-// Makes the reader of each map. Its sums are null if another layer reads the map too, or if they need too much memory.
+// Makes the reader of each map i, step i. Its sums are null if they are too large or another step reads the map too.
 inline std::vector<Reader> find_readers(const Plan& plan) {
     std::vector<Reader> readers(plan.maps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) readers[step].sums = plan.steps[step].computes->channel_sums();
@@ -94,8 +94,8 @@ class SliceSums {
     }
 
    private:
-    // How many times as large as the result a term may be. For example, 1000 - 999 = 1 has the rounding error of 1000.
-    static constexpr float max_cancelled = 64;
+    // How many times as large as the result a term may be: 1000 - 999 = 1 has the rounding error of 1000.
+    static constexpr float max_cancelled = 64;  // a term 64 times as large costs 6 of the 24 bits
 
     struct Sums {
         float* numbers = nullptr;          // (images, size())

@@ -15,7 +15,7 @@ namespace convscope {
 // The largest changes, which recipes/augmentation.py describes. 0 is no change.
 struct Augmentation {
     int64_t shift = 0;                                    // pixels
-    double rotation = 0, scale = 0, shear = 0, crop = 0;  // degrees, scale and crop shares of the size
+    double rotation = 0, scale = 0, shear = 0, crop = 0;  // in turn: degrees, a share of the size, degrees, a share
     double stretch = 0;                                   // logarithm of each side's factor
     double elastic = 0, elastic_sigma = 4;                // pixels
     bool horizontal_flip = false;                         // with probability 1/2
@@ -62,8 +62,8 @@ class Augmenter {
     class Stream;
 
     bool flips(const Stream& stream) const;
-    void move(int64_t down, int64_t right, const uint8_t* from);
-    void mirror();
+    void move(int64_t down, int64_t right, const uint8_t* from);  // by whole pixels, to `image_`
+    void mirror();                                                // `image_`, left to right
     // Reads the image between its pixels into `values_`.
     void resample(const Stream& stream, int64_t down, int64_t right, const uint8_t* from);
     Resampling find_offsets(const Stream& stream, double down, double right) const;
@@ -77,9 +77,9 @@ class Augmenter {
     const Shape shape_;
     const Kernels& kernels_;
     Buffer<uint8_t> image_;
-    Buffer<float> values_, normal_;
+    Buffer<float> values_, normal_;  // the image as floats, and normal random numbers for its noise
     Buffer<uint8_t> framed_;  // the image to resample, in a frame of zeros
-    Buffer<uint32_t> corners_;
+    Buffer<uint32_t> corners_;        // scratch of kernels_.resample
     Buffer<float> taps_;              // half of a Gaussian, from its middle
     int64_t above_ = 0, beside_ = 0;  // how many rows and columns the Gaussian reaches
     // The displacements down and to the right, side by side in each row. `field_` has rows of zeros above and below;

@@ -41,7 +41,7 @@ constexpr bool checks_marks = false;
 // The i-th mark, a NaN: 0xffc00000 | n as a float, 0xffc0 | n in bfloat16. n < 64 varies, so copied marks are found too.
 template <class Element>
 Element mark(int64_t i) {
-    const uint64_t varied = static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15u >> 58;
+    const uint64_t varied = static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15u >> 58;  // the upper 6 bits of a hash
     const uint64_t bits = sizeof(Element) == 8   ? 0xfff8000000000000u | varied
                           : sizeof(Element) == 4 ? 0xffc00000u | varied
                           : sizeof(Element) == 2 ? 0xffc0u | varied

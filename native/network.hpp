@@ -14,7 +14,7 @@
 
 namespace convscope {
 
-constexpr int64_t max_shards = 16;
+constexpr int64_t max_shards = 16;  // no more threads can share a training pass; each shard has memory for its sums
 
 // Images as bytes, one after another. Image i of a batch is image indices[i] of `bytes`, or image i without indices.
 // Its position in the epoch, chance.first + i, determines its random numbers (dropout and augmentation).
@@ -72,7 +72,7 @@ class Network {
     // steps for the first `count` of them. The caller may change maps in between.
     void read(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end) const;
     void forward_read(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const;
-    // Writes losses, `correct`, and `scale` times the gradient of the loss with respect to the logits.
+    // Called between `forward` and `backward`. Writes losses, `correct`, and `scale` times d loss / d logits.
     void score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end,
                const Loss& loss, float scale) const;
     // Sets the gradient with respect to the logits of image `i` of the slice, where the backward pass begins.

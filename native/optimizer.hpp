@@ -36,7 +36,7 @@ struct Optimizer {
         visit("decayed", &Optimizer::decayed);
     }
 
-    // Returns the factors of step `number`, counted from 1.
+    // Returns the factors of step `number`, from 1 on. Adam's rate makes up for m and v, which start at 0.
     OptimizerStep step(double learning_rate, int64_t number) const {
         const double t = static_cast<double>(number);
         double rate = learning_rate;

@@ -121,7 +121,7 @@ inline Score step_gradients(Network& network, const Images& images, int64_t coun
         float* bias = gradients + parameters->inputs() * parameters->filters();
         parameters->read(Parameters::m, gradients, bias);
         float* end = bias + parameters->filters();
-        std::for_each(gradients, end, [](float& value) { value = 0 - value; });
+        std::for_each(gradients, end, [](float& value) { value = 0 - value; });  // -value would make -0 of 0
         gradients = end;
     }
     state.restore();

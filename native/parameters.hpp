@@ -40,7 +40,8 @@ class Parameters {
     int64_t panels() const { return panels_; }
     int64_t panel_size() const { return rows() * width_; }
     int64_t size() const { return panels_ * panel_size(); }
-    // Each group of a convolution has its own panels, group_panels() of them, one group after another.
+    // Each group of a convolution has its own panels, group_panels() of them, one group after another: two groups
+    // of three filters in panels of two columns are 0 1 | 2 . | 3 4 | 5 .
     int64_t group_panels() const { return panels_ / groups_; }
     int64_t group(int64_t panel) const { return panel / group_panels(); }
     int64_t first_filter(int64_t panel) const { return group(panel) * group_filters_ + panel % group_panels() * width_; }
@@ -49,16 +50,18 @@ class Parameters {
     const float* panel(int64_t panel) const { return weights_.data() + panel * panel_size(); }
     const float* bias(int64_t panel) const { return this->panel(panel) + inputs_ * width_; }
 
-    // The matrix that gives the input gradient: rows (kernel row and column from last to first, filter) by columns
-    // (channel), in panels. Each group has its own matrix.
+    // The matrix that gives the input gradient, of each group: rows (kernel row and column from last to first, filter)
+    // by columns (channel), in panels. Output p reads input p + r with weight r, so input p gets dy[p - r] w[r]: from
+    // left to right dy[p - 2] dy[p - 1] dy[p] meet w[2] w[1] w[0]. A 1 x 2 kernel of filters a b has rows 1a 1b 0a 0b.
     const float* transposed_panel(int64_t panel) const { return transposed_.data() + panel * transposed_rows() * width_; }
     int64_t transposed_rows() const { return inputs_ / channels_ * group_filters_; }
     int64_t transposed_panels() const { return (channels_ + width_ - 1) / width_; }  // panels of a group
-    // The kernels for `winners_input`: (channel block, filter, kernel row, kernel column, vector_width).
+    // The kernels for `winners_input`, from first to last as it adds dy[p] w[r] to input p + r: (channel block, filter,
+    // kernel row, kernel column, vector_width). With 5 channels and vectors of 4, block 1 is channel 4 and three zeros.
     const float* back() const { return back_.data(); }
 
-    // The kernels transformed for Winograd's algorithm: for each panel of filters (position, channel, panel_width), and
-    // for the backward pass, for each panel of channels (position, filter, panel_width).
+    // The kernels transformed for Winograd's algorithm; positions are the numbers of a transformed tile (f2x3: 4 x 4).
+    // For each panel of filters (position, channel, panel_width), backward of channels (position, filter, panel_width).
     const float* winograd_panel(int64_t panel) const { return winograd_.data() + panel * winograd_size(channels_); }
     const float* winograd_transposed_panel(int64_t panel) const {
         return winograd_transposed_.data() + panel * winograd_size(filters_);
@@ -66,7 +69,7 @@ class Parameters {
 
     const Bfloat16Weights& bfloat16() const { return *bfloat16_; }
 
-    // A layer that reads a copy asks for it here. From then on it is updated with the weights.
+    // A layer that reads a copy asks for it here when it is made. From then on the copy is updated with the weights.
     void keep_transposed();
     void keep_back();
     void keep_winograd(WinogradAlgorithm algorithm);
@@ -76,11 +79,11 @@ class Parameters {
     // Takes a step with rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
     void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step);
 
-    // Updates the copies that are made from whole panels. Called when all rows of the panel are updated.
+    // Updates the copies made from whole panels (rounded, bfloat16, Winograd). Called after the panel's last `update`.
     void finish_panel(int64_t panel);
 
-    // Rounds kernels to `bits` bits, each filter to a grid of its own. The optimizer then changes unrounded weights,
-    // and the weights are their rounded copy. With 0 bits, training continues from the rounded weights.
+    // Rounds kernels to `bits` bits, each filter to its own levels k step (4 bits: k is -7 to 7). The optimizer then
+    // changes unrounded weights, and the weights are their rounded copy. With 0 bits, training goes on from that copy.
     void round_kernels(int64_t bits);
     bool rounded() const { return !unrounded_.empty(); }
 
@@ -96,7 +99,7 @@ class Parameters {
     void write(Field field, const float* kernel, const float* bias);   // from Keras layout
     void read(Field field, float* kernel, float* bias) const;          // to Keras layout
     void reset_moments();  // as before the first step
-    void unpack(const float* packed, float* kernel, float* bias) const;  // the same from any array in this layout
+    void unpack(const float* packed, float* kernel, float* bias) const;  // `read` of any array in this layout
 
    private:
     int64_t winograd_size(int64_t rows) const { return winograd_sizes(winograd_algorithm_).positions() * rows * width_; }

@@ -5,7 +5,8 @@
 
 namespace convscope {
 
-// Threads only read these while they compute maps, except that each slice writes its own part.
+// Filled by BatchNormalization: each thread writes its slices' parts (`measure`), then one writes the rest, by `merge`
+// or `use_moving`. by_value and constant are 0 until `merge_back`, and stay 0 for moving statistics.
 struct Statistics {
     bool of_batch = false;  // whether they are the batch's, as in training; else the moving statistics
     Buffer<float> means, inverses;                  // inverse = 1 / sqrt(variance + epsilon)

@@ -5,12 +5,10 @@
 
 namespace convscope {
 
-// While an object of this class exists, its thread treats subnormal numbers as zeros, or keeps them if `flushed` is
-// false.
+// While an object of this class exists, its thread treats subnormal numbers as zeros, or keeps them if not `flushed`.
 //
 // Training makes many of them: the moments of a weight whose gradient has become zero shrink by a factor in each step,
-// and the gradients of well fitted images are tiny. Some processors take a hundred cycles for each. WebAssembly has no
-// choice.
+// and the gradients of well fitted images are tiny. Some processors take 100 cycles for one. WebAssembly has no choice.
 class SubnormalMode {
    public:
     explicit SubnormalMode(bool flushed) : before_(read()) { write(flushed ? before_ | bits : before_ & ~bits); }

@@ -49,8 +49,8 @@ class Team {
     Function function_ = nullptr;
     void* context_ = nullptr;
     bool leaving_ = false;
-    alignas(64) std::atomic<uint32_t> task_{0};
-    alignas(64) std::atomic<int> busy_{0};
+    alignas(64) std::atomic<uint32_t> task_{0};  // the number of tasks so far
+    alignas(64) std::atomic<int> busy_{0};       // threads that have not finished the last task
 #endif
 };
 

@@ -49,7 +49,7 @@ double middle_of_classes(const nb::ndarray<const uint8_t, nb::c_contig, nb::devi
 }
 
 nb::object average(const Array& band, int64_t start, int64_t rows, int64_t height, int64_t width, int64_t first, int64_t last) {
-    const View from = view(band);
+    const View from = view(band);  // from row `start` on, of a picture with `rows` rows
     Picture averaged(last - first, width, from.channels);
     run([&] {
         average_rows(from.pixels, start, {rows, from.width}, from.channels, {height, width}, first, last, averaged.at(0));

@@ -23,7 +23,7 @@ Picture convert(const View& picture, int64_t channels) {
     Picture converted(picture.height, picture.width, channels);
     const uint8_t* from = picture.pixels;
     for (uint8_t* into = converted.at(0); into != converted.at(picture.height); into += channels, from += picture.channels) {
-        if (channels == 3) {
+        if (channels == 3) {  // grey becomes equal red, green and blue
             std::fill_n(into, 3, *from);
         } else {  // luma of ITU-R BT.601
             *into = static_cast<uint8_t>((299 * from[0] + 587 * from[1] + 114 * from[2] + 500) / 1000);
@@ -34,7 +34,7 @@ Picture convert(const View& picture, int64_t channels) {
 
 int64_t fit_side(int64_t side, int64_t within, int64_t other_side) {
     const double scaled = static_cast<double>(side * within) / static_cast<double>(other_side);
-    return std::max<int64_t>(1, static_cast<int64_t>(scaled + 0.5));
+    return std::max<int64_t>(1, static_cast<int64_t>(scaled + 0.5));  // as `other_side` becomes `within`
 }
 
 int64_t offset_to_middle(int64_t side, int64_t moment, int64_t total) {

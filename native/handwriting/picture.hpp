@@ -60,12 +60,12 @@ inline Picture invert(Picture picture) {
     return change_values(std::move(picture), [](uint8_t value) { return 255 - value; });
 }
 
-// Returns the largest size with the aspect ratio of `size` that fits within another.
+// Returns the largest size with the aspect ratio of `size` that fits within another: 300 x 200 in 28 x 28 is 28 x 19.
 Size fit(Size size, Size within);
 
 // Resizes a picture by exact area averaging: a pixel of the result is the mean of the picture under it, in which a
 // pixel covered in part has that weight. Writes rows [first, last) of the result of size `to`. `band` holds the rows of
-// the picture of size `from` that these need, from row `start` on.
+// the picture of size `from` that these need, from row `start` on: of 280 rows to 28, rows [3, 5) need 30 to 49.
 void average_rows(const uint8_t* band, int64_t start, Size from, int64_t channels, Size to, int64_t first, int64_t last,
                   uint8_t* averaged);
 Picture resize(const View& picture, Size size);
@@ -102,8 +102,9 @@ Moments sum_moments(const Picture& picture);
 // Returns the box around all values above `threshold` times the largest. There must be some.
 Box find_box(const Picture& plane, double threshold);
 
-// Returns the position of the picture's first pixel in an image whose middle is the picture's centre of mass, or its
-// middle if all values are 0. Row i counts as i, the middle of 28 rows as 14: MNIST's centres are from 13.5 to 14.5.
+// Returns the position of the picture's first pixel, maybe negative, in an image whose middle is the picture's centre
+// of mass, or its middle if all sums are 0. Row i counts as i, the middle of 28 rows as 14, since MNIST's centres are
+// from 13.5 to 14.5: with the centre of mass in row 5.2 the first row is 14 - 5.2, rounded 9.
 Size find_corner(const Picture& picture, const Moments& moments, Size image);
 
 }  // namespace convscope::handwriting

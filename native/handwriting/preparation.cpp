@@ -48,7 +48,7 @@ Picture remove_uneven_light(const Picture& plane) {
     constexpr int dimmest = 64;  // a darker ground counts as this level, so that its noise is not amplified
     const Picture lightness = invert(plane);
     const Picture smooth = average_windows(lightness, plane.shorter() / 100);
-    Picture ink = close_gaps(smooth, std::max<int64_t>(1, plane.shorter() / 3));
+    Picture ink = close_gaps(smooth, std::max<int64_t>(1, plane.shorter() / 3));  // windows wider than strokes
     for (std::size_t i = 0; i < ink.pixels.size(); ++i) {
         const int ground = ink.pixels[i], missing = std::max(ground - lightness.pixels[i], 0);
         ink.pixels[i] = round_half_up(missing * 255.0 / std::max(ground, dimmest));
@@ -178,7 +178,7 @@ Picture add_opaque_alpha(const Picture& picture) {
     return image;
 }
 
-// Turns lightness into ink, or ink into lightness.
+// Turns lightness into ink, or ink into lightness. Pixels are averaged as lightness, so that its halves are rounded up.
 Picture to_ink(const Picture& p, const Request& request) { return request.is_ink_light ? p : invert(p); }
 
 // Applies the first four steps, as far as `steps` has them, to the last picture: they leave only ink on an even ground.
@@ -221,7 +221,7 @@ uint32_t find_hints(const Picture& clean, bool is_inverted, double threshold) {
     const Pieces pieces = find_pieces(change_values(ink, [&](int value) { return value > level; }));
     uint32_t hints = is_inverted ? 1u << inverted : 0;
     if (5 * std::max(box.bottom - box.top, box.right - box.left) < clean.shorter()) hints |= 1u << tiny;
-    if (std::max(down, right) / 2 > 0.2) hints |= 1u << off_centre;
+    if (std::max(down, right) / 2 > 0.2) hints |= 1u << off_centre;  // both are twice the distance of the middles
     if (are_several(pieces.boxes)) hints |= 1u << several;
     return hints;
 }

@@ -1,5 +1,4 @@
-// Prepares a picture like the images of a data set, in up to nine steps. src/convscope/data/handwriting/prepare.py says
-// what each step is for.
+// Prepares a picture like the images of a data set, in up to nine steps.
 #pragma once
 
 #include <array>
@@ -10,10 +9,10 @@
 
 namespace convscope::handwriting {
 
-constexpr int64_t largest_factor = 10;  // a picture is first averaged down to at most 10 times the longer side of the image
-constexpr int faintest = 26;            // a picture whose strongest ink is fainter than 26 of 255 is empty
+constexpr int64_t largest_factor = 10;  // a picture is first averaged down to 10 times the longer side of the image
+constexpr int faintest = 26;            // a picture whose strongest ink is fainter than 26 of 255, a tenth, is empty
 
-// In the order of STEPS and HINTS in data/handwriting/prepare.py, which says what each is, and in the page.
+// In the order of STEPS and HINTS in src/convscope/data/handwriting/prepare.py, which explains them, and in the page.
 enum Step { polarity, light, ink, specks, deslant, crop, scale, contrast, centre, num_steps };
 enum Hint { empty, inverted, tiny, off_centre, several };
 
@@ -27,6 +26,9 @@ struct Request {
     uint32_t steps;    // bit s is set if step s is taken
 };
 
+// A step that is not taken repeats the index in `stages`; `scale` and `centre` always make a picture. With polarity and
+// crop alone, pictures 0 to 4 are the reduced, inverted (or same), cropped, scaled and centred ones, and `stages` is
+// 0 1 1 1 1 1 2 3 3 4. An image with alpha is one picture more, after the stages.
 struct Prepared {
     std::vector<Picture> pictures;              // the reduced picture, and the result of each step; the last is the image
     std::array<int32_t, num_steps + 1> stages;  // indices of the pictures at the start and after each step
@@ -38,8 +40,9 @@ struct Prepared {
 // times as high and wide, and 8 bytes for each value of a row of `picture`, which is not copied before it is reduced.
 Prepared prepare(const View& picture, const Request& request);
 
-// Divides the values above 0 into weak and strong ones by Otsu's method (the means of both lie as far apart as possible, see
-// preparation.cpp), and returns the middle between the two means; 0 if all are equal. Ruled lines are weaker than ink.
+// Divides the values above 0 into weak ones, up to some level, and strong ones. Otsu's method takes the level at which
+// n_weak n_strong (mean_strong - mean_weak)² is largest. Returns the middle of the two means, 0 if all are equal: of
+// 10 12 200, 10 and 12 are weak, and it is (11 + 200) / 2. Ruled lines are weak beside ink, and so are removed.
 double find_middle_of_classes(const uint8_t* values, int64_t count);
 
 }  // namespace convscope::handwriting

@@ -37,7 +37,7 @@ Picture average_windows(const Picture& plane, int64_t reach) {
     if (reach == 0) return plane;
     const auto area = static_cast<double>((2 * reach + 1) * (2 * reach + 1));
     const auto clamp = [](int64_t i, int64_t length) { return std::clamp<int64_t>(i, 0, length - 1); };
-    std::vector<int64_t> columns(static_cast<std::size_t>(plane.width));  // the sums of the window's rows
+    std::vector<int64_t> columns(static_cast<std::size_t>(plane.width));  // each column's sum over the window's rows
     const auto add = [&](int64_t row, int64_t sign) {
         const uint8_t* from = plane.at(clamp(row, plane.height));
         for (int64_t j = 0; j < plane.width; ++j) columns.data()[j] += sign * from[j];
@@ -52,7 +52,7 @@ Picture average_windows(const Picture& plane, int64_t reach) {
             *means.at(i, j) = round_half_up(static_cast<double>(sum) / area);
             sum += column(j + reach + 1) - column(j - reach);
         }
-        add(i + reach + 1, 1);
+        add(i + reach + 1, 1);  // the window moves down: a row enters and one leaves, as columns do above
         add(i - reach, -1);
     }
     return means;

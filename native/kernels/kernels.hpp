@@ -29,8 +29,9 @@ enum class Finish {
 //
 // The columns n come in panels of panel_width; B and bias of the next panel are at an offset of b_panel. A convolution
 // is this product: row m is an output pixel, segment q a kernel row, and the `length` numbers of a segment are the
-// kernel's columns and channels, which are contiguous in the map. A dense layer has a single segment. For the weights'
-// gradients the rows are weights, and the sum is over pixels or images.
+// kernel's columns and channels, which are contiguous in the map: for 3 x 3 weights on 8 columns of 2 channels,
+// 3 segments of length 6, a_segment 16, a_step 1, and for pixel (y, x) a_rows = 16 y + 2 x. A dense layer has a single
+// segment. For the weights' gradients the rows are weights, and the sum is over pixels or images.
 struct Product {
     const float* a = nullptr;
     const int64_t* a_rows = nullptr;
@@ -314,8 +315,7 @@ struct Kernels {
     // of an augmentation_block, and writes zeros there.
     void (*smooth)(const float* from, int64_t step, const float* taps, int64_t radius, int64_t count, float* to);
     void (*resample)(const Resampling&);
-    // bytes[i] = values[i] * factor + addend + noise[i] * deviation, clamped to [0, 255] and rounded, halves up; `noise` may
-    // be null
+    // bytes[i] = values[i] factor + addend + noise[i] deviation (noise may be null), in [0, 255] and rounded, halves up
     void (*to_bytes)(const float* values, int64_t count, float factor, float addend, const float* noise, float deviation,
                      uint8_t* bytes);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything

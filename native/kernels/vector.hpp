@@ -21,11 +21,11 @@
 #elif defined(__AVX__)
 #define CONVSCOPE_VECTOR_BYTES 32
 #define CONVSCOPE_TILE_ROWS 6  // 6 x 2 sums, 2 of B and 1 of A: 15 of 16 registers
-#define CONVSCOPE_NARROW_CELLS 3
-#define CONVSCOPE_WIDE_CELLS 1
+#define CONVSCOPE_NARROW_CELLS 3  // 3 x 4 x 1: 12 sums
+#define CONVSCOPE_WIDE_CELLS 1  // 1 x 4 x 2: 8 sums, since 16 would leave no register
 #elif defined(__aarch64__)
 #define CONVSCOPE_VECTOR_BYTES 16
-#define CONVSCOPE_TILE_ROWS 8
+#define CONVSCOPE_TILE_ROWS 8  // 8 x 2 + 2 + 1: 19 of 32 registers
 #define CONVSCOPE_NARROW_CELLS 4
 #define CONVSCOPE_WIDE_CELLS 2
 #elif defined(__wasm_simd128__)
@@ -35,7 +35,7 @@
 #define CONVSCOPE_WIDE_CELLS 1
 #else
 #define CONVSCOPE_VECTOR_BYTES 16
-#define CONVSCOPE_TILE_ROWS 6
+#define CONVSCOPE_TILE_ROWS 6  // as with AVX, 16 registers
 #define CONVSCOPE_NARROW_CELLS 3
 #define CONVSCOPE_WIDE_CELLS 1
 #endif
@@ -98,8 +98,7 @@ CONVSCOPE_INLINE void store_first(Element* to, Lanes value, int64_t count) {
     }
 }
 
-// Returns the largest of four values, and writes its index for the first `count` lanes unless `winner` is null. The first of
-// equal values wins.
+// Returns the largest of four values, the first of equal ones, and its index for `count` lanes in `winner` if not null.
 CONVSCOPE_INLINE Vector largest_of_four(const Vector* values, int32_t* winner, int64_t count) {
     Vector largest = values[0];
     if (winner == nullptr) {

@@ -19,7 +19,7 @@ class ActivationPass final : public MapLayer {
 
     Extents extents() const override;
     int64_t forward_scratch_size() const override { return slopes_ == nullptr ? 0 : row_; }
-    int64_t scratch_size() const override { return slopes_ == nullptr ? row_ : 3 * row_; }
+    int64_t scratch_size() const override { return slopes_ == nullptr ? row_ : 3 * row_; }  // dx, slopes, their sums
     int64_t gradient_size() const override { return slopes_ == nullptr ? 0 : slopes_->panels() * kernels_.panel_width; }
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
                  float* total) const override;

@@ -1,8 +1,9 @@
 // Batch normalisation with relu: y = act(gamma (x - mean) / sqrt(variance + epsilon) + beta), by channel.
 //
 // In training, mean and variance are taken over all pixels of the batch, so every image must have arrived before any can
-// continue: a plan is cut into stages here. Each slice measures its own images, and the parts are merged in the order of the
-// slices. In prediction the moving statistics are used instead.
+// continue: a plan is cut into stages here. The calls are `measure` (each slice), `merge` (once, in the order of the
+// slices), `forward`, and back `add_sums` (each slice), `merge_back` (once), `write_input_gradient`. With the moving
+// statistics, as in prediction, they are `use_moving` (once), `forward` and `backward`.
 //
 // The backward pass, with h = (x - mean) / sqrt(variance + epsilon) and averages over the batch's pixels:
 //     dbeta = sum of dy    dgamma = sum of dy h    dx = gamma / sqrt(variance + epsilon) (dy - average dy - h average dy h)

@@ -11,8 +11,7 @@ namespace convscope {
 
 class Bfloat16Convolution final : public Convolution {
    public:
-    // Whether `layer` can use this class and is faster with it. A kernel row of less than half a step would multiply mostly
-    // zeros.
+    // Whether `layer` can use this class and gains by it: kernel rows of less than half a step multiply mostly zeros.
     static bool fits(const Layer& layer) {
         const bool by_one = layer.stride[0] == 1 && layer.stride[1] == 1;
         return layer.bfloat16 && by_one && layer.has_plain_kernel() &&

@@ -15,7 +15,7 @@ class ConvolutionSums final : public ChannelSums {
                     const Layout& output, const Parameters& parameters, const Kernels& kernels);
 
     int64_t channels() const override { return layer_.input.channels; }
-    int64_t size() const override { return round_up(layer_.output.size(), 16); }
+    int64_t size() const override { return round_up(layer_.output.size(), 16); }  // whole cache lines
     void whole(const Workspace& workspace, int64_t begin, int64_t end, float* sums) const override;
     void part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel, float* sums) const override;
     void part_of_one(int64_t channel, float* sums) const override;

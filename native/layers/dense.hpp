@@ -1,6 +1,6 @@
 // A dense layer with bias and relu, for all images of a slice in one product:
 //     y[n, f] = act(bias[f] + sum over i of x[n, i] kernel[i, f])
-// The weights' gradient is not summed by shards: the batch keeps the vectors, and `collect` multiplies them.
+// The weights' gradient is not summed by shards: the batch keeps the vectors, and `collect` multiplies them, x' dy.
 #pragma once
 
 #include "map_layer.hpp"

@@ -103,7 +103,7 @@ struct Layer {
     }
 
     bool reads_earlier() const { return kind == Kind::addition || kind == Kind::branch || kind == Kind::concatenation; }
-    // The rows or columns that a window spans, from its first to its last pixel.
+    // The rows or columns that a window spans, from its first to its last pixel: 5 for a window of 3 with dilation 2.
     int64_t reach(std::size_t axis) const { return (window[axis] - 1) * dilation[axis] + 1; }
     // Whether a kernel row reads contiguous numbers, as Winograd, bfloat16 and pooled convolutions need it.
     bool has_plain_kernel() const { return dilation[0] == 1 && dilation[1] == 1 && groups == 1; }

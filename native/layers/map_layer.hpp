@@ -10,11 +10,10 @@
 
 namespace convscope {
 
-constexpr int64_t block_rows = 64;  // rows of a panel updated at once: their gradient, 8 KB, stays in the first-level cache
+constexpr int64_t block_rows = 64;  // rows of a panel updated at once: their gradient, 64 x 32 floats, stays in cache
 
-// The part of a map that a layer reads or writes: `shape` rows, columns and channels from the first, all within the first
-// `end` numbers of an image's memory, padding included. Kernels load whole vectors, so they may read up to `slack` numbers
-// more, which change no result.
+// The part of a map that a layer reads or writes: `shape` rows, columns and channels from the first, within `end`
+// numbers of an image's memory, padding included. Kernels may read up to `slack` more, without an effect (buffer.hpp).
 struct Cells {
     Shape shape = {0, 0, 0};
     int64_t end = 0;

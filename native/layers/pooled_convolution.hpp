@@ -38,7 +38,7 @@ class PooledConvolution final : public WeightedLayer {
         int64_t live;
     };
 
-    void list_cells(const Layout& spread);  // fills the offsets below
+    void list_cells(const Layout& spread);  // called once: fills all_cells_, window_ and the offsets
     CellSearch make_search() const;
     int64_t cells() const { return static_cast<int64_t>(cell_offsets_.size()); }
     void order_cells(Workspace& workspace, int64_t image) const;
@@ -68,7 +68,7 @@ class PooledConvolution final : public WeightedLayer {
     std::unique_ptr<Convolution> unpooled_;  // if the input gradient is a product over all pixels
     std::vector<int64_t> cell_offsets_, writes_;  // input and output offset of each cell
     std::vector<int64_t> spread_offsets_;  // offset of each cell's four pixels in the output gradient of unpooled_
-    int64_t window_[4] = {};  // input offset of each of a cell's four pixels from the first
+    int64_t window_[4] = {};  // offsets of a cell's pixels from its first: 0, channels, row, row + channels for 2 x 2
 };
 
 }  // namespace convscope
