@@ -33,7 +33,7 @@ interface TrainingRequest {
 }
 
 export class OwnTraining {
-  start = $state<Start>('scratch'); // with ten examples as good as trained filters, and quicker
+  start = $state<Start>('scratch'); // random weights: with ten examples as good as trained filters, and quicker
   session = $state.raw<TrainingSession | null>(null); // null unless it trains
   problem = $state.raw<ErrorText | string>(''); // why the training failed; empty if it did not
   readonly hasFilters: boolean; // the page's network was trained, so its filters can be used
@@ -46,19 +46,19 @@ export class OwnTraining {
   ) {
     this.hasFilters = bench.page.payload.untrained !== true;
     $effect(() => {
-      if (this.session?.state === 'done') untrack(() => void this.#finish());
+      if (this.session?.state === 'done') untrack(() => void this.#finish()); // it follows nothing but the state
     });
   }
 
   readonly share = $derived.by(() => {
     const progress = this.session?.progress ?? null;
-    return progress === null ? 0 : progress.step / progress.steps;
+    return progress === null ? 0 : progress.step / progress.steps; // from 0 to 1
   });
 
   train(): void {
     this.stop();
     const { bench, own, start } = this;
-    const [page] = bench.page.models;
+    const [page] = bench.page.models; // the run's model: its architecture, and its filters if chosen
     this.problem = '';
     try {
       const { classes } = own;
@@ -66,7 +66,7 @@ export class OwnTraining {
       const architecture = withClasses(page.architecture, classes.length);
       const recipe = recipeFor(bench.images.shape, split.train.labels.length);
       const weights = startWeights(architecture, SEED, start === 'filters' ? page : null);
-      const { train, heldOut: sample } = split;
+      const { train, heldOut: sample } = split; // the session measures accuracy on its sample
       this.#request = { classes, split, architecture, recipe, start };
       this.session = new TrainingSession({ engine: bench.engine.bytes, train, sample, classes: classes.length });
       this.session.start(architecture, weights, recipe, SEED);

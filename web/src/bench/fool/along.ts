@@ -22,7 +22,7 @@ export function classesAlong({ shares, probabilities }: Along, names: string[], 
 // Computes each pixel's signed change in its strongest channel, (H, W), and the largest absolute change, at least 1.
 export function signedMap(from: Uint8Array, to: Uint8Array, channels: number): [Float32Array, number] {
   const map = new Float32Array(from.length / channels);
-  let largest = 1;
+  let largest = 1; // so that a change of zero has a scale too
   for (let i = 0; i < from.length; i++) {
     const value = to[i] - from[i];
     const pixel = Math.floor(i / channels);

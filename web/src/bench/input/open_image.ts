@@ -21,7 +21,7 @@ export async function openImage(engine: Engine, file: Blob, name: string, larges
   if (file.size > MAX_BYTES) {
     throw new Error(say('input.refused.bytes', { name, megabytes: number(file.size / 1e6, 1) }));
   }
-  const size = imageSize(new Uint8Array(await file.arrayBuffer()));
+  const size = imageSize(new Uint8Array(await file.arrayBuffer())); // [height, width]; null for other formats
   if (size === null) throw new Error(say('input.refused.format', { name }));
   if (size[0] * size[1] > MAX_PIXELS) {
     const millions = (size[0] * size[1]) / 1e6;

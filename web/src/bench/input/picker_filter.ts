@@ -1,4 +1,4 @@
-// Filters the embedded images to choose from.
+// Filters the embedded images to choose from: the conditions of Picker.svelte, of which an image has to pass all.
 
 export interface PickerFilters {
   label: number | null; // the true class; null for any

@@ -8,7 +8,7 @@ import { adviceOn } from './preparation_words';
 
 export class Preparation {
   readonly bench: Bench;
-  steps = $state.raw<StepName[]>([]);
+  steps = $state.raw<StepName[]>([]); // those that are switched on, in the order of STEPS
   #raster: Raster;
 
   constructor(bench: Bench) {

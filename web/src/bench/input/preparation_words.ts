@@ -1,4 +1,4 @@
-// The texts about the preparation of a picture.
+// The texts about the preparation of a picture: what each step does to it, and advice about its problems.
 import type { Hint, Stage } from '../../handwriting/prepare';
 import type { Handwriting, StepName } from '../../handwriting/recipe';
 import { say } from '../../text/say.svelte';

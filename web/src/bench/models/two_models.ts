@@ -3,7 +3,7 @@ import { inPieces, type Work } from '../../analysis/slices';
 import { largest } from '../../analysis/largest';
 import type { Bench } from '../../state/bench.svelte';
 
-// Makes the network of a trained model, whatever is on the bench.
+// Makes the network of a trained model, without the epoch and the ablations on the bench.
 export function trainedNetwork(bench: Bench, model: number) {
   return bench.network(bench.models[model], bench.models[model].weights, []);
 }
@@ -31,7 +31,7 @@ export function* disagreements(bench: Bench): Work<Disagreement[]> {
   return differing;
 }
 
-export type Verdict = 'a' | 'b' | 'neither'; // which of the two is correct
+export type Verdict = 'a' | 'b' | 'neither'; // which is correct; not both, since their predictions differ
 
 export function verdictOf({ label, predictions: [a, b] }: Disagreement): Verdict {
   return a === label ? 'a' : b === label ? 'b' : 'neither';

@@ -1,12 +1,12 @@
 // Commands that the page shows.
 import type { Payload } from '../../payload/types';
 
-// Quotes a word for a shell.
+// Quotes a word for a shell: my data becomes 'my data'.
 export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 
-// The data set in a run's record.
+// The data set in a run's record. Null: the data have test images of their own, or the images are as in the file.
 interface RecordedData {
   argument?: string; // a name or a path; empty for arrays in memory
   options?: { test_fraction: number | null; seed: number; image_size: [number, number] | null; skip_damaged: boolean };

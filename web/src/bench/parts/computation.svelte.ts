@@ -8,7 +8,7 @@ export class Computation<T> {
   progress = $state<number | null>(null); // from 0 to 1, after SHOWN_AFTER_MS
   running = $state(false);
   stopped = $state(false); // stopped by the reader
-  failure = $state('');
+  failure = $state(''); // the message of its error; empty without one
   #abort: AbortController | null = null;
 
   // Starts anew and cancels what was running. With `keep` the old value stays until the new one is ready.

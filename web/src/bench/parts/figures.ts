@@ -1,7 +1,7 @@
 // Writes numbers as text, the same way in every view.
 import { digits, say } from '../../text/say.svelte';
 
-// Writes a share in percent. Rounding never turns a part into 0 or 100 %.
+// Writes a share in percent. Rounding never turns a part into 0 or 100 %: 0.9996 is written as above 99.9 %.
 export function percent(share: number): string {
   if (share >= 0.9995 && share < 1) return say('parts.percentAbove', { share: digits('99.9') });
   if (share > 0 && share < 0.0005) return say('parts.percentBelow', { share: digits('0.1') });

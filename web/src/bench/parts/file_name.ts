@@ -1,4 +1,4 @@
-// Names a saved file after data, model, epoch and content.
+// Names a saved file after data, model, epoch and content: "mnist-lenet-epoch-3-kernels".
 import type { Bench } from '../../state/bench.svelte';
 import { fileName } from '../../ui/download';
 

@@ -12,7 +12,7 @@ export interface Heading {
 }
 
 type Kind = keyof typeof en.parts.layer;
-type Function = keyof typeof en.parts.function;
+type Function = keyof typeof en.parts.function; // the functions that the catalogues name; others keep the name of Keras
 
 export const functionName = (activation: Activation): string =>
   termOf(activation) === null ? activation : say(`parts.function.${activation as Function}`);
@@ -43,7 +43,7 @@ export function headings(table: LayerRow[]): Heading[] {
     facts:
       row === last
         ? say('parts.facts.logits', { n: last.outputShape.at(-1)! })
-        : factsOf(row, titleOf(row.layer.from_layer)),
+        : factsOf(row, titleOf(row.layer.from_layer)), // the earlier layer that an Add or a Concatenate reads too
   }));
 }
 
@@ -67,7 +67,7 @@ function activationFacts({ activation, negative_slope: slope }: LayerSpec, shape
 // Names a map or unit: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or its class if `isClass`.
 export function partName(row: LayerRow | null, map: number, classNames: string[], isClass: boolean): string {
   const index = String(map);
-  if (row === null) return say('parts.channel', { index });
+  if (row === null) return say('parts.channel', { index }); // a part of the image
   if (isClass) return say('parts.class', { name: classNames[map] });
   if (row.outputShape.length === 1) return say('parts.unit', { index });
   return say(row.layer.kind.endsWith('Conv2D') ? 'parts.filter' : 'parts.map', { index });

@@ -17,7 +17,7 @@ export interface FirstKernels {
 
 export function firstKernels(table: LayerRow[], weights: Weights): FirstKernels | null {
   const row = table.find((row) => `${row.layer.name}/kernel` in row.weightShapes);
-  if (row === undefined) return null;
+  if (row === undefined) return null; // no layer has a kernel
   const count = row.outputShape[row.outputShape.length - 1];
   const kernels = Array.from({ length: Math.min(count, MAX_FILTERS) }, (_, k) => kernelOf(table, weights, row, k));
   return {

@@ -4,7 +4,7 @@ import type { LayerRow } from '../../engine/types';
 
 export interface ShownOutput {
   values: ArrayLike<number>; // (pixels, maps)
-  signed: boolean; // the values can be negative for some image and weights
+  signed: boolean; // the values can be negative for some image and weights; after relu they cannot
 }
 
 // True for a layer that computes logits and applies softmax itself.

@@ -1,9 +1,9 @@
-// Describes layers in words.
+// Describes layers in words: kindText "Conv2D 3×3", activationText "relu", parametersText "80 weights", layerText all.
 import { paddingFrame } from '../../engine/layers';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
 import { digits, say } from '../../text/say.svelte';
 
-// Writes a shape as Maps×Rows×Columns, as pictures of networks do.
+// Writes a shape (rows, columns, maps) with the maps first, as pictures of networks do: "8×26×26".
 export function shapeText(shape: Shape): string {
   return shape.length === 1 ? String(shape[0]) : `${shape[2]}×${shape[0]}×${shape[1]}`;
 }
@@ -24,7 +24,7 @@ export function activationText({ layer }: LayerRow): string {
   if (kind === 'Flatten') return say('parts.about.reshapes');
   if (kind === 'ZeroPadding2D') return paddingText(layer);
   if (kind === 'Activation' && activation === 'leaky_relu') {
-    return say('parts.about.slope', { slope: numberText(layer.negative_slope ?? 0.2) });
+    return say('parts.about.slope', { slope: numberText(layer.negative_slope ?? 0.2) }); // Keras's default
   }
   if (kind === 'Add') return `+ ${layer.from_layer}${activation && activation !== 'linear' ? `, ${activation}` : ''}`;
   if (kind === 'Branch') return `← ${layer.from_layer}`;

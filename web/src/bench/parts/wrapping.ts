@@ -18,7 +18,7 @@ export function widthOf(text: string, weight: string): number {
   return width;
 }
 
-// Splits a text where a line may end: after a blank or a hyphen, and on both sides of a Chinese character.
+// Splits a text where a line may end: after a blank or a hyphen, and beside a Chinese character. "3 × 3" stays whole.
 export const pieces = (text: string) =>
   text.replaceAll(' × ', '\u00a0×\u00a0').split(/(?<=[ -])|(?<=\p{sc=Han})|(?=\p{sc=Han})/u);
 

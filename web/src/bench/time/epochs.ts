@@ -8,7 +8,7 @@ import { measureInPieces, type Score } from '../../training/score';
 import { weightsAt, type Stop } from './stops';
 
 export class EpochNetworks {
-  #networks = new Map<number | null, Network>();
+  #networks = new Map<number | null, Network>(); // by the epoch of the stop; null is the trained model
   #scores = new Map<number | null, Score>();
 
   constructor(
@@ -37,7 +37,7 @@ export class EpochNetworks {
     return probabilities;
   }
 
-  // Scores the network of a stop on the fair sample of test images.
+  // Scores the network of a stop on the fair sample, the first `numSample` embedded images.
   *score(stop: Stop): Work<Score> {
     const cached = this.#scores.get(stop.epoch);
     if (cached !== undefined) return cached;

@@ -31,9 +31,10 @@ export function stopsOf(model: LoadedModel, history: History | null): Stop[] {
 // Finds the stop of the bench's epoch.
 export function positionOf(stops: Stop[], epoch: number | null): number {
   const position = stops.findIndex((stop) => stop.epoch === epoch);
-  return Math.max(0, position);
+  return Math.max(0, position); // the first stop for an epoch without one
 }
 
+// Undefined until the snapshot is unpacked.
 export function weightsAt(model: LoadedModel, stop: Stop): Weights | undefined {
   return stop.epoch === null ? model.weights : model.snapshots.get(stop.epoch);
 }

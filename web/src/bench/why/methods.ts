@@ -7,7 +7,7 @@ export interface MethodWords {
   method: Method;
   title: string;
   term: TermName;
-  look: string;
+  look: string; // what to look for
   palette: 'signed' | 'sequential';
 }
 
