@@ -245,7 +245,7 @@ def _arrange_rows(blocks: list[_Block]) -> list[list[_Block]]:
     """Arrange the blocks in the fewest rows that fit the width, of about equal length."""
     full = int(_WIDTH - 2 * _MARGIN - _LABEL_WIDTH - _GAP)
     num_rows = len(_fill_rows(blocks, full))
-    # Seven equal blocks of which six fit would fill rows of 6 and 1. The narrowest limit that needs no third row, to
+    # Seven equal blocks, six in a row, would fill rows of 6 and 1. The narrowest limit that needs no third row, to
     # 20 pixels, makes them 4 and 3.
     limit = 0
     while len(_fill_rows(blocks, min(limit, full))) > num_rows:

@@ -219,7 +219,7 @@ def _compute_receptive_field(layer: Layer, input_shape: Shape, field: ReceptiveF
         return field
     # The whole map is read, so its field reaches from the first value's first pixel to the last value's last, as far as
     # the image has them: n values that see r pixels each, j apart, from pixel o on.
-    #     n = 3, r = 3, j = 2, o = -1:   |-.-----|     pixels -1 to 5, of which 0 to 5 are in the image
+    #     n = 3, r = 3, j = 2, o = -1:   |-.-----|     pixels -1 to 5; -1 is outside the image
     sizes, starts = [], []
     for n, r, j, o, pixels in zip(input_shape, field.size, field.jump, field.start, image.shape, strict=False):
         first, last = max(o, 0), min(o + (n - 1) * j + r, pixels)

@@ -225,7 +225,7 @@ class Experiment(Recorded):
             )
             for group in self.table
         ]
-        # Then the groups of which every run diverged: they have no accuracies, and so are not in `table`.
+        # Then the groups whose runs all diverged: they have no accuracies, and so are not in `table`.
         nothing = ("none",) * (len(_HEADER) - 3)  # the columns after the two names and the number of runs
         measured = {group.key for group in self.table}
         return rows + [

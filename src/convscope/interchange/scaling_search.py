@@ -207,7 +207,7 @@ class _Trial:
     def soften_losses(self) -> NDArray[np.float64]:
         """Compute the losses (N,) of the logits divided by a temperature, so that confidence no longer counts.
 
-        The temperature is fitted to labels of which one in a hundred is wrong; the losses are those of the true labels.
+        The temperature is fitted with one label in a hundred made wrong; the losses are those of the true labels.
         """
         stream, labels, num_classes = random_stream(3, "scaling"), self.labels.copy(), self.logits.shape[1]
         changed = stream.permutation(len(labels))[::_IMAGES_PER_WRONG_LABEL]

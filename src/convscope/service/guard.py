@@ -124,7 +124,7 @@ class GuardMiddleware:
     def make_room(self, body: "_Body") -> None:
         """Give up incomplete bodies, the oldest first, until the rest fits the limit.
 
-        `body`, of which a part has just arrived, is one of them if it is incomplete. If it is complete, it goes last.
+        A part of `body` has just arrived. If it is incomplete, it is one of them; if it is complete, it goes last.
         """
         incomplete = [waiting_body for waiting_body in self.bodies if waiting_body.size and not waiting_body.complete]
         for candidate in [*incomplete, body]:

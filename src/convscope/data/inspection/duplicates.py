@@ -243,7 +243,7 @@ def _groups(
     """
     count = len(first_equal)
     group_of = components(count, np.concatenate([np.stack([np.arange(count), first_equal], axis=1), pairs]))
-    # By the number of a group, of which there are at most as many as images.
+    # By the number of a group; there are at most as many groups as images.
     lowest = np.ones(count)
     np.minimum.at(lowest, group_of[pairs[:, 0]], correlations)
     is_near = np.zeros(count, bool)

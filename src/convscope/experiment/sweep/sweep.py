@@ -163,7 +163,7 @@ def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np
 
 
 def _plan_rounds(num_images: int, *, halving: bool) -> list[int]:
-    """Plan the number of training images in each round, the last of which has all."""
+    """Plan the number of training images in each round; the last round has all."""
     sizes = [num_images]
     # From the last round backwards. Of 50,000 images: 5,555, 16,666 and 50,000.
     while halving and sizes[0] // _HALVING >= _MIN_IMAGE_SHARE * num_images:
@@ -275,7 +275,7 @@ def _train_trials(
         for num_images, round_results in zip(sizes, rounds, strict=True):
             results = job.train(batch, num_images)
             round_results |= results  # in place, so `rounds` has them too
-            # The best third is the next round's batch, except trials of which every run diverged.
+            # The best third is the next round's batch, except trials whose runs all diverged.
             ranked = sorted(results, key=lambda number: -results[number].score)
             best_third = ranked[: max(1, len(results) // _HALVING)]
             batch = {number: batch[number] for number in best_third if results[number].score >= 0}

@@ -6,7 +6,7 @@ A file gives the sizes of its input's axes, images first, and None (here ?) for 
     (N, 28, 28, 1)   maps (N, H, W, C)
     (N, 28, 28)      images of one channel
     (N, 784)         pixels in a row, which tell no shape, so the caller must give it
-    (N, 3, ?, ?)     maps of which the caller must give the shape
+    (N, 3, ?, ?)     maps whose shape the caller must give
 
 A shape that the caller gives must fit all sizes that are not open.
 """

@@ -125,7 +125,7 @@ class _Catalogue:
     """The content of data_sets.json.
 
     Attributes:
-        facts: by the name of a data set or a family of them, the sources of its facts, for whoever checks them.
+        facts: by the name of a data set or a family of them, the sources of its facts.
         refused: data sets of MedMNIST that are not supported, with the reason.
     """
 

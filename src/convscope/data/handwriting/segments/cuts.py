@@ -73,7 +73,7 @@ def find_cuts(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[ND
     ink_before = np.pad(np.cumsum(mask, axis=1, dtype=np.int32), ((0, 0), (1, 0)))  # (h, w + 1), left of each column
     total = int(ink_before[:, -1].sum())
     rows = np.arange(len(mask))
-    # Paths with enough ink on either side, of which those are chosen that have enough between them.
+    # Paths with enough ink on either side; those with enough ink between them are chosen.
     paths = list[_Path]()
     for ink, columns in _find_paths(mask, height, stroke):
         left_by_row = ink_before[rows, np.clip(columns, 0, mask.shape[1])]
