@@ -51,7 +51,7 @@ def test_the_targets_of_make_network_test_hold_every_ordered_pair(load: Any) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 96, 24))
+@pytest.mark.parametrize("first", range(0, 48, 24))
 def test_native_agrees_with_the_reference_about_random_networks(load: Any, first: int) -> None:
     assert failures(load, cases(load, range(first, first + 24))) == []
 
@@ -68,7 +68,7 @@ POOLINGS = (cs.MaxPooling2D(2), cs.MaxPooling2D(2, 1), cs.MaxPooling2D((1, 4)), 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", [name for name in ("float32", "bfloat16") if instruction_sets(name)])
-@pytest.mark.parametrize(("channels", "kernel"), [(1, 3), (1, 5), (5, 1), (5, 2), (8, 3), (8, 5), (17, 2), (17, 3)])
+@pytest.mark.parametrize(("channels", "kernel"), [(1, 3), (5, 1), (5, 2), (8, 5), (17, 3)])
 def test_native_agrees_about_convolutions_that_it_computes_with_their_pooling(
     load: Any, channels: int, kernel: int, precision: str
 ) -> None:

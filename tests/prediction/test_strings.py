@@ -34,11 +34,11 @@ def true_lines(dataset, rows):
 @pytest.mark.slow
 def test_three_in_four_photographed_strings_of_five_are_read_without_error(model, mnist):
     random, num_correct = np.random.default_rng(3), 0
-    for number in range(8):
+    for number in range(4):
         chosen = random.choice(len(mnist.test), 5, replace=False)
         picture, _ = photograph_string(list(mnist.test.images[chosen]), 3000 + number, touching=0.03)
         num_correct += read_strings(model, picture).lines == true_lines(mnist.test, [chosen])
-    assert num_correct >= 6
+    assert num_correct >= 3
 
 
 @pytest.mark.slow
@@ -64,15 +64,15 @@ def test_rows_of_a_page_are_read_line_by_line_whatever_is_printed_on_it(model, m
 
 @pytest.mark.slow
 def test_touching_digits_are_cut_apart(model, mnist):
-    threes, twos = first_images(mnist, 3, 6), first_images(mnist, 2, 6)
-    pictures = [photograph_string([threes[n], twos[n]], 40 + n, touching=1)[0] for n in range(6)]
-    assert sum(read_strings(model, picture).lines == ("32",) for picture in pictures) >= 3
+    threes, twos = first_images(mnist, 3, 4), first_images(mnist, 2, 4)
+    pictures = [photograph_string([threes[n], twos[n]], 40 + n, touching=1)[0] for n in range(4)]
+    assert sum(read_strings(model, picture).lines == ("32",) for picture in pictures) >= 2
 
 
 @pytest.mark.slow
 def test_a_single_wide_digit_is_not_cut(model, mnist):
-    read = [read_strings(model, photograph_string([image], 60)[0]).lines for image in first_images(mnist, 0, 8)]
-    assert sum(lines == ("0",) for lines in read) >= 7
+    read = [read_strings(model, photograph_string([image], 60)[0]).lines for image in first_images(mnist, 0, 4)]
+    assert sum(lines == ("0",) for lines in read) >= 3
 
 
 def test_a_sheet_without_ink_says_so(model):

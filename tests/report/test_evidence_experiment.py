@@ -1,6 +1,7 @@
 """The section and the page of an experiment, for one and many groups, one run and hundreds, and hostile names."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,20 @@ def make_experiment(
     return Experiment("mnist", np.zeros(10_000, np.uint8), 60_000, tuple(runs)).to_record()
 
 
-CASES = {
-    "one group": make_experiment([("cnn", "classic")], 30, [10]),
-    "one run": make_experiment([("cnn", "classic")], 1, [1]),
-    "two": make_experiment([("cnn", "classic"), ("ann", "fast")], 5, [10, 1]),
-    "equal": make_experiment([("cnn", "classic"), ("ann", "classic")], 1, [1, 1]),
-    "many": make_experiment([(f"network number {n}", r) for n in range(5) for r in ("classic", "fast")], 8, [3, 1] * 5),
-    "hundreds": make_experiment([("cnn", "classic"), ("ann", "classic")], 200, [120, 100]),
-    "hostile": make_experiment([(HOSTILE, "a"), (HOSTILE, "b"), ("x" * 300, "c")], 3, [2, 2, 2], "validation"),
+CASES: dict[str, tuple[Any, ...]] = {
+    "one group": ([("cnn", "classic")], 30, [10]),
+    "one run": ([("cnn", "classic")], 1, [1]),
+    "two": ([("cnn", "classic"), ("ann", "fast")], 5, [10, 1]),
+    "equal": ([("cnn", "classic"), ("ann", "classic")], 1, [1, 1]),
+    "many": ([(f"network number {n}", r) for n in range(5) for r in ("classic", "fast")], 8, [3, 1] * 5),
+    "hundreds": ([("cnn", "classic"), ("ann", "classic")], 200, [120, 100]),
+    "hostile": ([(HOSTILE, "a"), (HOSTILE, "b"), ("x" * 300, "c")], 3, [2, 2, 2], "validation"),
 }
+
+
+@cache
+def make_case(name: str) -> ExperimentRecord:
+    return make_experiment(*CASES[name])
 
 
 def charts(value: ExperimentRecord) -> list[Chart]:
@@ -61,15 +67,15 @@ def charts(value: ExperimentRecord) -> list[Chart]:
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_every_experiment_has_a_section_whose_charts_are_small(case: str):
-    section = experiment_section(decode(encode(CASES[case]), ExperimentRecord, "experiment.json"))
+    section = experiment_section(decode(encode(make_case(case)), ExperimentRecord, "experiment.json"))
     assert isinstance(section.parts[1], Table)
-    for chart in charts(CASES[case]):
+    for chart in charts(make_case(case)):
         assert len(svg_text(chart.drawing)) < 75_000, chart.name
         assert png_bytes(chart.drawing)[:4] == b"\x89PNG"
 
 
 def test_the_strips_show_every_run_at_its_accuracy():
-    value = CASES["two"]
+    value = make_case("two")
     axes = charts(value)[0].drawing.axes[0]
     dots = [line for line in axes.lines if line.get_linewidth() == 6 and line.get_alpha() is None]
     for line, architecture in zip(dots, ("cnn", "ann"), strict=True):
@@ -81,7 +87,7 @@ def test_the_strips_show_every_run_at_its_accuracy():
 
 
 def test_the_band_of_a_strip_is_the_interval_and_the_mark_the_mean():
-    value = CASES["two"]
+    value = make_case("two")
     axes = charts(value)[0].drawing.axes[0]
     bands = [tuple(line.get_xdata()) for line in axes.lines if line.get_alpha() is not None]
     assert bands == [group.interval_with_images for group in value.table]
@@ -101,17 +107,17 @@ FINDINGS = {
 
 @pytest.mark.parametrize("case", FINDINGS)
 def test_the_title_follows_from_the_numbers(case: str):
-    assert re.fullmatch(FINDINGS[case], seeds_finding(CASES[case]))
+    assert re.fullmatch(FINDINGS[case], seeds_finding(make_case(case)))
 
 
 def test_the_title_of_two_single_runs_says_nothing_of_other_seeds():
-    value = CASES["equal"]
+    value = make_case("equal")
     value = replace(value, lead=replace(value.lead, p_value=0.01, is_distinguishable=True))
     assert seeds_finding(value).endswith("from ann (p = 0.01), but a single run does not cover other seeds")
 
 
 def test_the_title_goes_by_the_corrected_test_and_says_when_means_are_equal():
-    value = CASES["two"]
+    value = make_case("two")
     lead = replace(value.lead, p_value=0.01, adjusted_p_value=0.3, is_distinguishable=False)
     value = replace(value, lead=lead)
     assert seeds_finding(value).endswith("but does not differ significantly from ann (p = 0.3)")
@@ -123,7 +129,7 @@ def test_the_title_goes_by_the_corrected_test_and_says_when_means_are_equal():
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_the_page_is_one_file_without_requests_and_scripts(case: str):
-    page = Page(render_experiment(CASES[case], f"convscope experiment --dataset '{HOSTILE}'"))
+    page = Page(render_experiment(make_case(case), f"convscope experiment --dataset '{HOSTILE}'"))
     assert STILL_POLICY in page.values("content")
     links = page.values("href") + page.values("xlink:href") + page.values("src")
     assert all(link.startswith(("#", "data:")) for link in links)
@@ -133,7 +139,7 @@ def test_the_page_is_one_file_without_requests_and_scripts(case: str):
 
 
 def test_the_page_holds_every_single_value_and_follows_the_theme():
-    value = CASES["two"]
+    value = make_case("two")
     text = render_experiment(value)
     for run in value.runs:
         assert f"{100 * run.accuracy:.2f}" in text
@@ -143,7 +149,7 @@ def test_the_page_holds_every_single_value_and_follows_the_theme():
 
 
 def test_the_page_is_written_whole(tmp_path: Path):
-    path = write_experiment_page(tmp_path, CASES["two"], "convscope experiment")
+    path = write_experiment_page(tmp_path, make_case("two"), "convscope experiment")
     assert path == tmp_path / "experiment.html"
-    assert path.read_text() == render_experiment(CASES["two"], "convscope experiment")
+    assert path.read_text() == render_experiment(make_case("two"), "convscope experiment")
     assert [entry.name for entry in tmp_path.iterdir()] == ["experiment.html"]

@@ -228,7 +228,7 @@ VALUES = [None, True, -1, 0, 2**63, "", "x", "conv2d_0", [], {}, {"as_int": -5},
 def test_a_changed_description_is_read_or_refused_without_another_error(name: str, tmp_path: Path):
     random = Random(5)
     members = add_network(Program()).members()
-    for _ in range(400):
+    for _ in range(200):
         document = json.loads(members[name])
         for _ in range(random.randint(1, 3)):
             container, key = random.choice(list(_list_entries(document)))
