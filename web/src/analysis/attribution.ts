@@ -17,7 +17,8 @@ export function differenceWeights(classes: number, prediction: number, rival: nu
   return weights;
 }
 
-// Computes gradient * (input - background), (H, W): the contribution of each pixel if the network were linear.
+// Computes gradient * (input - background), (H, W): the contribution of each pixel if the network were linear. The
+// gradient is with respect to the scaled input, byte * scale + offset, and the offset cancels in the difference.
 export function gradientTimesInput(
   gradient: Float32Array,
   pixels: Uint8Array,

@@ -2,9 +2,8 @@
 import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { type Activation, ACTIVATIONS, LEAKY_SLOPE } from '../engine/activations';
 import type { Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
-import { mapsRead } from '../engine/layers';
 import { normalizerOf, type Normalizer } from '../engine/softmax';
-import { sizesOf, unflatten, type Cell } from './receptive';
+import { mapsReadBy, sizesOf, unflatten, type Cell } from './receptive';
 
 // A forward pass: image, network and the output of every layer.
 export interface ForwardPass {
@@ -75,7 +74,8 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   const index = pass.table.findIndex((row) => row.layer.name === cell.layer);
   if (index < 0) throw new Error(`no layer ${cell.layer}`);
   const row = pass.table[index];
-  const numEarlier = channelsOfEarlier(pass.table, index); // 0 unless the layer is a Concatenate
+  // The first maps of a Concatenate come from an earlier layer, the others from the layer before it. Other layers: 0.
+  const numEarlier = channelsOfEarlier(pass.table, index);
   const source = outputAt(pass, cell.map < numEarlier ? earlierOf(pass.table, index)! : beforeOf(pass.table, index));
   const work = workOf(pass, row, source, cell);
   const biases = pass.weights[`${cell.layer}/bias`];
@@ -123,6 +123,7 @@ function explainPixel({ input, pixels }: ForwardPass, cell: Cell): CellArithmeti
     computed: sum,
     replaced: null,
     value: sum,
+    // As the engine computes it in float32, which rounds after each operation.
     shown: Math.fround(Math.fround(byte * Math.fround(input.scale)) + Math.fround(input.offset)),
   };
 }
@@ -210,8 +211,8 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
   }
 }
 
-// Finds the cell of the input that a layer moves to `cell` or passes on; null in the padding. The input of a Concatenate is the
-// layer that this map comes from; the maps of the second layer are counted from 0 again.
+// Finds the cell of the input that a layer moves to `cell` or passes on; null in the padding. A Concatenate of maps 0 1
+// and maps 0 1 2 has maps 0 1 | 2 3 4: its map 3 is map 1 of the second layer. `input` is the layer of the map.
 function originOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell): Cell | null {
   if (row.layer.kind === 'Flatten') return { layer: input.name, ...unflatten(row.inputShape, cell.map) };
   if (row.layer.kind === 'ZeroPadding2D') {
@@ -225,10 +226,7 @@ function originOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Ce
 // Multiplies the windows of a convolution's cell, one for each channel that its filter reads: of a depthwise convolution one.
 function channelsRead(row: LayerRow, input: LayerValues, kernel: Float32Array, cell: Cell): Channel[] {
   const filters = row.outputShape[2];
-  const { first, count } =
-    row.layer.kind === 'Conv2D'
-      ? mapsRead(row.layer, row.inputShape, cell.map)
-      : { first: Math.floor(cell.map / (row.layer.depth_multiplier ?? 1)), count: 1 };
+  const { first, count } = mapsReadBy(row, cell.map);
   return Array.from({ length: count }, (_, c) =>
     multiplyWindow(windowOf(row, input, cell, first + c), kernel, count * filters, c * filters + cell.map),
   );
@@ -251,8 +249,9 @@ function windowOf(row: LayerRow, input: LayerValues, cell: Cell, map: number): W
   return { map, top, left, rows: size[0], columns: size[1], dilation, values };
 }
 
-// Multiplies value i of the window by its weight, kernel[i * step + first]. In a kernel (rows, columns, channels, filters)
-// the weights of a channel and filter are channels * filters apart. A product outside the map is zero.
+// Multiplies value i of the window by its weight, kernel[i * step + first]. In a kernel (rows, columns, channels,
+// filters) the weights of a channel and filter are channels * filters apart; a depthwise kernel has one channel for
+// each filter, so theirs are `filters` apart. A product outside the map is zero.
 function multiplyWindow(window: WindowValues, kernel: Float32Array, step: number, first: number): Channel {
   const weights = window.values.map((_, i) => kernel[i * step + first]);
   const products = window.values.map((value, i) => (Number.isNaN(value) ? 0 : value * weights[i]));

@@ -101,6 +101,7 @@ function* testDeletion(network: Network, question: Question, maps: Maps, ink: nu
   const weights = differenceWeights(network.numClasses, prediction, rival);
   const inRandomOrders = randomRemoval(network, pixels, channels, background, weights);
   const random = yield* scaleProgress(inRandomOrders, 0.35, 0.6);
+  // A method without a map gets any order, so that curve m is method m's; `explain` leaves its curve out.
   const orders = METHODS.map((method) => markedFirst(maps[method] ?? new Float32Array(height * width), ink));
   const markedPixelsFirst = removalCurves(network, pixels, channels, background, orders, weights);
   const curves = yield* scaleProgress(markedPixelsFirst, 0.6, 0.7);

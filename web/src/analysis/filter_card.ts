@@ -47,6 +47,7 @@ export function filterFindings(
   const layer = statistics.layers.get(row.layer.name)!;
   const [, width] = sizesOf(row.outputShape);
   const constant = isConstant(layer, filter, images.numSample);
+  // A twin by its kernel counts first. Constant activations have no correlation, so such a filter has no other twin.
   const kernels = kernelLikeness(weights, row, filter);
   let twin = kernels && twinOf(kernels, filter, SAME_KERNEL, 'kernel');
   if (twin === null && !constant) {
@@ -60,10 +61,7 @@ export function filterFindings(
   for (let i = 0; i < images.numSample; i++) active += Number(layer.maxima[i * layer.filters + filter] > 0);
   return {
     active,
-    exciting: mostExciting(layer, filter, NUM_EXCITING).map((example) => ({
-      ...example,
-      frame: frameOf(example.pixel),
-    })),
+    exciting: mostExciting(layer, filter, NUM_EXCITING).map((item) => ({ ...item, frame: frameOf(item.pixel) })),
     classes: classMeans(layer, filter, images.labels, images.numSample, classes),
     constant: constant ? layer.maxima[filter] : null,
     twin,

@@ -22,12 +22,13 @@ export interface Kernel {
   high: number;
 }
 
-// Finds the layer whose output a layer reads, skipping Flatten and Dropout; null is the image.
+// True for a layer that changes no value, so that the layers after it read the one before it.
+export const passesOn = ({ layer }: LayerRow) => layer.kind === 'Dropout' || layer.kind === 'Flatten';
+
+// Finds the layer whose output a layer reads, skipping those that pass it on; null is the image.
 export function sourceOf(table: LayerRow[], row: LayerRow): LayerRow | null {
   let index = beforeOf(table, row.index);
-  while (index >= 0 && (table[index].layer.kind === 'Flatten' || table[index].layer.kind === 'Dropout')) {
-    index = beforeOf(table, index);
-  }
+  while (index >= 0 && passesOn(table[index])) index = beforeOf(table, index);
   return index < 0 ? null : table[index];
 }
 
@@ -37,7 +38,7 @@ export function shapeBefore(table: LayerRow[], row: LayerRow): [number, number, 
     const shape = table[index].inputShape;
     if (shape.length === 3) return [shape[0], shape[1], shape[2]];
     const before = table[beforeOf(table, index)];
-    if (before === undefined || (before.layer.kind !== 'Flatten' && before.layer.kind !== 'Dropout')) break;
+    if (before === undefined || !passesOn(before)) break;
   }
   return [1, 1, row.inputShape[0]];
 }
@@ -89,6 +90,7 @@ function mapPassed(row: LayerRow, filter: number, numEarlier: number): number {
 }
 
 // The kernel is (rows, columns, channels, filters), so the weights of a channel and filter are channels * count apart.
+// A dense kernel (inputs, units) has this layout too, since its inputs are flattened maps (rows, columns, channels).
 function readingsOf(row: LayerRow, kernel: Float32Array, shape: KernelShape, filter: number): Reading[] {
   const [rows, columns, channels, count] = shape;
   const { kind, depth_multiplier: multiplier = 1 } = row.layer;

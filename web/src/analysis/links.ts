@@ -2,7 +2,7 @@
 import { channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
-import { sourceOf } from './kernel';
+import { passesOn, sourceOf } from './kernel';
 import { sizesOf } from './receptive';
 
 // `layer` is an index of the table; -1 is the image. `weight` is the sum of the weights between the two maps, `strength` the
@@ -12,11 +12,6 @@ export interface Link {
   map: number;
   weight: number;
   strength: number;
-}
-
-// True for a layer that changes no value, so that the layers after it read the one before it.
-function passesOn(row: LayerRow): boolean {
-  return row.layer.kind === 'Dropout' || row.layer.kind === 'Flatten';
 }
 
 const sourceIndex = (table: LayerRow[], index: number) => sourceOf(table, table[index])?.index ?? -1;

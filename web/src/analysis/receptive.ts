@@ -107,8 +107,8 @@ function frameReadBy(row: LayerRow, frame: Frame): Frame {
   return { top, left, height: bottom - top, width: right - left, first, count };
 }
 
-// Finds the consecutive maps that one map of the output reads.
-function mapsReadBy({ layer, inputShape }: LayerRow, map: number): { first: number; count: number } {
+// Finds the consecutive maps of the input that one map of a layer with a window reads.
+export function mapsReadBy({ layer, inputShape }: LayerRow, map: number): { first: number; count: number } {
   if (layer.kind === 'Conv2D') return mapsRead(layer, inputShape, map);
   return { first: layer.kind === 'DepthwiseConv2D' ? Math.floor(map / (layer.depth_multiplier ?? 1)) : map, count: 1 };
 }

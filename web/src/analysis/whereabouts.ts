@@ -16,7 +16,8 @@ export interface TestMap {
   project: (hidden: ArrayLike<number>) => Point; // maps an image by its activations in that layer
 }
 
-// Unpacks the map of test images. `project` is the same linear projection for any image.
+// Unpacks the map of test images. Its axes are directions in the space of activations: an image's position on axis a is
+// Σ hidden[i] * directions[i, a] - offset[a].
 export async function loadMap(map: LiveMap): Promise<TestMap> {
   const [points, indices, labels, directions] = await Promise.all([
     unpackFloats(map.points),
