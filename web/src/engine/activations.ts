@@ -3,7 +3,7 @@ import type en from 'catalogues/en.json';
 
 interface ActivationRow {
   compute: (x: number, slope: number) => number; // only leaky relu uses `slope`
-  formula?: string; // shown for a function that the catalogues neither name nor explain
+  formula?: string; // shown for a function that the catalogues neither name nor explain; so far they explain all
 }
 
 export const LEAKY_SLOPE = 0.2; // Keras's default slope of leaky relu below zero
@@ -12,9 +12,11 @@ export const LEAKY_SLOPE = 0.2; // Keras's default slope of leaky relu below zer
 // φ(x) = exp(-x²/2) / √(2π). Source: Marsaglia 2004, cPhi.
 function normalCdf(x: number): number {
   if (Math.abs(x) > 8) return x > 0 ? 1 : 0; // exact to 1e-15
-  let sum = x;
-  let term = x;
-  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (x * x) / k;
+  let [sum, term] = [x, x];
+  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) {
+    term *= (x * x) / k;
+    sum += term;
+  }
   return 0.5 + sum * Math.exp(-0.5 * x * x) * 0.3989422804014327; // times 1 / √(2π)
 }
 

@@ -140,7 +140,8 @@ function receptiveField(
 // Computes the receptive field of a layer that also reads an earlier layer: the smallest field with the jump of `own` that
 // contains, for every output i, both fields:
 //     own.start + i * own.jump + [0, own.size)  and  field.start + i * field.jump + [0, field.size)
-// The jumps differ if padding makes up for a stride between the two layers; `field` then drifts from `own` with growing i.
+// The jumps differ if padding makes up for a stride between the two layers. Seen from i * own.jump, `field` then moves
+// with i: from field.start at the first output to field.start + drift at the last, so the joint field covers both.
 function coverBoth(own: ReceptiveField, earlier: Output | undefined): ReceptiveField {
   if (earlier === undefined) return own;
   const axes = ([0, 1] as const).map((axis) => {

@@ -6,14 +6,10 @@ import { TrainingData } from './training_data';
 import type { Architecture, Augmentation, Shape, Weights } from './types';
 
 export class Engine {
-  readonly bytes: Uint8Array; // the WebAssembly module, from which a worker starts its own engine
-
   constructor(
     readonly exports: Exports,
-    bytes: Uint8Array,
-  ) {
-    this.bytes = bytes;
-  }
+    readonly bytes: Uint8Array, // the WebAssembly module, from which a worker starts its own engine
+  ) {}
 
   // Throws an ArchitectureError if the layers are not a valid network.
   network(architecture: Architecture, weights: Weights): Network {

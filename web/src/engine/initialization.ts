@@ -14,7 +14,8 @@ const CONSTANTS: Record<string, number> = {
 };
 
 // Draws kernels uniformly in ±√(6 / (fan in + fan out)), each from its own random stream; other weights are constants.
-// Source: Glorot and Bengio 2010, equation 16. A convolution's fans count each position of the kernel.
+// Source: Glorot and Bengio 2010, equation 16. A kernel (rows, columns, channels, filters) has the fans
+// rows * columns * channels and rows * columns * filters; a dense kernel (inputs, units) has its own two sizes.
 export function initialWeights(architecture: Architecture, seed: number): Weights {
   const weights: Weights = {};
   for (const row of layerTable(architecture)) {
@@ -33,7 +34,9 @@ export function initialWeights(architecture: Architecture, seed: number): Weight
   return weights;
 }
 
-// Makes a generator of numbers in [0, 1) from the seed and the weight's name: a counter whose bits are mixed.
+// Makes a generator of numbers in [0, 1) from the seed and the weight's name: a counter whose bits are mixed. The
+// counter's step, 2^32 / golden ratio, spreads its values evenly. The constant in the first line, any number, tells the
+// lower half of the seed from the upper: without it, equal halves would cancel in the XOR.
 function stream(seed: number, name: string): () => number {
   let state = mix(seed >>> 0) ^ mix(Math.floor(seed / 2 ** 32) + 0x51ed270b);
   for (const letter of name) state = mix(state ^ letter.codePointAt(0)!);

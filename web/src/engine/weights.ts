@@ -10,12 +10,13 @@ interface WeightPair {
   sizes: [number, number];
 }
 
+// True for a name such as conv2d/kernel, false for batch_normalization/moving_mean.
+const isTrained = (name: string) => !NON_TRAINABLE_WEIGHTS.includes(name.slice(name.indexOf('/') + 1));
+
 // Lists the trained pairs of all layers, or the moving statistics. `weightShapes` names the first of a pair first.
 function pairsOf(table: LayerRow[], isMoving: boolean): WeightPair[] {
   return table.flatMap((row) => {
-    const isChosen = (name: string) =>
-      NON_TRAINABLE_WEIGHTS.includes(name.slice(row.layer.name.length + 1)) === isMoving;
-    const [kernel, bias] = Object.keys(row.weightShapes).filter(isChosen);
+    const [kernel, bias] = Object.keys(row.weightShapes).filter((name) => isTrained(name) !== isMoving);
     if (kernel === undefined) return [];
     return [
       { layer: row.index, names: [kernel, bias], sizes: [product(row.weightShapes[kernel]), row.outputShape.at(-1)!] },
@@ -107,7 +108,6 @@ export function writeMoments(arrays: Arrays, network: number, table: LayerRow[],
 }
 
 const shapesOf = (table: LayerRow[]) => table.flatMap(({ weightShapes }) => Object.entries(weightShapes));
-const isTrained = (name: string) => !NON_TRAINABLE_WEIGHTS.includes(name.slice(name.indexOf('/') + 1));
 
 export function checkWeights(table: LayerRow[], weights: Weights): void {
   checkArrays(shapesOf(table), weights, '');

@@ -43,7 +43,7 @@ export async function unpackFloats(block: Block): Promise<Float32Array> {
   const numbers = await unpack(block);
   if (numbers instanceof Float32Array) return numbers;
   const floats = Float32Array.from(numbers);
-  const { scales } = block;
+  const { scales } = block; // of int8: one for each index of the last axis, such as a kernel's filters
   if (scales !== undefined) for (let i = 0; i < floats.length; i++) floats[i] *= scales[i % scales.length];
   return floats;
 }
