@@ -1,4 +1,7 @@
 // A long computation that a view waits for: its result, its progress, and a way to stop it.
+//   start ──▶ running ──▶ done (`value`) or failed (`failure`)
+//               ├─ stop, by the reader ──▶ `stopped`
+//               └─ cancel or another start ──▶ its result is dropped
 import { inSlices, type Work } from '../../analysis/slices';
 
 const SHOWN_AFTER_MS = 1000; // shorter computations show no progress
@@ -40,7 +43,6 @@ export class Computation<T> {
     );
   }
 
-  // Cancels what is running, for example when the view closes.
   cancel(): void {
     this.#abort?.abort();
     this.#abort = null;
@@ -48,7 +50,7 @@ export class Computation<T> {
     this.progress = null;
   }
 
-  // Cancels at the reader's wish, so that the view can offer to start again.
+  // Cancels for the reader, to whom the view then offers to start again.
   stop(): void {
     this.stopped = this.running;
     this.cancel();

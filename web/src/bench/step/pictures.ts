@@ -2,6 +2,7 @@
 import { largestMagnitude } from '../../analysis/largest';
 import { kernelOf } from '../../analysis/kernel';
 import type { LayerRow, Shape, Weights } from '../../engine/types';
+import { mapOf } from '../parts/outputs';
 
 interface Grid {
   values: Float32Array; // (rows, columns); NaN between the tiles
@@ -41,9 +42,7 @@ export const hasPicture = ({ layer }: LayerRow): boolean => layer.kind !== 'Flat
 export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
   const [height, width, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
   const count = Math.min(maps, MAX_MAPS);
-  const tiles = Array.from({ length: count }, (_, map) =>
-    Float32Array.from({ length: height * width }, (_, i) => values[i * maps + map]),
-  );
+  const tiles = Array.from({ length: count }, (_, map) => mapOf(values, maps, map));
   // With `a` tiles across, a square has a * width = (count / a) * height numbers on each side.
   const across = Math.min(count, Math.max(1, Math.round(Math.sqrt((count * height) / width))));
   return { ...layTiles(tiles, height, width, across), tiles: count, total: maps, limit: largestMagnitude(values) };

@@ -13,9 +13,8 @@ export const points = (share: number): string => number(100 * share, 1);
 // TIDY and down to the one below the nearest, so that no curve runs along the bottom: 0.91 to 0.97 give 0.85 to 1.
 export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, number] {
   const settled = epochs.filter(({ epoch }) => epoch >= planned / 5);
-  const seen = settled.length > 0 ? settled : epochs.slice(-1);
-  const all = seen.flatMap(({ train, test }) => [accuracyOf(train), accuracyOf(test)]);
-  if (all.length === 0 || settled.length === 0) return [0, 1];
+  if (settled.length === 0) return [0, 1];
+  const all = settled.flatMap(({ train, test }) => [accuracyOf(train), accuracyOf(test)]);
   // 1e-9 keeps a multiple that rounding has moved a little.
   const high = Math.max(MIN_SPAN, Math.min(1, Math.ceil(Math.max(...all) / TIDY - 1e-9) * TIDY));
   const low = Math.max(0, (Math.floor(Math.min(...all) / TIDY + 1e-9) - 1) * TIDY);
