@@ -58,6 +58,7 @@ start().catch((error: unknown) => {
   const note = document.createElement('p');
   note.className = 'note';
   const reason = messageOf(error);
+  // Only a page with a run has a report, in <main>; the sentence then says that it can be read all the same.
   note.textContent = say(document.querySelector('main') === null ? 'app.failed' : 'app.failedReport', { reason });
   target.replaceChildren(note);
   document.documentElement.dataset.ready = 'failed';

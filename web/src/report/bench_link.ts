@@ -12,6 +12,7 @@ export function restoreScrollOnBack(): void {
   });
 }
 
+// Scrolls to the bench. The browser's history gets an entry of its own for it, so that Back returns to the report.
 export function goToBench(): void {
   try {
     history.replaceState({ scrolled: window.scrollY }, '');

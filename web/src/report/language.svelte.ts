@@ -9,11 +9,14 @@ import { percentText, signedText } from '../bench/parts/figures';
 import { parseParts, textAt } from '../text/catalogue';
 import { chosen, digits, number } from '../text/say.svelte';
 
-type Figure = [value: number, digits: number, unit?: string];
+// A number with that many decimals. The unit '%' is for percent, 'points' for a difference with its sign, and 'e' for
+// scientific notation, in which `digits` counts all digits: [0.00123, 2, 'e'] is 1.2e-3.
+type Figure = [value: number, digits: number, unit?: '%' | 'points' | 'e'];
 type TextReference = [key: string, values?: Values]; // a text of the catalogue
 type Value = string | number | Figure | TextReference;
 type Values = Record<string, Value>;
 
+// Looks up a text of the report and splits it into words, values and terms.
 const parts = (key: string, values: Values) =>
   parseParts(
     textAt(chosen.texts, `report.${key}`, chosen.language, typeof values.n === 'number' ? values.n : undefined),

@@ -2,7 +2,7 @@
 // follows from it.
 import { largest } from '../analysis/largest';
 import { replacementsFor, sameAblation, withoutParts, type Ablation } from '../analysis/ablations';
-import { sizesOf, type Cell } from '../analysis/receptive';
+import { sizesOf, unflatten, type Cell } from '../analysis/receptive';
 import { rowNamed } from '../engine/architecture';
 import type { Engine } from '../engine/engine';
 import type { Forward, Network } from '../engine/network';
@@ -166,9 +166,7 @@ export class Bench {
   // Finds the cell with the largest value of a layer's output.
   strongestIn(row: LayerRow): Cell {
     const index = largest(this.forward.activations[row.index]);
-    const [width, maps] = row.outputShape.length === 3 ? row.outputShape.slice(1) : [1, row.outputShape[0]];
-    const pixel = Math.floor(index / maps);
-    return { layer: row.layer.name, map: index % maps, row: Math.floor(pixel / width), column: pixel % width };
+    return { layer: row.layer.name, ...unflatten(row.outputShape, index) };
   }
 
   // Holds the cell in the middle of a map.

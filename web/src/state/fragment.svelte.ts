@@ -70,7 +70,8 @@ export function leaveEntry(): void {
   }
 }
 
-// Restores the bench from the address, and keeps the address up to date afterwards.
+// Restores the bench from the address, and keeps the address up to date afterwards. Another instrument is a new entry
+// of the browser's history; any other change rewrites the current entry.
 export async function followFragment(bench: Bench, snapshots: Promise<void>): Promise<void> {
   const first = encode(shownOn(bench)); // what an address without a fragment stands for
   let written = first; // the last fragment that was followed or written; the same again is not written
@@ -95,7 +96,7 @@ export async function followFragment(bench: Bench, snapshots: Promise<void>): Pr
         const text = encode(shown);
         if (text === written) return;
         written = text;
-        const isNewEntry = shown.tab !== tab && !hasLeft; // Back then returns to the previous instrument
+        const isNewEntry = shown.tab !== tab && !hasLeft;
         tab = shown.tab;
         hasLeft = false;
         try {

@@ -1,5 +1,7 @@
-// Writes what is on the bench as the fragment of an address, and reads it. `#bench?i=17&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero`
-// is test image 17 after epoch 3, with the cell at map 12, row 4, column 7 held, and filter 3 of conv2d set to zero.
+// Writes what is on the bench as the fragment of an address, and reads it.
+// `#bench?i=17&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero` is test image 17 after epoch 3, with the cell at map 12, row 4,
+// column 7 held, and filter 3 of conv2d set to zero. Further fields: m model, r rival, s scaling, t instrument, n
+// lesson, lang language, and d a drawing in place of the image i.
 import { countFilters, removableParts, sameAblation, type Ablation } from '../analysis/ablations';
 import type { LayerRow } from '../engine/types';
 import type { Cell, Scaling } from './bench.svelte';

@@ -50,6 +50,7 @@ export function unpackStrokes(text: string): Stroke[] | null {
   let offset = 0;
   const readNumber = (limit: number): number => {
     let n = 0;
+    // Three bytes are enough for every limit.
     for (let shift = 0; shift < 21; shift += 7) {
       if (offset >= bytes.length) return NaN;
       const byte = bytes.charCodeAt(offset++);

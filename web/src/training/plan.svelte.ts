@@ -1,4 +1,5 @@
-// The reader's choices for a training, before it starts.
+// The reader's choices for a training, before it starts. Layers are inserted into `#edited` and removed from it. The
+// controls of width and dropout then make `architecture` of it, which can have a dropout before the logits that it lacks.
 import { layerTable } from '../engine/architecture';
 import type { Architecture, Augmentation, LayerRow } from '../engine/types';
 import { messageOf, say } from '../text/say.svelte';
@@ -19,7 +20,7 @@ export class Plan {
   dropout = $state(0);
   conditions = $state.raw<Conditions>(ALL_IMAGES);
   augmentation = $state.raw<Augmentation>({});
-  #edited = $state.raw<Architecture>() as Architecture; // with layers inserted and removed; width and dropout unchanged
+  #edited = $state.raw<Architecture>() as Architecture;
   #base = $state.raw<Architecture>() as Architecture; // the network that the reader began with
 
   constructor(architecture: Architecture, recipe: Recipe) {
@@ -68,7 +69,7 @@ export class Plan {
   }
 
   remove(name: string): void {
-    // With a rate above 0, the layer before the logits layer is the control's dropout, which #edited need not have.
+    // With a rate above 0, the layer before the logits is the control's dropout.
     const isBeforeLogits = this.architecture.layers[logitsIndex(this.architecture) - 1]?.name === name;
     if (isBeforeLogits && this.dropout > 0) this.dropout = 0;
     const edited = withoutLayer(this.#edited, name);
@@ -78,7 +79,7 @@ export class Plan {
   insertBefore(name: string, kind: InsertableKind): void {
     const { layers } = this.#edited;
     const index = layers.findIndex((layer) => layer.name === name);
-    // The control's own dropout is shown before the logits layer, but #edited does not have it.
+    // Only the control's dropout is missing in #edited: its place is before the logits.
     this.#edited = withInserted(this.#edited, index < 0 ? logitsIndex(this.#edited) : index, kind);
   }
 

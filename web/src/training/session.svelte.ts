@@ -8,6 +8,8 @@ import type { Recipe } from './recipe';
 import type { Labelled, Score } from './score';
 import TrainingWorker from './worker?worker&inline';
 
+// idle ─ start ─▶ running ─ the worker paused ─▶ paused ─ resume ─▶ running ─ the last step, or an error ─▶ done
+// A start can also begin in pause, a step stays there, and `reset` makes any state idle.
 export type State = 'idle' | 'running' | 'paused' | 'done';
 
 export interface CurvePoint {
