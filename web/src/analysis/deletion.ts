@@ -6,7 +6,7 @@ import { randomNumbers, rankCorrelation, shuffle } from './statistics';
 
 export const SHARES = Array.from({ length: 11 }, (_, i) => i / 20); // shares of the ink that are removed, up to a half
 const NUM_ORDERS = 12; // random orders that are averaged
-export const MIN_INK = 10; // pixels; with fewer there is no test
+export const MIN_INK = 10; // pixels; with fewer the first twentieth rounds to no pixel, so there is no test
 
 // Finds the pixels that differ from the background in any channel. Only they can be removed.
 export function inkOf(pixels: Uint8Array, channels: number, background: number): number[] {

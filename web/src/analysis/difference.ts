@@ -50,7 +50,7 @@ export function splitOverUnits(
   table: LayerRow[],
   weights: Weights,
   forward: Forward,
-  image: Float32Array,
+  image: Float32Array, // scaled; the network may be a single layer, which reads it
   prediction: number,
   rival: number,
 ): UnitSplit | null {
@@ -96,8 +96,8 @@ export function isLinearAfter(table: LayerRow[], row: LayerRow): boolean {
   });
 }
 
-// Splits a logit difference over the maps of a layer: the sum of gradient * activation in each map. Exact up to a constant if
-// all later layers are linear, else a first-order approximation.
+// Splits a logit difference over the maps of a layer: the sum of gradient * activation in each map. Exact, but for a
+// constant that the later biases add, if all later layers are linear; else a first-order approximation.
 export function splitOverMaps(
   table: LayerRow[],
   row: LayerRow,

@@ -94,7 +94,7 @@ interface DeletionTests {
   curves: Float64Array[]; // one for each method
 }
 
-// Removes the ink in random orders, and in the order of each method's map. Its progress is a part of that of `explain`.
+// Removes the ink in random orders, and in the order of each method's map. Yields its part of `explain`'s progress.
 function* testDeletion(network: Network, question: Question, maps: Maps, ink: number[]): Work<DeletionTests> {
   const { pixels, background, prediction, rival } = question;
   const { height, width, channels } = question.architecture.input;
@@ -108,8 +108,8 @@ function* testDeletion(network: Network, question: Question, maps: Maps, ink: nu
   return { random, curves };
 }
 
-// Computes the three attributions, their deletion tests, and the split over the maps of the last layer with maps. Of the
-// progress, 0.35 are the attributions, 0.35 the tests, and 0.3 the attributions of the untrained network.
+// Computes the three attributions, their deletion tests, and the split over the maps of the last layer with maps. The
+// progress: 0 ─ attributions ─ 0.35 ─ random orders ─ 0.6 ─ marked pixels first ─ 0.7 ─ untrained network ─ 1.
 export function* explain(make: MakeNetwork, question: Question): Work<Explanation> {
   const { pixels } = question;
   const { height, width, channels } = question.architecture.input;

@@ -109,8 +109,8 @@ const readsOwnMaps = ({ layer }: LayerRow) => layer.kind === 'DepthwiseConv2D' |
 
 const MIN_WEIGHTS = 4; // kernels with fewer weights are similar by chance
 
-// Computes the cosine of each kernel of the layer and this filter's; null if the layer has no kernels, if they are too small,
-// or if each reads a map of its own.
+// Computes the cosine of each kernel of the layer and this filter's; null if the layer has no kernels, if they are too
+// small, or if each reads a map of its own. The filter is the last axis, so a filter's weights are `count` apart.
 export function kernelLikeness(weights: Weights, row: LayerRow, filter: number): Float32Array | null {
   const all = weights[`${row.layer.name}/kernel`];
   const count = row.outputShape[row.outputShape.length - 1];

@@ -40,7 +40,7 @@ export interface Sample {
   numSample: number;
 }
 
-const MAX_LOGITS = 1 << 18; // logits that one call of the engine computes
+const MAX_LOGITS = 1 << 18; // logits that one call of the engine computes: 1 MiB of its memory
 
 // Classifies the sample with each ablation: 1 for a correct image. Layers before an ablation are computed once.
 export function* correctByAblation(network: Network, sample: Sample, ablations: Replacement[][]): Work<Uint8Array[]> {

@@ -141,7 +141,9 @@ function receptiveField(
 // contains, for every output i, both fields:
 //     own.start + i * own.jump + [0, own.size)  and  field.start + i * field.jump + [0, field.size)
 // The jumps differ if padding makes up for a stride between the two layers. Seen from i * own.jump, `field` then moves
-// with i: from field.start at the first output to field.start + drift at the last, so the joint field covers both.
+// with i: from field.start at the first output to field.start + drift at the last, so the joint field covers both. With
+// own fields of 3 pixels from -1 + 2i and a `field` of pixel i, four outputs have a drift of -3. The joint fields have
+// 5 pixels from -3 + 2i: at i = 3 pixels 3 to 7, for its pixels 5 to 7 and 3.
 function coverBoth(own: ReceptiveField, earlier: Output | undefined): ReceptiveField {
   if (earlier === undefined) return own;
   const axes = ([0, 1] as const).map((axis) => {

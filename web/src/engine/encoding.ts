@@ -49,7 +49,7 @@ function encodeField({ name, size, choices }: Field, value: FieldValue): number[
 }
 
 // A vector (C,) is a map of one pixel, (1, 1, C).
-const asMap = (shape: Shape): number[] => [...[1, 1].slice(0, 3 - shape.length), ...shape];
+const asMap = (shape: Shape): number[] => (shape.length === 1 ? [1, 1, ...shape] : shape);
 
 // Selects the arguments that the engine has under the same name and in the same form.
 function selectArguments(layer: LayerSpec, { fields }: StructFields): Record<string, FieldValue> {

@@ -84,7 +84,8 @@ export const kernelSize = (layer: LayerSpec): [number, number] => layer.kernel_s
 const convolutionWindow = (layer: LayerSpec, input: Shape): Window =>
   windowOf(layer, input, kernelSize(layer), layer.strides ?? [1, 1]);
 
-// Finds the consecutive maps that a filter of a convolution reads: all, or those of its group.
+// Finds the consecutive maps that a filter of a convolution reads: all, or those of its group. Of 4 filters in 2 groups
+// over 6 maps, filters 0 and 1 read maps 0 to 2, and filters 2 and 3 read maps 3 to 5.
 export function mapsRead(layer: LayerSpec, input: Shape, filter: number): { first: number; count: number } {
   const { groups = 1 } = layer;
   const count = input[2] / groups;

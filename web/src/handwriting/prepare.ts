@@ -68,7 +68,8 @@ export function reduce(engine: Engine, picture: Picture, longest: number): Pictu
     return arrays.doubles(size, 2);
   });
   const reduced = { pixels: new Uint8Array(height * width * channels), height, width, channels };
-  // Rows [first, last) of the reduced picture are averaged from rows [start, stop).
+  // Rows [first, last) of the reduced picture are averaged from rows [start, stop) of the whole one. `step` rows come
+  // from a band of BAND_BYTES, since one comes from rows * columns * channels / height bytes.
   const step = Math.max(1, Math.floor((BAND_BYTES * height) / (rows * columns * channels)));
   for (let first = 0; first < height; first += step) {
     const last = Math.min(height, first + step);

@@ -57,6 +57,7 @@ async function commonParts(page: Payload, network: MadeNetwork, made: Made) {
     baseline_history: null,
     comparison: null,
     models: [await liveModel(network)],
+    // No logits to compare: those that Python computes for a run are missing here.
     parity: { logits: await pack(new Float32Array(), [0, table[table.length - 1].outputShape[0]]) },
   };
 }

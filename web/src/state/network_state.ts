@@ -5,7 +5,7 @@ import type { Bench } from './bench.svelte';
 
 export interface NetworkState {
   text: string;
-  isTrained: boolean; // true only for the page's own trained model
+  isTrained: boolean; // true for the network with which the page opens, also if it is not trained or from another page
   accuracy: number | null; // of this network; null if not measured
   measured: string; // says on which images it was measured
 }

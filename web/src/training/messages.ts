@@ -1,4 +1,5 @@
-// The messages between the page and the training worker.
+// The messages between the page and the training worker. The replies about a run are
+//     chosen, update, epoch 0, update update ... epoch 1, ..., update, done (or at any time paused or failed).
 import type { Architecture, Weights } from '../engine/types';
 import type { ChosenImages, Conditions } from './conditions';
 import type { EpochPoint } from './epoch';

@@ -1,5 +1,5 @@
 // The reader's choices for a training, before it starts. Layers are inserted into `#edited` and removed from it. The
-// controls of width and dropout then make `architecture` of it, which can have a dropout before the logits that it lacks.
+// controls of width and dropout make `architecture` of it, which can have a dropout before the logits that it lacks.
 import { layerTable } from '../engine/architecture';
 import type { Architecture, Augmentation, LayerRow } from '../engine/types';
 import { messageOf, say } from '../text/say.svelte';

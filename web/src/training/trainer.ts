@@ -63,7 +63,8 @@ export class Trainer {
     return score;
   }
 
-  // Makes the settings of the next steps: at most `maxSteps`, and none after the end of the epoch. The first steps of an epoch
+  // Makes the settings of the next steps: at most `maxSteps`, and none after the end of the epoch. In batches of 4, an
+  // epoch over 10 images has steps with images 0 to 3, 4 to 7, and 8 and 9 of its order. The first steps of an epoch
   // shuffle the images by the seed and the epoch, so a second call gives the same order.
   nextSteps(maxSteps: number): TrainingSteps {
     const { recipe } = this;

@@ -13,7 +13,7 @@ import { TextError, errorTextOf } from '../text/error';
 
 const PIECE_MS = 50; // of training between two checks for requests
 const UPDATE_MS = 100; // from one update of the page to the next
-const MEASURING_SHARE = 0.1; // share of the time that measuring the sample may take
+const MEASURING_SHARE = 0.1; // share of the time that measuring the sample may take: after 20 ms of it, 200 ms without
 
 interface TrainingImages {
   data: TrainingData;

@@ -27,7 +27,7 @@ class Presentation {
     try {
       await document.documentElement.requestFullscreen();
       if (this.on) document.addEventListener('fullscreenchange', this.#follow);
-      else await document.exitFullscreen();
+      else await document.exitFullscreen(); // left while the browser prepared it
     } catch {
       // Some frames, such as a notebook's, do not allow full screen; the page then fills the window.
     }

@@ -12,10 +12,10 @@ export interface Heading {
 }
 
 type Kind = keyof typeof en.parts.layer;
-type Function = keyof typeof en.parts.function; // the functions that the catalogues name; others keep the name of Keras
+type NamedFunction = keyof typeof en.parts.function; // those that the catalogues name; others keep the name of Keras
 
 export const functionName = (activation: Activation): string =>
-  termOf(activation) === null ? activation : say(`parts.function.${activation as Function}`);
+  termOf(activation) === null ? activation : say(`parts.function.${activation as NamedFunction}`);
 
 export function sizeText([rows, columns]: readonly number[]): string {
   return `${rows} × ${columns}`;
