@@ -92,8 +92,7 @@ def test_a_damaged_file_is_refused(tmp_path, content, message):
 
 
 def test_a_large_dictionary_is_refused(tmp_path):
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
-    (tmp_path / "file").write_bytes(lzma.compress(CONTENT, filters=filters))
+    (tmp_path / "file").write_bytes(lzma.compress(CONTENT, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]))
     with pytest.raises(DatasetError, match="Memory usage limit exceeded"), open_stream(tmp_path / "file") as stream:
         stream.read(1)
 
