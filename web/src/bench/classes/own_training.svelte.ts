@@ -1,4 +1,6 @@
-// Trains a network on the reader's own classes in a worker, and puts it on the bench when it is done.
+// Trains a network on the reader's own classes in a worker, and puts it on the bench when it is done:
+// train() → a session in the worker → its state 'done' → #finish(), which makes a page of the network → the bench.
+// stop() drops the session. A #finish() that still waits then sees that its session is not the current one, and ends.
 import { untrack } from 'svelte';
 import { inSlices } from '../../analysis/slices';
 import type { Architecture } from '../../engine/types';
@@ -95,7 +97,8 @@ export class OwnTraining {
     const { classes, split, architecture, recipe, start } = request;
     try {
       const examples = classes.flatMap(({ examples }) => examples);
-      const averaged = examples.filter((_, i) => i % Math.ceil(examples.length / MAX_AVERAGED) === 0); // every n-th
+      const stride = Math.ceil(examples.length / MAX_AVERAGED); // 1 for up to MAX_AVERAGED, 2 for up to twice as many
+      const averaged = examples.filter((_, i) => i % stride === 0);
       const measuring = measureMeans(bench.engine, architecture, weights, averaged);
       const { means } = await inSlices(measuring, new AbortController().signal); // which nobody aborts
       const names = classes.map(({ name }) => name);
