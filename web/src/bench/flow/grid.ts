@@ -1,10 +1,10 @@
-// The grid of maps on the canvas of a layer: how large maps are in the width of the flow, where they lie, and their painting.
+// The grid of maps on a layer's canvas: how large maps are in the flow's width, where they lie, and their painting.
 import { sizesOf } from '../../analysis/receptive';
 import type { Shape } from '../../engine/types';
 import { isVector } from '../parts/words';
 
-// A grid of maps, each of rows × columns numbers: map k stands in row floor(k / gridColumns) and column k % gridColumns of the
-// grid, and a number is a square. Lengths are whole canvas pixels.
+// A grid of maps, each of rows × columns numbers, drawn as squares. Map k is in row floor(k / gridColumns) and column
+// k % gridColumns of the grid: five maps in 2 grid columns are 0 1 | 2 3 | 4. Lengths are whole canvas pixels.
 export interface Grid {
   rows: number; // of a map
   columns: number;
@@ -26,11 +26,11 @@ const MAX_UNITS = 400; // units of a vector that are drawn until then
 const FEW_UNITS = 32; // up to this many units stand in one column
 // In CSS pixels.
 export const BETWEEN = 8; // gap between columns
-// Maps begin small, with the first of the cells 4, 3 and 2 with which all columns fit. If none fits, the flow scrolls,
-// and they begin readable.
+// Maps begin with SMALL_SIDE, but with cells of 4 at least, else 3, else 2, whichever is the first that fits: 28 × 28
+// numbers with cells of 4, 4 × 4 with cells of 5. If none fits, the flow scrolls, and maps begin with a readable side.
 const [SMALL_SIDE, READABLE_SIDE] = [20, 40];
 const FIRST_CELLS = [4, 3, 2];
-const MAX_FIRST_CELL = 8; // a cell begins no larger, so a map of few numbers can begin below those sides
+const MAX_FIRST_CELL = 8; // a cell begins no larger: 2 × 2 numbers with a side of 16
 const [MAX_CELL, MAX_SIDE] = [12, 168]; // the cell and the side up to which maps grow
 const [MANY_UNITS_CELL, FEW_UNITS_CELL, MAX_UNIT_CELL] = [8, 12, 20]; // units begin with one of the first two
 
@@ -68,18 +68,18 @@ export interface ColumnNeeds {
   folded: number | null; // CSS pixels of width if the column is folded to a line, else null
 }
 
-// Arranges the maps of a layer, with cells of this size: in as few grid columns as the height allows, or in more if the
-// heading above them is wider anyway.
+// Arranges the maps of a layer, with cells of this size: in the fewest grid columns that are not too high, or in as
+// many as the heading above them is wide, if these are more. A few units stay in one column under a wide heading.
 function makeGrid({ shape, all, narrowest }: ColumnNeeds, cell: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const shown = all ? maps : Math.min(maps, isVector(shape) ? MAX_UNITS : MAX_MAPS);
   const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
   // n maps in a line take n * (numbers * cell + gap) - gap canvas pixels.
   const mapsIn = (length: number, numbers: number) => Math.floor((length * scale + gap) / (numbers * cell + gap));
-  const least = Math.ceil(shown / Math.max(1, mapsIn(height, rows)));
+  const fewest = Math.ceil(shown / Math.max(1, mapsIn(height, rows)));
   const underHeading = isVector(shape) && maps <= FEW_UNITS ? 1 : mapsIn(narrowest, columns);
   const gridColumns =
-    underHeading > least ? mostColumns(shown, least, Math.min(underHeading, shown)) : fewestColumns(shown, least);
+    underHeading > fewest ? mostColumns(shown, fewest, Math.min(underHeading, shown)) : fewestColumns(shown, fewest);
   return { rows, columns, maps, shown, gridColumns, cell, gap, scale };
 }
 
@@ -114,17 +114,17 @@ function columnWidth({ folded, narrowest }: ColumnNeeds, grid: Grid, scale: numb
   return folded ?? Math.max(narrowest, canvasSize(grid).width / scale);
 }
 
-// Lays out the grids of all layers in a width and height of CSS pixels. While width is left, the smallest maps grow by one
-// canvas pixel per cell, and then the units. If not even small maps fit, the columns are wider than the flow.
+// Lays out the grids of all layers in a width and height of CSS pixels. While width is left, the smallest maps grow by
+// one canvas pixel per cell, and then the units. If not even small maps fit, the columns are wider than the flow.
 export function fitGrids(needs: ColumnNeeds[], width: number, height: number, scale: number): Grid[] {
   const begin = (side: number, least: number) =>
     needs.map((need) => makeGrid(need, firstCell(need, side, least, scale), height, scale));
-  const isLow = (grid: Grid) => canvasSize(grid).height <= height * scale;
-  const fits = (grids: Grid[]) => widthOf(needs, grids, scale) <= width;
+  const fitsHeight = (grid: Grid) => canvasSize(grid).height <= height * scale;
+  const fitsWidth = (grids: Grid[]) => widthOf(needs, grids, scale) <= width;
   const small = FIRST_CELLS.map((least) => begin(SMALL_SIDE, least));
-  // With the smallest cells, maps may be too high: scrolling down is better than to the side.
-  const best = small.find((grids) => fits(grids) && grids.every(isLow)) ?? small.slice(-1).find(fits);
-  const grids = best ?? begin(READABLE_SIDE, 1);
+  const tightest = small[small.length - 1]; // if they only fit the width: scrolling down is better than to the side
+  const best = small.find((grids) => fitsWidth(grids) && grids.every(fitsHeight));
+  const grids = best ?? (fitsWidth(tightest) ? tightest : begin(READABLE_SIDE, 1));
   let spare = width - widthOf(needs, grids, scale);
   const sideOf = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell; // of a map
   // Grows the grids of these layers, always the one with the smallest maps, until none of them can grow.
@@ -136,7 +136,7 @@ export function fitGrids(needs: ColumnNeeds[], width: number, height: number, sc
       const larger = makeGrid(needs[i], grids[i].cell + 1, height, scale);
       const added = columnWidth(needs[i], larger, scale) - columnWidth(needs[i], grids[i], scale);
       const isTooLarge = sideOf(larger) > MAX_SIDE * scale || larger.cell > maxCell * scale;
-      const isTooHigh = isLow(grids[i]) && !isLow(larger);
+      const isTooHigh = fitsHeight(grids[i]) && !fitsHeight(larger);
       if (isTooLarge || isTooHigh || added > spare) growing.delete(i);
       else [grids[i], spare] = [larger, spare - added];
     }
@@ -147,8 +147,8 @@ export function fitGrids(needs: ColumnNeeds[], width: number, height: number, sc
   return grids;
 }
 
-// Makes the grid of the image, at most `side` CSS pixels wide: its channels one below the other, with room for the colour image
-// above three channels.
+// Makes the grid of the image, at most `side` CSS pixels wide: its channels one below the other, with room for the
+// colour image above three channels.
 export function imageGrid(shape: Shape, side: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const gap = Math.max(1, Math.round(2 * scale));

@@ -31,9 +31,7 @@ export async function openImage(engine: Engine, file: Blob, name: string, larges
   const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' }).catch(() => Promise.reject(damaged));
   const { width, height } = bitmap;
   const context = contextOf(width, height);
-  if (!canRead()) {
-    throw new Error(say('input.refused.blocked'));
-  }
+  if (!canRead()) throw new Error(say('input.refused.blocked'));
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   const picture = reduce(engine, fromRgba(context.getImageData(0, 0, width, height).data, height, width), largest);

@@ -6,6 +6,8 @@ import { percentText } from '../parts/figures';
 
 type Shape = readonly [height: number, width: number, channels: number];
 
+// Says what a step did to the picture, or does not do if it is off. The first stage is the picture before any step.
+// Only some sentences name the input's size (`image`), the side of the writing (`n`) or what counts as ink (`share`).
 export function explain(stage: Stage, handwriting: Handwriting, [height, width, channels]: Shape): string {
   const { ink, target, threshold } = handwriting;
   const isLight = ink === 'light';

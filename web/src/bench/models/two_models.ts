@@ -3,6 +3,10 @@ import { inPieces, type Work } from '../../analysis/slices';
 import { largest } from '../../analysis/largest';
 import type { Bench } from '../../state/bench.svelte';
 
+export function hasTwo(bench: Bench): boolean {
+  return bench.models.length > 1;
+}
+
 // Makes the network of a trained model, without the epoch and the ablations on the bench.
 export function trainedNetwork(bench: Bench, model: number) {
   return bench.network(bench.models[model], bench.models[model].weights, []);
@@ -37,8 +41,8 @@ export function verdictOf({ label, predictions: [a, b] }: Disagreement): Verdict
   return a === label ? 'a' : b === label ? 'b' : 'neither';
 }
 
-// Counts verdicts among the first `numSample` images, a fair sample. The images after them are mistakes of the first model,
-// which would make it look worse than it is.
+// Counts verdicts among the first `numSample` images, a fair sample. The images after them are mistakes of the first
+// model, which would make it look worse than it is.
 export function tally(differing: Disagreement[], numSample: number): Record<Verdict, number> {
   const counts = { a: 0, b: 0, neither: 0 };
   for (const disagreement of differing) if (disagreement.position < numSample) counts[verdictOf(disagreement)] += 1;
