@@ -1,6 +1,6 @@
 // Writes the words and numbers of a cell's arithmetic, which the lens shows beside its pictures.
-import type { CellArithmetic, Channel } from '../../analysis/cell';
-import { unflatten, type Cell } from '../../analysis/receptive';
+import type { CellArithmetic } from '../../analysis/cell';
+import { unflatten } from '../../analysis/receptive';
 import { decimalsFor, roundTerms } from '../../analysis/rounding';
 import type { LayerRow } from '../../engine/types';
 import { digits, say } from '../../text/say.svelte';
@@ -12,10 +12,11 @@ export interface SumLine {
   value: string;
 }
 
-// Writes the lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum: 1.15
-// and 0.12 to 1.27.
+// Writes the lines of the sum, one for each term: for a convolution "9 products 1.15" and "bias 0.12", for an Add a
+// line for each of its layers, for a pooling only its result. The printed numbers add up to the printed sum, here 1.27.
 export function sumLines(arithmetic: CellArithmetic, decimals: number, name: (layer: string) => string): SumLine[] {
   const { work, bias, sum } = arithmetic;
+  // Pairs texts with the values that they name, rounded together.
   const lines = (texts: string[], values: number[]) => {
     const rounded = roundTerms(values, decimals);
     return texts.map((text, i) => ({ text, value: plainText(rounded[i], decimals) }));
@@ -42,9 +43,11 @@ export function sumLines(arithmetic: CellArithmetic, decimals: number, name: (la
         work.cells.map((cell) => name(cell.layer)),
         [work.value, work.other],
       );
-    case 'copied':
-      return lines([placeText(work.from, name)], [work.value]);
-    case 'voted': // the logits of a vote are log mean p + mean log Σ exp
+    case 'copied': {
+      const { layer, map, row, column } = work.from;
+      return lines([say('lens.from', { layer: name(layer), map: String(map), row, column })], [work.value]);
+    }
+    case 'voted': // a logit of the vote = log (mean probability of the members) + mean of their log Σ e^logit
       return lines(
         [say('lens.votes', { n: work.members }), say('lens.strength')],
         [Math.log(work.mean), work.strength],
@@ -59,10 +62,6 @@ export function sumLines(arithmetic: CellArithmetic, decimals: number, name: (la
       );
     }
   }
-}
-
-function placeText({ layer, map, row, column }: Cell, name: (layer: string) => string): string {
-  return say('lens.from', { layer: name(layer), map: String(map), row, column });
 }
 
 function countInside(values: number[]): number {
@@ -90,11 +89,6 @@ export function inputText(table: LayerRow[], sourceName: string, input: number):
       : say('lens.mapAt', { map: String(map), row, column });
   }
   return say('lens.unit', { unit: String(input) });
-}
-
-// Sorts the input channels, the strongest first.
-export function sortByStrength(channels: Channel[]): Channel[] {
-  return [...channels].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
 }
 
 // Writes the difference between the sum and the layer's output with one digit, such as "2e-8".

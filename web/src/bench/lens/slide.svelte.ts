@@ -16,10 +16,6 @@ export class Slide {
     this.playing = true;
   }
 
-  pause(): void {
-    this.playing = false;
-  }
-
   step(count: number): void {
     this.playing = false;
     this.position = this.position === null ? 0 : (this.position + 1) % count;

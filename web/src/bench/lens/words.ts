@@ -17,8 +17,8 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
   const size = window === null ? '' : sizeText(window.size);
   const activation = layer.activation ?? 'linear';
   const activated = activation === 'linear' ? [] : functionTexts(activation);
-  const atEveryPlace = () => [say('lens.what.place'), ...activated];
-  // What one output reads: maps of a convolution, channels of other layers on maps, inputs of a dense layer.
+  const atEveryPlace = [say('lens.what.place'), ...activated];
+  // The number that the sentence names: maps that a filter of a convolution reads, inputs of a dense layer.
   const n = layer.kind === 'Conv2D' ? mapsRead(layer, inputShape, 0).count : inputShape.at(-1)!;
   switch (layer.kind) {
     case 'Conv2D': {
@@ -27,10 +27,10 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
       const slide = say(n === 1 ? overOne : overSeveral, { n, size });
       const groups = layer.groups ?? 1;
       const byGroup = groups > 1 ? [say('lens.what.groups', { groups, maps: inputShape[2] })] : [];
-      return sentences([slide, ...byGroup, ...dilationText(row), ...atEveryPlace(), say('lens.what.oneCell')]);
+      return sentences([slide, ...byGroup, ...dilationText(row), ...atEveryPlace, say('lens.what.oneCell')]);
     }
     case 'DepthwiseConv2D':
-      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), ...atEveryPlace()]);
+      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), ...atEveryPlace]);
     case 'Dense':
       return showsLogits(row)
         ? say('lens.what.logits', { n })

@@ -45,7 +45,7 @@ export function pixels(bench: Bench): Script {
   let [bright, dark]: (number | null)[] = [null, null]; // the pixels that the reader looked at
   const strongest = new Map<number, number>(); // the largest value of each map that the reader looked at
   // Returns the pixel that the reader looks at, if it is in the bright or the dark half of the image's range.
-  const pixel = (isBright: boolean): number | null => {
+  const lookedPixel = (isBright: boolean): number | null => {
     const cell = lookedIn(bench, 'input');
     if (cell === null) return null;
     const value = valueAt(bench, cell);
@@ -55,8 +55,8 @@ export function pixels(bench: Bench): Script {
     values: () => ({ n: rows * columns * channels, layer: titleOf(table, first) }),
     answers: ['lines', 'numbers', 'copy'],
     tasks: [
-      { id: 'bright', at: column('input'), isDone: () => (bright = pixel(true)) !== null },
-      { id: 'dark', at: column('input'), isDone: () => (dark = pixel(false)) !== null },
+      { id: 'bright', at: column('input'), isDone: () => (bright = lookedPixel(true)) !== null },
+      { id: 'dark', at: column('input'), isDone: () => (dark = lookedPixel(false)) !== null },
       {
         id: part,
         at: column(first.layer.name),
@@ -69,10 +69,10 @@ export function pixels(bench: Bench): Script {
     ],
     correct: () => 'numbers',
     found: () => {
-      // The first map that the reader looked at, and the last.
-      const [[a, high], ...others] = [...strongest];
-      const [b, lastHigh] = others.at(-1) ?? [a, high];
-      const values = { a, b, high: number(high, 2), other: number(lastHigh, 2), layer: titleOf(table, first) };
+      // The first map that the reader looked at, and the last, each with its largest value.
+      const [[a, highOfA], ...others] = [...strongest];
+      const [b, highOfB] = others.at(-1) ?? [a, highOfA];
+      const values = { a, b, high: number(highOfA, 2), other: number(highOfB, 2), layer: titleOf(table, first) };
       const n = rows * columns * channels;
       return { text: `found_${part}`, values: { ...values, n, bright: bright!, dark: dark! } };
     },

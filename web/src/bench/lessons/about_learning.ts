@@ -1,5 +1,6 @@
-// The lessons about predictions and learning: softmax and confidence, training, overfitting, and failures. Each function makes
-// the script of a lesson for the network of the page, or null if the network lacks its subject.
+// The lessons about predictions and learning: softmax, training, overfitting, and failures. Each function makes the
+// script of a lesson for the network of the page, or null if the network lacks its subject. Tools note in
+// `bench.lastResults` what the reader did with them; a lesson counts only results that are newer than its beginning.
 import { logitsRow } from '../../engine/architecture';
 import type { Bench } from '../../state/bench.svelte';
 import { number } from '../../text/say.svelte';
@@ -58,15 +59,14 @@ export function softmax(bench: Bench): Script {
 
 export function training(bench: Bench): Script {
   const [model] = bench.models;
-  const before = bench.lastResults.step;
-  // The step is taken on the untrained network, and then compared with the trained one, if the page has both.
+  const before = bench.lastResults.step; // a step that the reader took before the lesson does not count
+  // The step is taken on the untrained network, epoch 0, and then compared with the trained one, if the page has both.
   const replays = model.epochs.includes(0) && !bench.payload.untrained;
   const className = () => bench.classNames[bench.label ?? bench.prediction];
-  // Predicts the image of the step with the network after an epoch, or with the trained model (null).
-  const probability = (epoch: number | null): string => {
+  // Predicts the image of the step with the trained model, for comparison.
+  const trainedProbability = (): string => {
     const { pixels, label } = bench.lastResults.step!;
-    const weights = epoch === null ? model.weights : model.snapshots.get(epoch)!;
-    return confidence(bench.network(model, weights, []).forward(pixels).probabilities[label]);
+    return confidence(bench.network(model, model.weights, []).forward(pixels).probabilities[label]);
   };
   const step: Task = {
     id: 'step',
@@ -97,7 +97,7 @@ export function training(bench: Bench): Script {
       if (!replays) return { text: 'found_step', values };
       const { best_epoch: best, loss } = bench.payload.history;
       const n = best ?? loss.length;
-      return { text: 'found', values: { ...values, n, trained: probability(null) } };
+      return { text: 'found', values: { ...values, n, trained: trainedProbability() } };
     },
   };
 }

@@ -41,10 +41,11 @@ export class Visit {
   }
 }
 
-// All lessons for the network of the page.
+// All lessons for the network of the page. A lesson gets a visit when it is opened, and keeps it until it begins again:
+// its script, made anew, then compares with the state of the page at that time.
 export class Course {
-  readonly #visits = new Map<string, Visit>();
-  #restarts = $state(0); // changes when a lesson starts again
+  readonly #visits = new Map<string, Visit>(); // by id of the lesson
+  #restarts = $state(0); // changes when a lesson begins, since nothing follows the map itself
 
   constructor(readonly bench: Bench) {}
 
@@ -53,7 +54,7 @@ export class Course {
   );
   readonly missing: Lesson[] = $derived.by(() => LESSONS.filter((lesson) => !this.present.includes(lesson)));
   readonly open: Lesson | null = $derived.by(() => LESSONS.find(({ id }) => id === this.bench.lesson) ?? null);
-  // The visit to the open lesson; null if the network lacks its subject.
+  // The visit to the open lesson; null in the list, or if the network lacks the lesson's subject.
   readonly visit: Visit | null = $derived.by(() => {
     void this.#restarts;
     const { open } = this;
