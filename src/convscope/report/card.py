@@ -103,10 +103,10 @@ def _make_fence(lines: str) -> str:
 
 
 def _make_values(contents: CardContents) -> dict[str, object]:
-    """Make the values of the template by their names there; a table is a list of rows, each of them its texts.
+    """Make the values of the template by their names there.
 
-    The names "group" and "has_seeds" are of the result over seeds, if a run has one: the row of this network, for its
-    mean and standard deviation.
+    A table is a list of rows, and a row a tuple of texts. If the run has a result over seeds ("has_seeds"), "group" is
+    the row of this network in it, with its mean and standard deviation; else, or if it had a single seed, None.
     """
     evaluation, record, model = contents.evaluation, contents.record, contents.model
     entry, name = DATASETS.get(record.dataset.argument), evaluation.dataset_name

@@ -124,7 +124,8 @@ class GuardMiddleware:
     def make_room(self, body: "_Body") -> None:
         """Give up incomplete bodies, the oldest first, until the rest fits the limit.
 
-        A part of `body` has just arrived. If it is incomplete, it is one of them; if it is complete, it goes last.
+        A part of `body` has just arrived. If it is incomplete, it has its place among the others by age. If it is
+        complete, it is given up only after all of them: with incomplete bodies A and B, in the order A, B, `body`.
         """
         incomplete = [waiting_body for waiting_body in self.bodies if waiting_body.size and not waiting_body.complete]
         for candidate in [*incomplete, body]:
@@ -137,7 +138,13 @@ class GuardMiddleware:
 class _Body:
     """The `receive` of a request, which the application calls for each part of the body.
 
-    A call raises `RequestRefusedError` if the body is too large or too slow, or was given up while the call waited.
+    A call raises `RequestRefusedError` if the body is too large or too slow, or was given up while the call waited. The
+    life of a body, and the bytes that count as held:
+
+        not read yet        none: `deadline` is None
+        arriving            `size`, the parts so far; between two parts `timeout` limits the wait
+        `complete`          `size`, until the answer is sent
+        refused, given up   none, and what still arrives is dropped
     """
 
     def __init__(self, receive: Receive, headers: Headers, guard: GuardMiddleware) -> None:

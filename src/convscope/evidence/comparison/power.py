@@ -31,8 +31,8 @@ POWER = 0.8  # the usual convention
 LEVELS = (0.05, 0.0294, 0.0221)
 """Levels of the test for one, two or three looks after equal steps, so that all looks together have 5 %.
 
-Source: Pocock 1977, Biometrika 64, 191-199. The looks there are correlated by their shares of seeds; here they share
-the images, too, which correlates them more, and makes false findings fewer.
+Source: Pocock 1977, Biometrika 64, 191-199. His looks are correlated because each contains the runs of those before it.
+Here they also share the test images, so they agree more often, and fewer of them find a difference where there is none.
 """
 
 _DRAWS = 4000  # simulated experiments, which give the power to a third of a percentage point
@@ -120,6 +120,7 @@ class DifferenceVariances:
         chance = float((np.array(self.chance)[:, None] / counts).sum())
         image_variance = self.images + chance
         variance = image_variance + np.maximum(seed_variances.sum(axis=0) - chance, 0.0)
+        # Each part of the variance with its degrees of freedom: N for the images, n - 1 for the runs of a network.
         parts = [(part, int(count) - 1) for part, count in zip(seed_variances, counts.ravel(), strict=True)]
         freedom = degrees_of_freedom(variance, (image_variance, float(self.num_images)), parts)
         return np.asarray(stdtrit(freedom, 1 - level / 2) * np.sqrt(variance))

@@ -69,7 +69,7 @@ def _format_step(quantized: QuantizedStep, sources: list[str], target: str) -> S
         functions.append("look_up")
         arrays = (*arrays, CArray(f"{step.name}_table", quantized.table.astype(np.int8)))
         calls.append(format_call("look_up", source, prod(step.output_shape), f"PREFIX_{step.name}_table", target))
-    # `dense_logits`, which has no output scale, does not rescale either.
+    # Only some C functions rescale their sums by `requantize`. `dense_logits`, which has no output scale, does not.
     if quantized.output_scale is not None and not set(functions) <= _WITHOUT_RESCALING:
         functions.insert(0, "requantize")  # C functions stand before those that call them
     return StepText(_format_comment(quantized), tuple(functions), arrays, tuple(calls))
@@ -129,11 +129,12 @@ def _choose_call(
         case "pad":
             return "pad", (*sources, *step.input_shape, *step.padding, target, *step.output_shape[:2], zeros[0])
         case "add":
-            # (a, zero of a, multiplier of a, b, zero of b, multiplier of b), each operand after the other.
+            # (a, zero of a, multiplier of a, b, zero of b, multiplier of b), then one bias and one shift for the sum.
             parts = zip(sources, zeros, _to_ints(quantized.multipliers), strict=True)
             sums = (*_to_ints(quantized.bias), *_to_ints(quantized.shifts))
             return "add", (*chain(*parts), *sums, size, target, *output_zero)
         case "concatenate":
+            # For each operand (value, channels, zero, multiplier, bias), then one shift for both.
             multipliers, biases = _to_ints(quantized.multipliers), _to_ints(quantized.bias)
             parts = zip(sources, step.size, zeros, multipliers, biases, strict=True)
             return "concatenate", (*chain(*parts), *_to_ints(quantized.shifts), pixels, target, *output_zero)

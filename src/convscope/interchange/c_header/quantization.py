@@ -1,6 +1,8 @@
 """Quantise a network to 8-bit integers: scales from calibration images, weights by channel, sums without overflow.
 
-The result holds all integers of the C file; `simulation` computes with them.
+The result holds all integers of the C file; `simulation` computes with them. An integer q from -128 to 127 stands for
+the number scale · (q - zero) + residue, by the `Scale` of its value, and a weight w for scale · w, by its channel's. So
+a sum Σ w · (q - zero) counts in units of both scales multiplied, and is then rescaled to the output's `Scale`.
 """
 
 from collections.abc import Iterator
@@ -264,7 +266,7 @@ def _plan_table(step: ComputedStep, range_: _Range) -> tuple[Scale, Scale, Integ
     # Flat: within half a step of the value at that end of the range.
     is_past_low, is_before_high = (np.abs(values - end) > output_scale.scale / 2 for end in (values[0], values[-1]))
     if is_past_low.any() and is_before_high.any():
-        # The last flat point at the low end, and the first at the high end: of n points there, n - 1 and len - n.
+        # One flat point stays at each end: of 10 points with 3 flat ones at the low and 4 at the high end, 2 to 6 stay.
         first, last = int(is_past_low.argmax()) - 1, len(grid) - int(is_before_high[::-1].argmax())
         grid = grid[first : last + 1] if first < last else grid
     sum_scale = choose_scale(grid[0], grid[-1])

@@ -70,6 +70,8 @@ Order = tuple[int, ...] | None
 def list_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[StoredLayer]:
     """List the layers of a model with the arrays that they store, in their order.
 
+    This is the first pass: it converts the model with zeros for all weights, and notes the arrays that it is asked for.
+
     Raises:
         ModelFileError: naming every unsupported layer with what would be needed; or if the input shape is unknown, or
             the output is not a number for each class.
@@ -89,7 +91,8 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     """Build the network of a Keras model, with the arrays that `arrays` returns; raises as `list_arrays` does."""
     if problems := list(_find_problems(graph)):
         raise ModelFileError(list_problems(problems, f"{len(graph.layers)} layers"))
-    # The names of the values. A layer that is used twice is in the list twice; its values need different names.
+    # The names of the values, by the index of the layer that gives them. A layer that is used twice is in the list
+    # twice, such as `dense` at 3 and 5, and its values need different names: dense#3 and dense#5.
     counts = Counter(layer.name for layer in graph.layers)
     values = {IMAGE: "image"} | {
         index: layer.name if counts[layer.name] == 1 else f"{layer.name}#{index}"
@@ -281,7 +284,14 @@ class _Converter:
     def _apply_conversion(
         self, state: State, node: Node, layer: KerasLayer, value: FileTensor, conversion: Conversion, order: Order
     ) -> FileTensor:
-        """Apply the layers that a Keras layer becomes to a vector, or to maps in our order, without the activation."""
+        """Apply the layers that a Keras layer becomes, without the activation.
+
+        What they read decides how:
+
+            a vector, by a Dense             the shared `shapes.dense`, which puts the kernel's rows into our order
+            maps that are read as a vector   a Flatten of ours comes first
+            maps, or a vector of ours        just the layers; maps must hold the axes in the order `order`
+        """
         is_vector = value.index.ndim == 1
         arrays = self._read_arrays(state, layer, conversion)
         if layer.class_name == "Dense" and is_vector:

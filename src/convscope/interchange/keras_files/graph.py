@@ -98,9 +98,10 @@ def keras_name(class_name: str) -> str:
 
 
 def _sort_layers(graph: KerasGraph) -> KerasGraph:
-    """Sort the layers: each comes after its inputs and mostly directly after the last; those on vectors come last.
+    """Sort the layers so that each comes after its inputs, and all layers on vectors after all layers on maps.
 
-    Networks of ours have all maps before the first dense layer.
+    Our networks need this: they have all maps before the first dense layer. Within both parts, the layers of a branch
+    stand one after another, and the layer that joins two branches comes directly after the second.
     """
     order = _order_depth_first(graph)
     on_vectors: set[int] = set()  # dense layers, and all that read one directly or not

@@ -2,6 +2,8 @@
 
 A function gets the layer's configuration and input shape, (H, W, C) or (units,), and makes our layer, whose own checks
 refuse values out of range. Options that only matter in training (initialisers, regularisers, constraints) are ignored.
+The `Conversion` says for each weight of our layer which array of Keras it is: {"bias": "bias"}, or a number for all
+channels if Keras stores none: {"gamma": (1.0,)}.
 """
 
 from collections.abc import Callable, Mapping
@@ -260,7 +262,8 @@ SUPPORTED = frozenset({
     *_CONVERTERS, *ACTIVATION_LAYERS, "Add", "Concatenate", "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
     "Rescaling", "Reshape",
 })  # fmt: skip
-# Arguments that our layers lack: the values at which they change nothing, and the next step for all others.
+# Arguments that our layers lack: the values at which they change nothing, as does None or a missing argument, and the
+# next step for all others.
 _PLAIN: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "data_format": (("channels_last", "channels_first"), "build the model with channels_last"),
     "mode": ((0,), "normalise each channel over all images (mode 0)"),
