@@ -50,13 +50,13 @@ test.each([
   ['2 filters removed', false, null, { ablations: [filter, filter], replacements: [{}, {}] }],
   ['1 part removed', false, null, { ablations: [{ part: 'bias', layer: 'conv2d' }] }],
   ['Epoch 1 · 1 filter removed', false, null, { epoch: 1, ablations: [filter], replacements: [{}] }],
-])('%s', (text, isTrained, accuracy, changes) => {
-  expect(shown(changes)).toMatchObject({ text, isTrained, accuracy });
+])('%s', (text, isOwn, accuracy, changes) => {
+  expect(shown(changes)).toMatchObject({ text, isOwn, accuracy });
 });
 
 test('the network of a page without a run is untrained, counts as its own, and has no accuracy', () => {
   const payload = { untrained: true, history: { loss: [] }, evaluation: { split: 'test' } };
-  expect(shown({ payload })).toMatchObject({ text: 'Untrained', isTrained: true, accuracy: null });
+  expect(shown({ payload })).toMatchObject({ text: 'Untrained', isOwn: true, accuracy: null });
 });
 
 test('a saved page has its network, for own classes or trained in the page, as its own', () => {
@@ -66,15 +66,15 @@ test('a saved page has its network, for own classes or trained in the page, as i
     evaluation: { split: 'test', num_images: 10, accuracy },
   });
   const classes = payload({ from: 'classes', epoch: 60 });
-  const here = { text: 'Your classes', isTrained: false, accuracy: null };
+  const here = { text: 'Your classes', isOwn: false, accuracy: null };
   expect(shown({ payload: classes, isOnPage: false })).toMatchObject(here);
-  expect(shown({ payload: classes, isOnPage: true })).toMatchObject({ ...here, isTrained: true });
+  expect(shown({ payload: classes, isOnPage: true })).toMatchObject({ ...here, isOwn: true });
   const ablated = { ablations: [filter], replacements: [{}] };
   expect(shown({ payload: classes, isOnPage: true, ...ablated })).toMatchObject({
     text: 'Your classes · 1 filter removed',
-    isTrained: false,
+    isOwn: false,
   });
   const text = 'Trained in the page · 1 epoch';
   const data = payload({ from: 'data', epoch: 1 }, 0.9);
-  expect(shown({ payload: data, isOnPage: true })).toMatchObject({ text, isTrained: true, accuracy: 0.9 });
+  expect(shown({ payload: data, isOnPage: true })).toMatchObject({ text, isOwn: true, accuracy: 0.9 });
 });

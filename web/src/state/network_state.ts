@@ -5,7 +5,7 @@ import type { Bench } from './bench.svelte';
 
 export interface NetworkState {
   text: string;
-  isTrained: boolean; // true for the network with which the page opens, also if it is not trained or from another page
+  isOwn: boolean; // true for the network with which the page opens
   accuracy: number | null; // of this network; null if not measured
   measured: string; // says on which images it was measured
 }
@@ -29,7 +29,7 @@ export function networkState(bench: Bench): NetworkState {
     const text = from === 'classes' ? say('symbols.chip') : say('symbols.chipTrained', { n });
     if (removed.length > 0) return stateOfChanged([text, ...removed]);
     const measured = measuredOnFirst(evaluation.split, evaluation.num_images);
-    return { text, isTrained: bench.isOnPage, accuracy: evaluation.accuracy ?? null, measured };
+    return { text, isOwn: bench.isOnPage, accuracy: evaluation.accuracy ?? null, measured };
   }
   // A model of the run after one of its epochs.
   const name = modelIndex === 0 ? [] : [bench.model.name];
@@ -46,13 +46,13 @@ export function networkState(bench: Bench): NetworkState {
   }
   if (removed.length > 0) return stateOfChanged(removed);
   const epochs = history?.best_epoch ?? history?.loss.length ?? 0;
-  if (payload.untrained) return { text: say('state.untrained'), isTrained: true, accuracy: null, measured };
+  if (payload.untrained) return { text: say('state.untrained'), isOwn: true, accuracy: null, measured };
   const text = epochs > 0 ? say('state.trainedAt', { epoch: epochs }) : say('state.trained');
-  return { text, isTrained: true, accuracy: evaluation.accuracy ?? null, measured };
+  return { text, isOwn: true, accuracy: evaluation.accuracy ?? null, measured };
 }
 
 function stateOfChanged(texts: string[], accuracy?: number, measured = ''): NetworkState {
-  return { text: texts.join(' · '), isTrained: false, accuracy: accuracy ?? null, measured };
+  return { text: texts.join(' · '), isOwn: false, accuracy: accuracy ?? null, measured };
 }
 
 const measuredOn = (split: string): string => say(`state.accuracyOn.${split as keyof typeof en.state.accuracyOn}`);
