@@ -243,7 +243,7 @@ bool ablation_logits(const Network& network, int threads, const Images& images, 
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto go_on) {
         SliceArrays& lanes = predictor.second(arrays);
         network.read(plan, arrays.workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
-        network.read(plan, lanes.workspace, lanes.batch, images, 0, 0);
+        network.read(plan, lanes.workspace, lanes.batch, images, 0, 0);  // no image: only points maps to their memory
         Slice slice(network, plan, readers, arrays.workspace, lanes.workspace, end - begin);
         const auto take = [&](std::size_t ablation, int64_t image, const float* values) {
             std::copy(values, values + classes, logits + (static_cast<int64_t>(ablation) * count + begin + image) * classes);

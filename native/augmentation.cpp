@@ -166,7 +166,10 @@ void Augmenter::resample(const Stream& stream, int64_t down, int64_t right, cons
 // Returns where the image is read for a pixel of the result: row rows[0] + rows[1] y + rows[2] x, and so the column.
 //
 // That is m + M (side (pixel - m) + offset), m the middle: all changes inverted, first the flip, then the crop (a
-// window of size `side`), the shift, and by the matrix M rotation, shear, scale and stretch.
+// window of size `side`), the shift, and by the matrix M rotation, shear, scale and stretch:
+//
+//         1 / tall     0         1    0      cosine  sine
+//     M =    0      1 / wide    -lean 1      -sine   cosine
 Resampling Augmenter::find_offsets(const Stream& stream, double down, double right) const {
     const double height = static_cast<double>(shape_.height), width = static_cast<double>(shape_.width);
     const double middle_row = (height - 1) / 2, middle_column = (width - 1) / 2;
@@ -238,7 +241,7 @@ void Augmenter::recolour(const Stream& stream) {
         for (int64_t i = 0; i < size; ++i) sum += static_cast<double>(values_[static_cast<std::size_t>(i)]);
         const double change = stream.draw(contrast, augmentation_.contrast);
         factor += change;
-        addend -= change * sum / static_cast<double>(size);
+        addend -= change * sum / static_cast<double>(size);  // so the mean stays
     }
     const float* normal = nullptr;
     if (augmentation_.noise > 0) {

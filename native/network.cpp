@@ -268,7 +268,7 @@ void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const 
             static_cast<double>(weight) *
             kernels_.cross_entropy(logits, classes(), label, loss.label_smoothing, scale * weight, gradient, &correct);
         batch.correct[static_cast<std::size_t>(i)] = correct;
-        if (plan.first_trained == plan.steps.size()) continue;
+        if (plan.first_trained == plan.steps.size()) continue;  // without weights there is no backward pass
         write_logits_gradient(plan, workspace, i - begin, gradient);
     }
 }
@@ -286,11 +286,11 @@ void Network::step_back(const Plan& plan, Range steps, std::size_t step, Workspa
                         int64_t end, float* shard) const {
     const Plan::Step& plan_step = plan.steps[step];
     float* gradient = shard == nullptr ? nullptr : shard + plan.gradient_offsets[step];
-    if (plan_step.normalizes != nullptr && step == steps.end) {
+    if (plan_step.normalizes != nullptr && step == steps.end) {  // the next stage begins with it and has added its sums
         plan_step.normalizes->write_input_gradient(workspace, begin, end);
     } else if (plan_step.normalizes != nullptr && step == steps.begin && workspace.statistics[step].of_batch) {
         plan_step.normalizes->add_sums(workspace, begin, end, gradient);
-        return;
+        return;  // its input gradient needs the sums over all images of the batch
     } else {
         plan_step.computes->backward(workspace, begin, end, gradient);
     }
@@ -301,6 +301,7 @@ void Network::backward(const Plan& plan, Range steps, Workspace& workspace, Batc
                        float* shard) const {
     bind(plan, workspace, batch, begin);
     const int64_t count = end - begin;
+    // From the normalisation that begins the next stage, if there is one, down to the stage's first step.
     const std::size_t top = std::min(steps.end + 1, plan.steps.size()), bottom = std::max(steps.begin, plan.first_trained);
     for (std::size_t step = top; step-- > std::max(bottom, plan.first_vector);) {
         step_back(plan, steps, step, workspace, 0, count, shard);

@@ -5,13 +5,6 @@
 
 namespace convscope {
 
-namespace {
-
-// The distance of levels of a grid of 2^bits - 1 levels, divided by the root mean square; also in engine/rounding.py.
-double step_of_rms(int64_t bits) { return bits == 2 ? 1.2240 : bits == 4 ? 0.3534 : 0.03087; }
-
-}  // namespace
-
 Parameters::Parameters(const Layer& layer, const Kernels& kernels)
     : kernels_(kernels),
       width_(kernels.panel_width),
@@ -106,16 +99,16 @@ void Parameters::transform_for_winograd(int64_t panel) {
 
 void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step) {
     const int64_t first = panel * panel_size() + begin * width_, count = (end - begin) * width_;
-    const int64_t kernel = has_kernel_ ? (std::min(end, inputs_) - begin) * width_ : 0;  // of these, without the bias
+    const int64_t kernels = has_kernel_ ? (std::min(end, inputs_) - begin) * width_ : 0;  // of these, without the bias
     const auto take = [&](int64_t from, int64_t number, const OptimizerStep& rule) {
         const int64_t at = first + from;
         kernels_.take_step(trained().data() + at, m_.data() + at, v_.data() + at, gradient + from, number, rule);
     };
-    if (step.optimizer.kernels_alone_decay && kernel < count) {
+    if (step.optimizer.kernels_alone_decay && kernels < count) {
         OptimizerStep undecayed = step.optimizer;
         undecayed.kept = 1;
-        take(0, kernel, step.optimizer);
-        take(kernel, count - kernel, undecayed);
+        take(0, kernels, step.optimizer);
+        take(kernels, count - kernels, undecayed);
     } else {
         take(0, count, step.optimizer);
     }
@@ -137,9 +130,11 @@ void Parameters::round_kernels(int64_t bits) {
 
 void Parameters::round_panel(int64_t panel) {
     if (bits_ == 0) return;  // a saved state was restored, and training has not set the bits yet
-    const int64_t first = panel * panel_size();
-    kernels_.round_columns(unrounded_.data() + first, inputs_, (int64_t{1} << (bits_ - 1)) - 1, step_of_rms(bits_),
-                           weights_.data() + first);
+    // The distance between levels for 2, 4 or 8 bits, divided by the root mean square of the weights: that of the least
+    // mean square error for normally distributed numbers (Max 1960). engine/rounding.py has the same.
+    const double step_of_rms = bits_ == 2 ? 1.2240 : bits_ == 4 ? 0.3534 : 0.03087;
+    const int64_t first = panel * panel_size(), highest = (int64_t{1} << (bits_ - 1)) - 1;
+    kernels_.round_columns(unrounded_.data() + first, inputs_, highest, step_of_rms, weights_.data() + first);
     std::copy_n(unrounded_.data() + first + inputs_ * width_, width_, weights_.data() + first + inputs_ * width_);
 }
 

@@ -23,7 +23,8 @@ namespace {
 
 bool works_on_maps(const Layer& layer) { return layer.kind != Kind::flatten && layer.kind != Kind::dense; }
 
-// Finds where the maps end: the first flatten or dense layer after which no layer reads a map. A branch may end before.
+// Finds where the maps end: the first flatten or dense layer after which no layer reads a map. In convolution, flatten,
+// branch, convolution, flatten, dense it is the second flatten.
 std::size_t find_end_of_maps(const std::vector<Layer>& layers) {
     const auto reads_map = [](const Layer& layer) {
         const bool is_windowed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise ||
@@ -38,23 +39,22 @@ std::size_t find_end_of_maps(const std::vector<Layer>& layers) {
 }
 
 // Cuts the layers' outputs to the rows and columns that the next layer reads: windows with a stride may leave out the
-// last ones. A window of `reach` rows that begins at row y stride - padding ends before row y stride - padding + reach,
-// so `outputs` windows read the first (outputs - 1) stride + reach - padding rows. Images stay whole.
+// last ones, as two windows of 2 rows with stride 2 leave out the last of 5 rows. The last of `outputs` windows begins
+// at row (outputs - 1) stride - padding and reads `reach` rows from there on. Images stay whole.
 std::vector<Layer> cut_to_read_pixels(std::vector<Layer> layers) {
-    std::size_t maps = 0;
-    while (maps < layers.size() && works_on_maps(layers[maps])) ++maps;
-    for (const Layer& layer : layers) {
-        // An addition needs maps of one size, and the second reader of a map may read all of it.
-        if (layer.reads_earlier()) return layers;
-    }
-    for (std::size_t i = maps; i-- > 1;) {
+    // An addition needs maps of one size, and the second reader of a map may read all of it.
+    const auto reads_earlier = [](const Layer& layer) { return layer.reads_earlier(); };
+    if (std::any_of(layers.begin(), layers.end(), reads_earlier)) return layers;
+    std::size_t end = 0;  // of the layers that work on maps
+    while (end < layers.size() && works_on_maps(layers[end])) ++end;
+    for (std::size_t i = end; i-- > 1;) {
         // Not cut: the output of a dropout, which chooses numbers by their index in the whole map; of a normalisation,
         // whose statistics are of the whole map; and of a padding, of which only its leading zeros might be left.
         const Kind writer = layers[i - 1].kind;
         if (writer == Kind::dropout || writer == Kind::normalization || writer == Kind::zero_padding) continue;
         Layer& layer = layers[i];
         const auto read = [&layer](std::size_t axis, int64_t size, int64_t outputs) {
-            return std::min(size, (outputs - 1) * layer.stride[axis] + layer.reach(axis) - layer.padding[axis]);
+            return std::min(size, (outputs - 1) * layer.stride[axis] - layer.padding[axis] + layer.reach(axis));
         };
         layer.input.height = read(0, layer.input.height, layer.output.height);
         layer.input.width = read(1, layer.input.width, layer.output.width);
@@ -110,17 +110,18 @@ bool is_unpooled_convolution(StepKind kind) {
 }
 
 // Whether a flatten must copy its input. In conv A, flatten B, dense C it need not: C reads the map of A and writes its
-// gradient where they are. Only the flatten that ends the maps is such a B.
+// gradient where they are. Only the flatten that ends the maps is such a B; those after it flatten vectors.
 bool must_copy(const std::vector<Layer>& layers, std::size_t flatten, std::size_t end_of_maps,
                const std::vector<Plan::Step>& steps) {
     if (flatten < end_of_maps) return true;
-    // With another reader of the vector, or of the input, the input and its copy have different gradients.
+    // If a joining layer also reads the input or the flattened vector, the two have different gradients.
     const auto number = static_cast<int64_t>(flatten);
     if (has_second_reader(layers, number - 1)) return true;
     if (flatten > end_of_maps) return false;  // a vector stays as it is
-    const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
-    const bool pads_gradient = !steps.empty() && is_unpooled_convolution(steps.back().kind);
-    return !before_dense || pads_gradient || has_second_reader(layers, number);
+    if (has_second_reader(layers, number)) return true;
+    // A layer C that is not dense wants a 1 x 1 map. A convolution A wants a gradient with padding, which C leaves out.
+    if (flatten + 1 < layers.size() && layers[flatten + 1].kind != Kind::dense) return true;
+    return !steps.empty() && is_unpooled_convolution(steps.back().kind);
 }
 
 // Lays out a map's values as their reader wants them: a convolution with padding around them.
@@ -139,13 +140,13 @@ Layout lay_out_gradient(const Plan::Step& writer, const Layer& layer) {
     return Layout::plain(writer.output);
 }
 
-// Whether the cells are part of a map of this layout, and the map fits in `room`, an image's numbers in memory. Written
-// cells must be the whole map, since later layers may read all of it.
+// Whether the cells, which a layer reads or writes, are part of a map of this layout, and end before `room`, an image's
+// numbers in memory. Written cells must be the whole map, since later layers may read all of it.
 bool fits(const Cells& cells, const Layout& layout, int64_t room, bool written) {
     const Shape some = cells.shape, all = layout.shape;
     if (layout.top < 0 || layout.left < 0 || Cells::in(layout, all).end > layout.size() || cells.end > room) return false;
     if (cells.plain && !layout.is_plain()) return false;
-    if (some.height == 1 && some.width == 1 && cells.plain) {
+    if (some.height == 1 && some.width == 1 && cells.plain) {  // a vector: a dense layer reads a map's numbers as one
         return written ? some.channels == all.size() : some.channels <= all.size();
     }
     if (some.channels != all.channels || some.height > all.height || some.width > all.width) return false;
@@ -186,11 +187,11 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
     const std::size_t end_of_maps = find_end_of_maps(layers);
     for (std::size_t next = 0; next < layers.size(); ++next) {
         const Layer& layer = layers[next];
-        if (next == end_of_maps) first_vector = steps.size();
         if (layer.kind == Kind::flatten) {
             if (must_copy(layers, next, end_of_maps, steps)) steps.push_back({next, StepKind::layer, layer.output});
-            if (next == end_of_maps) first_vector = steps.size();  // the copy, if there is one
+            if (next == end_of_maps) first_vector = steps.size();  // the copy, or without one the map
         } else {
+            if (next == end_of_maps) first_vector = steps.size();  // the map that this dense layer reads
             const std::size_t first = next;
             const StepKind kind = choose_step(layers, first, purpose);
             if (kind == StepKind::pooled_convolution) ++next;  // the step is both layers
@@ -218,8 +219,8 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
             const Layer& layer = layers[writer.layer];
             map.gradient = lay_out_gradient(writer, layer);
             map.relu = layer.relu;
-            // These read the gradient of their output again in an earlier stage: a normalisation to write its input
-            // gradient, a joining layer to add to the gradient of its second input.
+            // These read the gradient of their output again when an earlier stage goes back: a normalisation to write
+            // its input gradient, a joining layer to add to the gradient of its second input.
             const bool reads_again = layer.kind == Kind::normalization || layer.reads_earlier();
             map.gradient_crosses |= has_stages && reads_again && writer.kind != StepKind::activation;
         }
