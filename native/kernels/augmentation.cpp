@@ -91,8 +91,6 @@ void smooth(const float* from, int64_t step, const float* taps, int64_t radius, 
     }
 }
 
-namespace {
-
 // Packs each pixel with its right, lower and lower right neighbours into the four bytes of one number, so that a bilinear
 // read loads one number instead of four that are far apart.
 CONVSCOPE_INLINE void gather_corners(const Resampling& r) {
@@ -167,8 +165,6 @@ CONVSCOPE_INLINE void split_positions(const Resampling& r, float* __restrict row
         columns[i] = column - static_cast<float>(left);
     }
 }
-
-}  // namespace
 
 void resample(const Resampling& r) {
     gather_corners(r);

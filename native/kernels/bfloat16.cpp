@@ -22,7 +22,7 @@ struct Block {
 
 //                B: tmm6  tmm7     A register is a tile of 16 rows of 64 bytes: 32 bfloat16 of a row of A, 16 pairs of a pair
 //     A: tmm4       tmm0  tmm1     of rows of B, or 16 sums of a row of C. The registers of A and of the sums have fewer rows
-//        tmm5       tmm2  tmm3     if the product has.
+//        tmm5       tmm2  tmm3     if the product has. The struct is the operand of the instruction ldtilecfg.
 struct alignas(64) TileShapes {
     uint8_t palette = 1, start_row = 0, reserved[14] = {};
     uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};

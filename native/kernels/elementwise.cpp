@@ -145,7 +145,7 @@ void dropout(uint64_t start, int64_t first, int64_t dropped, const float* __rest
              float* __restrict y) {
     const float scale = 1 / (1 - static_cast<float>(dropped) / 16777216);
     const uint64_t smallest_kept = static_cast<uint64_t>(dropped);
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; ++i) {  // >> 40: 24 of 64 random bits
         y[i] = split_mix(start, first + i) >> 40 >= smallest_kept ? x[i] * scale : 0.0f;
     }
 }

@@ -117,7 +117,7 @@ struct WinnersImage {
     const float* gradient = nullptr;   // (cells, filters), zero if relu was zero
     const int32_t* winners = nullptr;  // (cells, filters), 0 to 3
     int64_t cells = 0;
-    const int32_t* live = nullptr;  // by filters: the live cells
+    const int32_t* live = nullptr;  // the live cells, for winners_kernel_by_filters
     int64_t live_cells = 0;
     const int64_t* cell_offsets = nullptr;
     int64_t window[4] = {};
@@ -171,12 +171,13 @@ struct WinogradCells {
     int64_t winner_row = 0;
 };
 
-// A product of bfloat16 numbers with float32 sums, for all panels of columns. Rows of A come in runs of evenly spaced rows:
+// A product of bfloat16 numbers with float32 sums, for all panels of columns. Rows of A come in runs of evenly spaced
+// rows, as the pixels of a map come in rows:
 //
 //     C[r, m, n] = sum over q < segments, k < length of  A[r a_run + m a_row + a_segments[q] + k] B[q, k, n]
 //
-// The other fields are as in Product. A is read up to the end of a step after a segment, and up to bfloat16_rows rows after
-// a run. Those numbers are multiplied by zeros, so they must exist and be finite.
+// The other fields are as in Product. A segment is read up to the end of its last step of bfloat16_step numbers, and a
+// run up to bfloat16_rows rows beyond its end. Those are multiplied by zeros, so they must exist and be finite.
 struct Bfloat16Product {
     const uint16_t* a = nullptr;
     int64_t a_row = 0;
@@ -210,7 +211,7 @@ constexpr int64_t bfloat16_padded(int64_t length) { return (length + bfloat16_st
 //     column = columns[0] + columns[1] y + columns[2] x + strength right[y, x]
 struct Resampling {
     const uint8_t* framed = nullptr;  // (height + 2, width + 2, channels): the source, padded by zeros
-    uint32_t* corners = nullptr;      // scratch: (height + 1, width + 2, channels)
+    uint32_t* corners = nullptr;      // scratch: each pixel and three neighbours, (height + 1, width + 2, channels)
     int64_t height = 0, width = 0, channels = 0;
     double rows[3] = {}, columns[3] = {};
     const float* down = nullptr;  // (height, width) or null, like `right`; read to the end of an augmentation_block

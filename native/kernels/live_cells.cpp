@@ -7,11 +7,8 @@
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
-namespace {
 
 CONVSCOPE_INLINE Mask bits_at(const float* from) { return reinterpret_cast<Mask>(load(from)); }
-
-}  // namespace
 
 int64_t find_live_cells(const CellSearch& p) {
     const int64_t run = (p.cell_columns - 1) * p.right + p.window_run;  // numbers of an image's row that the cells read
@@ -36,7 +33,8 @@ int64_t find_live_cells(const CellSearch& p) {
     for (int64_t y = 0, cell = 0; y < p.cell_rows; ++y) {
         for (int64_t x = 0; x < p.cell_columns; ++x, ++cell) {
             const bool is_dead = !is_nonzero(p.scratch[y * row + x * p.right]);
-            p.order[live] = p.order[dead] = static_cast<int32_t>(cell);  // a branch would often be mispredicted
+            // To both ends, of which one moves on. A branch would often be mispredicted.
+            p.order[live] = p.order[dead] = static_cast<int32_t>(cell);
             live += !is_dead;
             dead -= is_dead;
         }

@@ -91,9 +91,9 @@ CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[
     }
 }
 
-// Adds the products of C cells of four pixels to `sums`. A cell needs one pointer, and all cells share the offsets of the window,
-// which leaves registers for more sums. L is the length of the segments if it is known at compile time, else 0. For a
-// short length, as in the first convolution of a grey image, the loop is unrolled.
+// Adds the products of C cells of four pixels to `sums`. A cell needs one pointer, and all cells share the offsets of
+// the window, which leaves registers for more sums. L is the length of the segments if it is known at compile time, as
+// for the first convolution of a grey image, so that the short loop is unrolled; else 0.
 template <int C, int V, int L>
 CONVSCOPE_INLINE void sum_up_cells(const Product& p, const int32_t* cells, Vector (&sums)[4 * C][V]) {
     const float* a[C];
@@ -166,13 +166,14 @@ void tile(const Product& p, int64_t row) {
     finish_rows<M, V>(p, row, sums);
 }
 
+// Calls `tile` for `rows` rows, at most M: the compiler must know their number, so M, M - 1, ... are compared with it.
 template <int M, int V>
-void last_tile(const Product& p, int64_t row, int64_t rows) {
+void tile_of_rows(const Product& p, int64_t row, int64_t rows) {
     if constexpr (M > 0) {
         if (rows == M) {
             tile<M, V>(p, row);
         } else {
-            last_tile<M - 1, V>(p, row, rows);
+            tile_of_rows<M - 1, V>(p, row, rows);
         }
     }
 }
@@ -184,7 +185,7 @@ void multiply_rows(const Product& p) {
     const int64_t tiles = (p.rows + M - 1) / M;
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
         const int64_t end = (t + 1) * p.rows / tiles;
-        last_tile<M, V>(p, row, end - row);
+        tile_of_rows<M, V>(p, row, end - row);
         row = end;
     }
 }
@@ -203,7 +204,7 @@ void multiply_and_pool(const Product& p) {
     for (; first < p.rows; ++first) tile_of_cells<1, V, L>(p, first);
 }
 
-// All sums are zero, so every cell gets the bias, after relu.
+// Without segments, for cells that read zeros alone, all sums are zero, so every cell gets the bias, after relu.
 void pool_nothing(const Product& p) {
     const Vector zero{};
     for (int64_t column = 0; column < p.columns; column += width) {

@@ -2,7 +2,6 @@
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
-namespace {
 
 // Calls visit(cell, offset of its window, rows of the window, columns of the window) for each cell.
 template <class Visit>
@@ -19,8 +18,6 @@ CONVSCOPE_INLINE void for_windows(const PoolingImage& p, Visit visit) {
         }
     }
 }
-
-}  // namespace
 
 // y[cell] = the largest x of the cell's window, the first of equals.
 void pool(const PoolingImage& p) {

@@ -2,15 +2,12 @@
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
-namespace {
 
 // Rounds to the nearest integer, ties to even, for |x| <= 2^51: a double beyond 2^52 has no fraction.
 CONVSCOPE_INLINE double nearest(double x) {
     constexpr double shift = 6755399441055744.0;  // 1.5 * 2^52
     return (x + shift) - shift;
 }
-
-}  // namespace
 
 void round_columns(const float* from, int64_t rows, int64_t highest, double step_of_rms, float* to) {
     double squares[panel] = {}, inverses[panel];

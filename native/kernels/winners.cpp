@@ -5,6 +5,7 @@
 //
 // With g the gradient of a cell and filter f, and x = cell_offsets[cell] + window[w] + r input_row + i:
 //     kernel[f, r, i] += g input[x]        input_gradient[x] += g kernel[f, r, i]
+// where r is a kernel row and i one of its `run` numbers (kernel columns x channels), contiguous in the input.
 //
 // Three functions at the end of the file, each with its own helpers: winners_kernel_by_filters (`ByFilters`: a vector of
 // filters, each corner masked by who won there), winners_kernel_by_runs (`ByRuns`: for one filter the list of its
@@ -65,7 +66,7 @@ struct ByFilters {
         Vector sums[R][J] = {};
         const int64_t row = p.input_row;
         const Vector zero{};
-        for (int64_t i = 0; i < p.live_cells; ++i) {
+        for (int64_t i = 0; i < p.live_cells; ++i) {  // the other cells read zeros alone
             const int64_t cell = p.live[i];
             const Vector g = load(p.gradient + cell * p.filters + filter);
             const Mask winner = load(p.winners + cell * p.filters + filter);
@@ -105,7 +106,7 @@ struct ByRuns {
 
     template <int R, int J>
     void run(int64_t r0, int64_t j0) const {
-        // Winners at once, each with sums of its own: a block of a few sums would wait for each addition to finish.
+        // E winners at once, each with sums of its own: a block of a few sums would wait for each addition to finish.
         constexpr int E = R * J <= 3 ? 4 : R * J <= 6 ? 2 : 1;
         const float* first = input + r0 * input_row + j0 * width;
         const int64_t row = kernel_row, last = count - count % E;
@@ -178,10 +179,45 @@ struct WinnersList {
             const float value = gradient[cell * filters];
             offsets[count] = winner_offsets[cell * width];
             values[count] = value;
-            count += is_nonzero(value);
+            count += is_nonzero(value);  // no branch: the next winner overwrites this one if it has no gradient
         }
     }
 };
+
+// Returns the bitwise or of all lanes.
+CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
+    typedef uint64_t Quarter __attribute__((vector_size(16)));
+    Quarter quarters[width / 4];  // one, two or four
+    memcpy(quarters, &lanes, sizeof quarters);
+    CONVSCOPE_UNROLL
+    for (int64_t i = 1; i < width / 4; ++i) quarters[0] |= quarters[i];
+    const uint64_t pair = quarters[0][0] | quarters[0][1];
+    return static_cast<uint32_t>(pair | pair >> 32);
+}
+
+// Writes marks[32 filters][corner], 32 bits each: bit i is set if filter i has a gradient and its winner is the corner. If
+// filters 0 and 2 won corner 3 and filter 1 corner 0, the marks are 0b010, 0, 0, 0b101.
+CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t* marks) {
+    const float* gradient = p.gradient + cell * p.filters;
+    const int32_t* winners = p.winners + cell * p.filters;
+    Mask first_bits;
+    for (int32_t lane = 0; lane < width; ++lane) first_bits[lane] = 1 << lane;
+    for (int64_t first = 0; first < p.filters; first += 32) {
+        const int64_t count = p.filters - first < 32 ? p.filters - first : 32;
+        Mask won[4] = {};
+        Mask bits = first_bits;
+        for (int64_t i = 0; i < count; i += width) {
+            const Mask winner = load(winners + first + i);
+            const Mask carried = load(gradient + first + i) != Vector{} ? bits : Mask{};
+            CONVSCOPE_UNROLL
+            for (int corner = 0; corner < 4; ++corner) won[corner] |= winner == Mask{} + corner ? carried : Mask{};
+            bits <<= static_cast<int32_t>(width);
+        }
+        const auto inside = static_cast<uint32_t>((uint64_t{1} << count) - 1);  // the last vector may read beyond the filters
+        CONVSCOPE_UNROLL
+        for (int corner = 0; corner < 4; ++corner) marks[first / 8 + corner] = or_lanes(won[corner]) & inside;
+    }
+}
 
 // Adds the input gradient of a cell to rows [First, First + Rows) of the (K + 1) x (K + 1) pixels that its four windows read.
 // The kernel of a filter that won corner (down, right) lies on the pixels from (down, right) on: pixel row First + u gets
@@ -219,41 +255,6 @@ CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, 
             float* at = to + u * p.input_row + x * p.channels;
             store(at, load(at) + sums[u][x]);
         }
-    }
-}
-
-// Returns the bitwise or of all lanes.
-CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
-    typedef uint64_t Quarter __attribute__((vector_size(16)));
-    Quarter quarters[width / 4];  // one, two or four
-    memcpy(quarters, &lanes, sizeof quarters);
-    CONVSCOPE_UNROLL
-    for (int64_t i = 1; i < width / 4; ++i) quarters[0] |= quarters[i];
-    const uint64_t pair = quarters[0][0] | quarters[0][1];
-    return static_cast<uint32_t>(pair | pair >> 32);
-}
-
-// Writes marks[32 filters][corner], 32 bits each: bit i is set if filter i has a gradient and its winner is the corner. If
-// filters 0 and 2 won corner 3 and filter 1 corner 0, the marks are 0b010, 0, 0, 0b101.
-CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t* marks) {
-    const float* gradient = p.gradient + cell * p.filters;
-    const int32_t* winners = p.winners + cell * p.filters;
-    Mask first_bits;
-    for (int32_t lane = 0; lane < width; ++lane) first_bits[lane] = 1 << lane;
-    for (int64_t first = 0; first < p.filters; first += 32) {
-        const int64_t count = p.filters - first < 32 ? p.filters - first : 32;
-        Mask won[4] = {};
-        Mask bits = first_bits;
-        for (int64_t i = 0; i < count; i += width) {
-            const Mask winner = load(winners + first + i);
-            const Mask carried = load(gradient + first + i) != Vector{} ? bits : Mask{};
-            CONVSCOPE_UNROLL
-            for (int corner = 0; corner < 4; ++corner) won[corner] |= winner == Mask{} + corner ? carried : Mask{};
-            bits <<= static_cast<int32_t>(width);
-        }
-        const auto inside = static_cast<uint32_t>((uint64_t{1} << count) - 1);  // the last vector may read beyond the filters
-        CONVSCOPE_UNROLL
-        for (int corner = 0; corner < 4; ++corner) marks[first / 8 + corner] = or_lanes(won[corner]) & inside;
     }
 }
 

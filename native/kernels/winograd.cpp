@@ -57,7 +57,7 @@ void output(const WinogradTiles p) {
     constexpr int N = T::points, M = T::outputs;
     const Vector zero{};
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
-        const int64_t rows = p.inside[2 * tile], columns = p.inside[2 * tile + 1];
+        const int64_t rows = p.inside[2 * tile], columns = p.inside[2 * tile + 1];  // of the tile that are in the map
         for (int64_t c = 0; c < p.channels; c += width) {
             float* to = p.map + p.offsets[tile] + c;
             const float* from = p.transformed + tile * p.tile_step + c;
@@ -171,7 +171,7 @@ void winograd_pool(const WinogradCells& cells) {
     const WinogradCells p = cells;
     const Vector zero{};
     const int64_t step = p.cells * panel;
-    const auto pool = [&](auto whole) CONVSCOPE_INLINE_LAMBDA {
+    const auto pool = [&](auto whole) CONVSCOPE_INLINE_LAMBDA {  // whole: all columns of the panel are filters
         for (int64_t cell = 0; cell < p.cells; ++cell) {
             for (int64_t filter = 0; filter < (whole ? panel : p.columns); filter += width) {
                 const float* from = p.products + cell * panel + filter;

@@ -98,7 +98,8 @@ struct Transform {
         return c;
     }();
 
-    // to = B^T d
+    // to = B^T d. With the polynomial Q(x^2) that `without` holds, P(x) / (x - p) = Q(x^2) (x^2 + p x). So Q weights
+    // d[2], d[4], ... (even), and for p times x d[1], d[3], ... (odd), whose sign changes for the point -p.
     CONVSCOPE_INLINE void input(const Vector (&d)[N], Vector (&to)[N]) {
         to[0] = d[0] * coefficients.whole[0];
         to[N - 1] = d[1] * coefficients.whole[0];
