@@ -178,7 +178,8 @@ Picture add_opaque_alpha(const Picture& picture) {
     return image;
 }
 
-// Turns lightness into ink, or ink into lightness. Pixels are averaged as lightness, so that its halves are rounded up.
+// Turns lightness into ink, or back. Steps that average pixels do it as lightness, whose halves are rounded up, and
+// turn the result into ink again.
 Picture to_ink(const Picture& p, const Request& request) { return request.is_ink_light ? p : invert(p); }
 
 // Applies the first four steps, as far as `steps` has them, to the last picture: they leave only ink on an even ground.
@@ -211,7 +212,7 @@ bool are_several(const std::vector<Box>& boxes) {
 }
 
 // Returns hints, as bits, at what may be wrong with a picture. `clean` is its ink after all four cleaning steps.
-uint32_t find_hints(const Picture& clean, bool is_inverted, double threshold) {
+uint32_t find_hints_in_ink(const Picture& clean, bool is_inverted, double threshold) {
     const Picture ink = join_channels(clean);
     if (find_largest(ink) < faintest) return 1u << empty;
     const Box box = find_box(ink, threshold);
@@ -226,14 +227,15 @@ uint32_t find_hints(const Picture& clean, bool is_inverted, double threshold) {
     return hints;
 }
 
-// Returns the hints at `picture`, the ink before all steps; `cleaned` is it after the cleaning steps of the request.
+// Returns the hints at `picture`, the ink before all steps. `cleaned` is it after those cleaning steps that the request
+// takes; if it leaves out some, the hints come from a copy that takes all.
 uint32_t find_hints(const Picture& picture, const Picture& cleaned, bool is_inverted, const Request& request) {
     constexpr uint32_t cleaning = 1u << polarity | 1u << light | 1u << ink | 1u << specks;
-    if ((request.steps & cleaning) == cleaning) return find_hints(cleaned, is_inverted, request.threshold);
+    if ((request.steps & cleaning) == cleaning) return find_hints_in_ink(cleaned, is_inverted, request.threshold);
     Prepared whole;
     whole.pictures.push_back(picture);
     clean(whole, is_inverted, cleaning);
-    return find_hints(whole.pictures.back(), is_inverted, request.threshold);
+    return find_hints_in_ink(whole.pictures.back(), is_inverted, request.threshold);
 }
 
 // Returns the ground of each channel as ink: the median of the border by lightness.
@@ -250,8 +252,7 @@ std::vector<int> find_ground(const Picture& picture, const Request& request) {
 
 // Otsu 1979, equation 18, without its constant factor: (m_w·n_s - m_s·n_w)² / (n_w·n_s) with the numbers n and the sums
 // m of weak and strong values; the lowest threshold that makes it largest. Values of 0 are left out, since they are
-// most of a picture and would decide if there is little ink. The middle of the class means is returned rather than the
-// threshold, which is the largest weak value even if the strong values are much larger.
+// most of a picture and would decide if there is little ink.
 double find_middle_of_classes(const uint8_t* values, int64_t count) {
     std::array<double, 256> counts = {};
     for (int64_t i = 0; i < count; ++i) ++counts[values[i]];

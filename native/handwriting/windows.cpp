@@ -8,7 +8,8 @@ namespace {
 
 // Returns the largest value of each window of 2 reach + 1 columns whose middle is a column in [first, width - first).
 // With first = reach they lie within the picture, with -reach they only touch it. Values outside a row count as 0. The
-// result is transposed, (windows, height), for a call along columns.
+// result is transposed, (windows, height), for a call along columns. `line` is a row from the first column of the first
+// window on, first - reach, so column 0 is line[reach - first].
 Picture find_largest_in_rows(const Picture& plane, int64_t reach, int64_t first) {
     const int64_t size = 2 * reach + 1, count = plane.width - 2 * first, length = count + size - 1;
     Picture largest(count, plane.height);

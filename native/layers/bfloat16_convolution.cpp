@@ -61,9 +61,10 @@ int64_t Bfloat16Convolution::bfloat16_scratch_size() const {
     // The map, and the rows that its last tile reads beyond the end.
     const int64_t forward = input_.value.size() + bfloat16_rows * channels;
     const int64_t back = (frame_size(output_.gradient) + bfloat16_rows) * filters;
-    const int64_t sum = bfloat16_padded(max_pixels) + bfloat16_padded(input_.value.frame_width);
+    // Of `kernel_gradient_of`: A, the images by channel, and B, for each panel up to slice_images segments.
+    const int64_t segment = bfloat16_padded(max_pixels) + bfloat16_padded(input_.value.frame_width);
     const int64_t kernel = (slice_images * channels + bfloat16_rows) * channel_size_ +
-                           slice_images * parameters_.panels() * sum * kernels_.panel_width;
+                           slice_images * parameters_.panels() * segment * kernels_.panel_width;
     return std::max({forward, back, kernel}) + bfloat16_step;
 }
 

@@ -6,15 +6,6 @@
 
 namespace convscope {
 
-namespace {
-
-Layout with_one_channel(Layout layout) {
-    layout.shape.channels = 1;
-    return layout;
-}
-
-}  // namespace
-
 ConvolutionSums::ConvolutionSums(const Layer& convolution, const Layer* pooling, std::size_t map, const Layout& input,
                                  const Layout& output, const Parameters& parameters, const Kernels& kernels)
     : layer_(convolution),
@@ -24,7 +15,11 @@ ConvolutionSums::ConvolutionSums(const Layer& convolution, const Layer* pooling,
       output_(output),
       parameters_(parameters),
       kernels_(kernels),
-      ones_(with_one_channel(Convolution::input_layout(convolution))),
+      ones_([&] {
+          Layout layout = Convolution::input_layout(convolution);
+          layout.shape.channels = 1;
+          return layout;
+      }()),
       walk_(convolution, input),
       reads_(kernel_corners(convolution, input)),
       ones_reads_(kernel_corners(convolution, ones_)),

@@ -7,12 +7,8 @@
 
 namespace convscope {
 
-namespace {
-
 constexpr int64_t pixels_at_once = 512;  // their inputs stay in cache while all panels are multiplied
 constexpr int64_t gradient_pixels_at_once = 128;  // one panel of their gradient is 16 KB
-
-}  // namespace
 
 std::vector<int64_t> kernel_corners(const Layer& layer, const Layout& input) {
     std::vector<int64_t> offsets;
@@ -49,6 +45,7 @@ std::vector<int64_t> kernel_offsets(const Layer& layer, const Layout& input) {
 KernelWalk::KernelWalk(const Layer& layer, const Layout& map)
     : row(layer.dilation[0] * map.row()), length(map.shape.channels / layer.groups) {
     const int64_t column = layer.dilation[1] * map.shape.channels;  // offset from one tap of a kernel row to the next
+    // The numbers of a row are evenly spaced if the taps touch each other, or if each is a single number.
     if (column == length || length == 1) {
         step = column == length ? 1 : column;
         length *= layer.window[1];
@@ -70,6 +67,7 @@ void KernelWalk::set(Product& product, int64_t rows, int64_t width) const {
     product.b_segment = length * width;
 }
 
+// Large enough for the map with its padding and for all that the windows read.
 Layout Convolution::input_layout(const Layer& layer) {
     const Shape in = layer.input, out = layer.output;
     return {in, std::max(layer.padding[0] + in.height, (out.height - 1) * layer.stride[0] + layer.reach(0)),
@@ -77,6 +75,8 @@ Layout Convolution::input_layout(const Layer& layer) {
             layer.padding[1]};
 }
 
+// Input row p gets dy[o] w[r] if o stride = p + padding - r. dy[o] lies in row top + o stride of the frame, with top =
+// reach - 1 - padding: that is row p + reach - 1 - r. So the `reach` rows from p on meet the kernel from last to first.
 Layout Convolution::gradient_layout(const Layer& layer) {
     return {layer.output,
             layer.input.height + layer.reach(0) - 1,
@@ -171,6 +171,8 @@ void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t i
     float* const frame = workspace.scratch->backward[map_].data();
     float* const transposed = frame + round_up(input_.value.size(), 16);  // panels of (filter, panel_width)
     float* const products = transposed + filters * round_up(inputs, width);
+    // The copy has a row for each filter: weights [row, row + width) of a panel of filters become rows of its panel
+    // number row / width, from row panel * width on.
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
         for (int64_t row = 0; row < inputs; row += width) {
             kernels_.transpose(parameters_.panel(panel) + row * width, width, transposed + row * filters + panel * width * width,
@@ -206,6 +208,7 @@ void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t i
     write_input_gradient(workspace, image, frame + input_.value.at(0, 0), input_.value.row());
 }
 
+// A product whose row m is a weight (r, s, c), segment q a row of output pixels, and k a pixel of that row.
 void Convolution::kernel_gradient(const float* input, const float* output_gradient, float* gradient) const {
     const Layout& layout = output_.gradient;
     Product p;

@@ -60,7 +60,7 @@ void Addition::forward_image(Workspace& workspace, int64_t image) const {
         float* to = output + output_.value.at(y, 0);
         float* sum = layer_.relu ? sums : to;
         kernels_.add_scaled(sum, x + input_.value.at(y, 0), earlier + earlier_.value.at(y, 0), 1, row);
-        if (layer_.relu) kernels_.copy_where_positive(to, sums, sums, row);
+        if (layer_.relu) kernels_.copy_where_positive(to, sums, sums, row);  // max(sums, 0)
     }
 }
 
@@ -97,7 +97,7 @@ void Concatenation::backward_image(Workspace& workspace, int64_t image, float*) 
     float* row = workspace.scratch->backward[map_].data();
     if (own == 0) {
         std::fill_n(row, shape.width * shape.channels, 0.0f);
-        return write_input_gradient(workspace, image, row, 0);
+        return write_input_gradient(workspace, image, row, 0);  // 0 numbers from row to row: each is this one
     }
     const float* values = workspace.values[map_].image(image);
     for (int64_t y = 0; y < shape.height; ++y) {

@@ -7,11 +7,7 @@
 
 namespace convscope {
 
-namespace {
-
 constexpr int64_t winograd_cells = 27;  // computed at once, three tiles of nine: their numbers stay in cache
-
-}  // namespace
 
 bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
     const auto inside = [&](std::size_t axis, int64_t in, int64_t out) {  // no window reads padding

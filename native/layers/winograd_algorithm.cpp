@@ -4,8 +4,6 @@
 
 namespace convscope {
 
-namespace {
-
 // With fewer channels of the input or output, the transforms cost more than they save. Microseconds (forward +
 // backward) at 28 x 28 on an Intel Xeon (Granite Rapids) with AVX-512; dev/LOG.md has more:
 //
@@ -16,8 +14,6 @@ namespace {
 //       5         4 -> 4     12 + 25    12 + 30
 //       5         8 -> 8     14 + 29    23 + 57
 constexpr int64_t min_channels = 8;
-
-}  // namespace
 
 WinogradAlgorithm choose_winograd(const Layer& layer) {
     const bool by_one = layer.stride[0] == 1 && layer.stride[1] == 1;

@@ -24,6 +24,7 @@ int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 }  // namespace
 
+// The last tile reads sizes.kernel - 1 rows and columns beyond its outputs.
 Layout WinogradConvolution::input_layout(const Layer& layer) {
     const WinogradSizes sizes = winograd_sizes(choose_winograd(layer));
     const Layout tiles = gradient_layout(layer);
@@ -157,6 +158,7 @@ void WinogradConvolution::forward(Workspace& workspace, int64_t begin, int64_t e
 void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
     const MapImages &from = workspace.values[map_], &gradients = workspace.gradients[map_ + 1];
     for_each_block(begin, end, [&](const Block& block) {
+        // The scratch: transformed input | transformed output gradient | products with one panel | frames of the images
         const int64_t count = block.tiles();
         const Transformed input = {workspace.scratch->backward[map_].data(), count * input_step_, input_step_,
                                    input_rows_.data()};
@@ -173,9 +175,12 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
         tiles.channels = layer_.output.channels;
         transform(block, kernels_.winograd_output_backward, {output_.gradient, gradient_reads_}, output_gradient, tiles,
                   [&](int64_t i) { return gradients.image(i); });
-        if (gradient != nullptr) add_kernel_gradient(block, input, output_gradient, products, gradient);
-        for (int64_t i = block.begin; gradient != nullptr && layer_.has_bias && i < block.end && block.first_tile == 0; ++i) {
-            add_bias_gradient(gradients.image(i), gradient);
+        if (gradient != nullptr) {
+            add_kernel_gradient(block, input, output_gradient, products, gradient);
+            const bool adds_bias = layer_.has_bias && block.first_tile == 0;  // once an image, over all its pixels
+            for (int64_t i = block.begin; adds_bias && i < block.end; ++i) {
+                add_bias_gradient(gradients.image(i), gradient);
+            }
         }
         if (!wants_input_gradient_) return;
         if (block.first_tile == 0) {

@@ -30,6 +30,7 @@ void ZeroPadding::backward_image(Workspace& workspace, int64_t image, float*) co
     write_input_gradient(workspace, image, gradient + first, output_.gradient.row());
 }
 
+// Both passes go over the whole input, so an output that is cut to less than `reached` fails the plan's check.
 Extents ZeroPadding::extents() const {
     const Shape inner = input_.value.shape, shape = output_.value.shape;
     const Shape reached = {layer_.padding[0] + inner.height, layer_.padding[1] + inner.width, inner.channels};
