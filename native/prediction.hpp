@@ -78,7 +78,7 @@ class Predictor {
         return for_slices(threads, count, work, watcher);
     }
 
-    // Returns a second set of arrays for the thread that has `arrays`.
+    // Returns a second set of arrays, in which ablations go on, for the thread that has `arrays`.
     SliceArrays& second(SliceArrays& arrays) const {
         if (!arrays.second) {
             arrays.second = std::make_unique<SliceArrays>(network_, plan_, kept_);

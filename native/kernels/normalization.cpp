@@ -5,7 +5,6 @@
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
-namespace {
 
 constexpr int vectors_at_once = 4;  // vectors of channels whose sums are in flight
 
@@ -43,8 +42,6 @@ CONVSCOPE_INLINE void for_pixels(int64_t pixels, int64_t channels, float* to, co
         }
     }
 }
-
-}  // namespace
 
 void channel_sums(const float* x, int64_t pixels, int64_t channels, float* sums) {
     sum_over_pixels(pixels, channels, sums, [=](int64_t at, int64_t) { return load(x + at); });

@@ -58,7 +58,7 @@ constexpr EvenPolynomial<N> multiply_factors(int skipped) {
         if (k == skipped) continue;
         const double p = Points<N>::values[k];
         ++degree;
-        for (int j = degree; j > 0; --j) c[j] = c[j - 1] - p * p * c[j];
+        for (int j = degree; j > 0; --j) c[j] = c[j - 1] - p * p * c[j];  // times x^2 - p^2
         c[0] *= -p * p;
     }
     return product;
@@ -74,7 +74,7 @@ struct Transform {
         float without[pairs][pairs] = {};  // those of P(x) / x without the factor x^2 - p^2 of pair k
         float power[pairs][N] = {};        // p^0, p^1, ... of pair k's point p
         float scale[pairs] = {};           // 1 / P' at pair k's point
-        float scale_of_zero = 0, sign = 0;
+        float scale_of_zero = 0, sign = 0;  // sign / P'(0), and 1 or -1
     };
     static constexpr Coefficients coefficients = [] {
         Coefficients c;
@@ -98,8 +98,9 @@ struct Transform {
         return c;
     }();
 
-    // to = B^T d. With the polynomial Q(x^2) that `without` holds, P(x) / (x - p) = Q(x^2) (x^2 + p x). So Q weights
-    // d[2], d[4], ... (even), and for p times x d[1], d[3], ... (odd), whose sign changes for the point -p.
+    // to = B^T d. The first row is P(x) / x and the last P(x): the same coefficients for d[0], d[2], ... and for d[1],
+    // d[3], ... With the polynomial Q(x^2) in `without`, the rows of a pair are P(x) / (x -+ p) = Q(x^2) (x^2 +- p x):
+    // Q's coefficients for d[2], d[4], ... (even), plus or minus p times the same for d[1], d[3], ... (odd).
     CONVSCOPE_INLINE void input(const Vector (&d)[N], Vector (&to)[N]) {
         to[0] = d[0] * coefficients.whole[0];
         to[N - 1] = d[1] * coefficients.whole[0];

@@ -55,7 +55,7 @@ void Dense::collect(const Batch& batch, int64_t images, int64_t, int64_t panel, 
                     float* total) const {
     const int64_t width = kernels_.panel_width;
     const auto reads = multiples<block_rows>(1), writes = multiples<block_rows>(width);
-    Product p;
+    Product p;  // row m is the weights of input begin + m, and the sum runs over the images
     p.a = batch.values[vector_].data() + begin;
     p.a_rows = reads.data();
     p.a_step = batch.strides[vector_];

@@ -71,7 +71,7 @@ void PooledConvolution::list_cells(const Layout& spread) {
                 const int64_t offset = row * layer_.stride[0] * input_.value.row() +
                                       column * layer_.stride[1] * layer_.input.channels;
                 if (j == 0) cell_offsets_.push_back(offset);
-                window_[j] = offset - cell_offsets_.back();
+                window_[j] = offset - cell_offsets_.back();  // the same in every cell
                 spread_offsets_.push_back(spread.at(row, column));
             }
         }
@@ -127,8 +127,11 @@ PooledConvolution::Order PooledConvolution::order_of(const Workspace& workspace,
     return {order, order[cells()]};
 }
 
-// For a group of cells at a time: 16 transformed numbers of each cell and channel, their products with a panel of filters,
-// and from these the largest of each cell's four outputs.
+// For a group of cells and a panel of filters at a time, a product at each of the 16 positions of a transformed tile:
+//
+//     transformed (16, cells, tile_step)  x  weights (16, channels, panel_width)  =  products (16, cells, panel_width)
+//
+// `winograd_pool` turns a cell's 16 products with a filter into four outputs, and stores the largest.
 void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image) const {
     WinogradTiles tiles;
     tiles.algorithm = WinogradAlgorithm::f2x3;
