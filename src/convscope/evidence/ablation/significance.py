@@ -1,7 +1,8 @@
 """Mark significant changes by exact tests on pairs, with a bound for the share of wrong marks.
 
 With many filters and classes, a test in twenty would mark a change although there is none. So the p-values are judged
-together, by Benjamini and Hochberg's rule.
+together, by Benjamini and Hochberg's rule: the i-th smallest of m is compared with 0.05 i / m, and all up to the last
+one below its limit are marked. Of 0.001, 0.02, 0.04, 0.5 with the limits 0.0125, 0.025, 0.0375, 0.05, these are two.
 """
 
 from typing import Any

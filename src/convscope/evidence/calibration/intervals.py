@@ -53,9 +53,14 @@ def bootstrap(
     """Estimate each of `FIGURES` before, after, and after less before, from `count_resamples` draws of the N images.
 
     Intervals are basic ("reverse percentile") for the calibration errors, because noise only ever adds to these and a
-    resample has the noise twice, and percentile for the others. The bins are those of the original images.
+    resample has the noise twice, and percentile for the others. The bins are those of the original images. A basic
+    interval mirrors the resamples at the value: if it is 0.03 and they lie from 0.04 to 0.06, it is 0.00 to 0.02.
 
-    All are estimated together, as a vector of three times five numbers: the figures before, after, and the changes.
+    All are estimated together, as a vector of three times five numbers:
+
+        0 ... 4    the five figures before, in the order of `FIGURES`
+        5 ... 9    the five figures after
+        10 ... 14  their five changes, after less before
 
     Source: Davison and Hinkley 1997, sections 5.2 and 5.3, through `scipy.stats.bootstrap`.
     """
@@ -86,6 +91,7 @@ def bootstrap(
         (np.arange(count),), figures, n_resamples=0, bootstrap_result=basic, method="percentile", **settings
     )
     results = list[dict[str, Estimate]]()
+    # The values are those of the images as they are, each drawn once; the intervals are at the same index.
     for part, values in enumerate(figures(np.arange(count), -1).reshape(3, len(FIGURES))):
         estimates = dict[str, Estimate]()
         for index, (name, value) in enumerate(zip(FIGURES, values, strict=True), part * len(FIGURES)):
@@ -120,6 +126,7 @@ def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) ->
     while num_left:
         rows = min(num_left, max(1, _BLOCK // count))
         hits = (stream.random((rows, count)) < scores.confidence).astype(np.float64).T
+        # Per bin |correct images - sum of confidences|, summed over the bins; divided by N it is the error.
         gaps = [np.abs(mask @ hits - mean[:, None]).sum(axis=0) for mask, mean in zip(masks, expected, strict=True)]
         draws.append(np.stack([*gaps, hits.sum(axis=0)]) / count)
         num_left -= rows
@@ -144,7 +151,8 @@ class _Statistic:
         count = len(weights)
         errors = [np.abs(matrix @ weights).sum(axis=0) / count for matrix in self.bins]
         # By rising doubt: if the images up to n are accepted and the others refused, risk n is wrong / accepted. AURC
-        # is the mean of the risks, in which an image that was drawn w times counts w times.
+        # is the mean of the risks, in which an image that was drawn w times counts w times: of the weights 2 0 1, with
+        # only the last image wrong, accepted is 2 2 3, wrong 0 0 1, and AURC (2 · 0 + 0 · 0 + 1 · 1/3) / 3.
         ordered = weights[self.order]
         accepted = np.maximum(ordered.cumsum(axis=0), 1)
         wrong = (ordered * self.wrong[:, None]).cumsum(axis=0)

@@ -1,4 +1,8 @@
-"""The reliability diagram: the accuracy of images in bins of confidence."""
+"""The reliability diagram: the accuracy of images in bins of confidence.
+
+If 200 images have confidences from 0.9 to 1, 0.95 on average, and 180 are correct, this bin is 0.05 overconfident. The
+calibration error is the mean of such gaps, weighted by the images of the bins.
+"""
 
 from typing import Annotated, Literal, get_args
 
@@ -88,7 +92,7 @@ def measure_reliability(
     images = counts[kept].astype(np.int64)
     # Bins of equal size begin and end at the extreme confidences.
     outer = (0.0, 1.0) if binning == "width" else (confidence.min(), confidence.max())
-    bounds = np.concatenate([outer[:1], edges, outer[1:]])
+    bounds = np.concatenate([outer[:1], edges, outer[1:]])  # bin i lies between the bounds i and i + 1
     low, high = wilson_interval(correct_counts, images)
     means = np.bincount(bins, weights=confidence, minlength=num_bins)[kept] / images
     accuracy = correct_counts / images

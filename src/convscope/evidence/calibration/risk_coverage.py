@@ -1,4 +1,9 @@
-"""The mistakes that remain if a network refuses the images in which it is least confident."""
+"""The mistakes that remain if a network refuses the images in which it is least confident.
+
+Of 1,000 images with 10 mistakes, the network refuses the 50 with the least confidence, and 8 of the mistakes are among
+these. Then the coverage is 0.95 and the risk 2 / 950. The risks at all coverages are a curve; the smaller its area,
+the better the confidence tells mistakes from correct predictions.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated

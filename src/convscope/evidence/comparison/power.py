@@ -90,7 +90,8 @@ class DifferenceVariances:
 
     def ends(self) -> "tuple[DifferenceVariances, DifferenceVariances]":
         """Replace the spreads between seeds by the ends of their 95 % intervals, taken as exact: low, then high."""
-        # The low end is the true variance at which 97.5 % of estimates are smaller than ours, so ours is a large one.
+        # The low end is the true variance at which 97.5 % of estimates are smaller than ours: so large an estimate is
+        # rare there. A still lower variance would make ours rarer, and lies outside the interval.
         ends = [self._runs_at(share).ravel().tolist() for share in (0.975, 0.025)]
         low, high = (replace(self, runs=(first, second), freedom=(inf, inf)) for first, second in ends)
         return low, high
@@ -104,10 +105,11 @@ class DifferenceVariances:
         An experiment estimates two variances of the difference. Each of them contains `chance`, since a run's luck on
         single images looks like a difference between the images as well as like one between the runs:
 
-            of the images   images + chance / n      chance / n: summed over the two networks
-            of the seeds    runs / n · chi²          runs: with chance in it; chi²: the error of the estimate
+            of the images   images + Σ chance / n    Σ: over the two networks
+            of the seeds    Σ runs / n · chi²        runs: with chance in it; chi²: the error of the estimate
 
-        In their sum it must count once, so it is subtracted from the second.
+        In their sum it must count once, so it is subtracted from the second. If 6 of the 9 in the module's example are
+        chance, 3 runs of each give 4 + (6 + 6) / 3 = 8 and (9 + 9) / 3 = 6: together 8 + 6 - 4 = 10, as it should be.
         """
         from scipy.special import stdtrit
 

@@ -1,4 +1,9 @@
-"""Read a run's predictions for its test images from its `predictions.npz`, which may be damaged or hostile."""
+"""Read a run's predictions for its test images from its `predictions.npz`, which may be damaged or hostile.
+
+The file is a zip archive with a member for each array: `y_true.npy`, `y_pred.npy` and `y_prob.npy`. The header of a
+member claims a type and a shape. A `check` compares them with what run.json says before any number is read, so a few
+bytes that claim a billion numbers take no memory.
+"""
 
 import zipfile
 from collections.abc import Callable, Iterator

@@ -100,8 +100,9 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
         return say(key, first=names[0], second=names[1], change=change)
     errors = comparison.a.num_errors, comparison.b.num_errors
     better, worse = (0, 1) if difference > 0 else (1, 0)
-    # The interval is of B's errors for one of A's, and the sentence of the better model's for one of the worse one's.
-    # If A is better, 1.25 to 2 become 0.5 to 0.8: at least 20 % and at most 50 % fewer.
+    # The sentence says how many percent fewer errors the better model makes, so it needs the better model's errors
+    # divided by the worse one's. The interval is of B's errors divided by A's: right if B is better. If A is better, it
+    # is inverted: 1.25 to 2 become 0.5 to 0.8, which are at least 20 % and at most 50 % fewer.
     low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
     if better == 0:
         low, high = 1 / high, 1 / low if low else inf
@@ -124,7 +125,7 @@ def format_counts(comparison: ComparisonRecord) -> list[Sentence]:
     """
     first, second = comparison.names
     errors = [comparison.a.num_errors, comparison.b.num_errors]
-    # With its noun for the first, and alone for the second.
+    # "12 errors" of the first and only "15" of the second, whose noun the sentence does not repeat.
     a = say("comparing.errors", n=errors[0]) if errors[0] else say("comparing.noErrors")
     b = errors[1] if errors[1] else say("comparing.noErrors")
     if errors == [0, 0]:

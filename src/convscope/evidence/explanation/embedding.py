@@ -1,7 +1,8 @@
 """Project the last hidden layer to a plane, with a point for each image.
 
 The input of the last dense layer has many dimensions, of which a picture keeps two. So the separation of the classes is
-also measured in all dimensions.
+also measured in all dimensions: if 9 of an image's 10 nearest images are of its class in the layer, and 6 in the
+picture, the picture mixes classes that the network separates.
 """
 
 from typing import Annotated, Any
@@ -211,6 +212,7 @@ def principal_components(
     # The sign of an eigenvector is arbitrary: its largest coefficient is made positive.
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.where(directions[largest, np.arange(directions.shape[1])] < 0, -1, 1)
+    # If `values` have a single dimension or image, there is no second direction, and it is zero.
     directions = np.pad(directions, ((0, 0), (0, count - directions.shape[1])))
     total = variances.sum()
     return centred @ directions, variances / total if total > 0 else np.zeros_like(variances), directions

@@ -95,6 +95,7 @@ class FilterLayerCards(Record, kw_only=True):
         # Numbers beyond this, which an edited file may have, would overflow in the arithmetic on positions.
         if min(field.size) < 1 or max(map(abs, (*field.jump, *field.start))) > 1 << 31:
             raise ValueError(f"receptive_field is out of range: {field!r:.100}")
+        # A filter with pictures needs one for each of its exciting images; `real` is (filters, images, h, w, C).
         for number in self.pictures.filters:
             if number >= len(self.filters) or len(self.filters[number].exciting.index) > self.pictures.real.shape[1]:
                 raise ValueError(f"pictures of filter {number} do not fit the filters")

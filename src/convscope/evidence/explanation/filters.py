@@ -107,7 +107,7 @@ def _find_exciting(
     Args:
         dataset: the measured images; `indices` are theirs in the whole data set.
     """
-    # Layer by layer, and filter by filter: an array of up to nine images, and one of the cells.
+    # chosen[layer][filter] is an array of up to nine images, and cells[layer][filter] one of as many cells of the map.
     chosen = [[_choose_images(measure, index) for index in range(measure.maxima.shape[1])] for measure in measures]
     cells = _locate_maxima(model, layers, dataset.images, chosen)
     exciting = []
@@ -143,10 +143,13 @@ def _locate_maxima(
 ) -> list[list[Indices]]:
     """Compute the cells, row · width + column, of the filters' highest outputs on their `chosen` images.
 
-    Each layer has a list of pairs. If its filter 0 chose the images 3 and 5, and filter 1 image 5, they are
+    Each layer has a list of pairs of an image and a filter that chose it. If its filter 0 chose the images 3 and 5, and
+    filter 1 image 5, they are
 
-        images    3 5 5
-        filters   0 0 1
+        pair_images    3 5 5
+        pair_filters   0 0 1
+
+    Each image passes through the network once. When the block with image 5 was computed, the last two cells are filled.
     """
     counts = [[len(filter_images) for filter_images in layer_images] for layer_images in chosen]
     pair_images = [np.concatenate(layer_images) for layer_images in chosen]
@@ -156,6 +159,7 @@ def _locate_maxima(
         for maps, image, filter_index, cell in zip(outputs, pair_images, pair_filters, cells, strict=True):
             pairs = np.flatnonzero(np.isin(image, block))
             rows = np.searchsorted(block, image[pairs])  # where the images are in the block, which is sorted
+            # (n, H, W, F) to (n, H · W, F), of which each pair takes a map: (pairs, H · W).
             cell[pairs] = maps.reshape(len(block), -1, maps.shape[3])[rows, :, filter_index[pairs]].argmax(axis=1)
     return [np.split(of_layer, np.cumsum(lengths)[:-1]) for of_layer, lengths in zip(cells, counts, strict=True)]
 

@@ -6,6 +6,14 @@ here: an out-of-distribution image that hardly activates the layer is near every
 
 Both covariances are diagonal in the axes of linear discriminant analysis, and equal except for the K - 1 axes along
 which the class means differ. All other axes add the same to both distances, so only these few are kept.
+
+An example with two classes and so one axis: the means are at -3 and 3, and each class has the variance 1 about its own.
+All images together have the variance 1 + 3² = 10 about 0.
+
+    image at    to all images     to the nearest class    score
+        3        3² / 10 = 0.9         0² = 0               0.9   a usual image
+        0        0² / 10 = 0           3² = 9              -9     between the classes
+       10       10² / 10 = 10          7² = 49            -39     beyond them
 """
 
 from math import prod
@@ -148,7 +156,8 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     between = (means.T * (counts / count)) @ means
     # The axes in which the class means lie farthest apart, measured by the spread within classes: generalised
     # eigenvectors, between · axis = variance · within · axis, scaled to axis' · within · axis = 1. K classes differ in
-    # K - 1 axes at most; and a model file keeps at most MAX_NUMBERS.
+    # K - 1 axes at most; and a model file keeps at most MAX_NUMBERS: D of the centre, and D + M + 1 of each axis, its
+    # direction, the M class means along it and its variance.
     rank = basis.shape[1]
     num_axes = max(1, min(len(labels) - 1, rank, (MAX_NUMBERS - size) // (size + len(labels) + 1)))
     variances, axes = eigh(between, within, subset_by_index=[rank - num_axes, rank - 1])  # the largest
@@ -184,7 +193,8 @@ def _shrink_covariance(covariance: NDArray[np.float64], count: int) -> NDArray[n
     """Shrink a covariance (D, D) of `count` vectors towards its mean variance."""
     size = len(covariance)
     mean = np.trace(covariance) / size or 1.0  # 1 if each class is a single point, so that variances are above 0
-    # Equation 23 of Chen and others 2010.
+    # Equation 23 of Chen and others 2010: the share falls with the number of vectors, and rises as the covariance gets
+    # rounder. For a sphere, `mean` times the identity, the mean square is mean² / size, so `spread` is 0.
     square = (covariance**2).mean()
     spread = (count + 1) * (square - mean**2 / size)
     share = 1.0 if spread <= 0 else float(np.clip((square + mean**2) / spread, _MIN_SHARE, 1.0))
