@@ -232,7 +232,14 @@ def _unite_fields(field: ReceptiveField, source: ReceptiveField, shape: Shape) -
     """Compute the smallest field with the jump of `field` that covers `field` and `source` at every index of a map.
 
     Mostly `source`, of an earlier layer, lies within `field`. If strides made the map smaller in between and padding
-    made it larger again, the jumps differ, and the first or the last index decides the size.
+    made it larger again, the jumps differ, and the first or the last index decides the size. Of 4 indices, with a jump
+    of 2 and pixels 0 to 2 in `field`, and a jump of 1 and pixel 0 in `source`:
+
+        index         0          1          2          3
+        field       0 to 2     2 to 4     4 to 6     6 to 8
+        source        0          1          2          3         3 pixels before the field: `drift` is -3
+
+    So the result has a jump of 2 and begins at -3, with a size of 6: at index 3 these are the pixels 3 to 8.
     """
     sizes, starts = [], []
     for axis, count in enumerate(shape[:2] if len(shape) == 3 else (1, 1)):

@@ -187,6 +187,8 @@ def _compute_f1_variance(share: Floats, num_images: int) -> float:
 def _count_effective_images(correct: Integers, images: Integers) -> float:
     """Return the number of images for which one proportion has the variance of the mean of `correct` / `images` (K,).
 
+    A proportion p of n images has the variance p (1 - p) / n, here solved for n.
+
     Half a correct and half a wrong prediction are added to each class (Jeffreys), so that a class with one image, which
     is classified correctly, does not count as one without variance.
     """
@@ -270,9 +272,15 @@ def difference_interval(
 
     Of n = `num_images`, A alone is correct on a = `only_a` and B alone on b = `only_b`, arrays of one shape; the
     measured difference is (a - b) / n. The interval holds each difference d for which a - b lies less than z standard
-    deviations from its expectation n d. If d is true, B alone is correct on a share q of all images, A alone on q + d,
-    and the rest are 1 - 2 q - d. An image adds 1, -1 or 0 to a - b, whose variance is then n (2 q + d - d^2). The
-    likeliest q, where the derivative of a log(q + d) + b log(q) + (n - a - b) log(1 - 2 q - d) is 0, is a root of
+    deviations from its expectation n d. If d is true, the images are of three kinds:
+
+        correct       share of the images    counted     adds to a - b
+        A alone       q + d                  a            1
+        B alone       q                      b           -1
+        both, none    1 - 2 q - d            n - a - b    0
+
+    So the variance of a - b is n (2 q + d - d^2). The likeliest q, where the derivative of
+    a log(q + d) + b log(q) + (n - a - b) log(1 - 2 q - d) is 0, is a root of
     2 n q^2 + ((2 n - a + b) d - a - b) q - b d (1 - d) = 0. So the interval is usable where the two differ on no image,
     where the normal approximation has no width. It covers the choice of the images alone.
 

@@ -1,5 +1,8 @@
 """Intervals and tests for models and groups of models on the same images, as functions of counts and arrays.
 
+Two kinds of chance play a part. A network with 20 errors on 1,000 images makes about 11 to 29 on 1,000 others, and
+other seeds of it make, say, 18 to 22 on the same ones. More seeds average out the second kind, and not the first.
+
 An interval of one rate, the difference of two rates on the same images and McNemar's test stand in `metrics`. Nothing
 here knows a model or a data set.
 """
@@ -72,9 +75,15 @@ def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: 
     (only_a + both_wrong) / (only_b + both_wrong). An end is the ratio r at which the difference between B's errors and
     r times A's is z of its standard deviations.
 
-    Of the m images with an error, let p be the share of `only_a` and q that of `only_b`. If r is true, the shares of
-    errors are 1 - q = r (1 - p). An image adds 1, -r or 1 - r to the difference, whose variance is then r m (p + q).
-    The likeliest p, where only_a log(p) + only_b log(q) + both_wrong log(1 - p - q) has the derivative 0, is a root of
+    The m images with an error are of three kinds:
+
+        wrong          share        counted       adds to that difference
+        B alone        p            only_a         1
+        A alone        q            only_b        -r
+        both           1 - p - q    both_wrong     1 - r
+
+    If r is true, the shares of errors are 1 - q = r (1 - p), and the variance of the difference is r m (p + q). The
+    likeliest p, where only_a log(p) + only_b log(q) + both_wrong log(1 - p - q) has the derivative 0, is a root of
     m r (1 + r) p^2 - (r^2 (2 only_a + only_b + both_wrong) - only_a - both_wrong) p - only_a r (1 - r) = 0.
 
     So it is usable with empty cells, where the logarithm of the ratio has no finite error: `low` is 0 if B makes no

@@ -311,7 +311,8 @@ class NativeNetwork:
         ablations = [tuple(ablation) for ablation in ablations]  # copies, which no thread changes after the check
         check_ablations(self._architecture, ablations)
         index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
-        # All ablations in flat arrays. The replacements of ablation l end at the l-th cumulative sum of their numbers.
+        # All ablations in flat arrays. The replacements of ablation l end at the l-th cumulative sum of their numbers:
+        # ablations of a, of b and c, and of nothing have the replacements a b c and the ends 1 3 3.
         all_replacements = [replacement for ablation in ablations for replacement in ablation]
         logits = np.empty((len(ablations), len(images), self._architecture.num_classes), np.float32)
         self._core.ablation_logits(

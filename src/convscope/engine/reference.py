@@ -38,8 +38,15 @@ _VALUE_BYTES = 8  # a float64
 class _State(NamedTuple):
     """All values that a step changes, as one object: an interrupt finds the state before a step or after it.
 
-    With averaging, there are two sets of weights, those that are trained and their average. `weights` is the one that
-    the network computes with: the trained weights within an epoch, and the average between epochs.
+    With averaging, there are two sets of weights, and `_swap_average` exchanges them at both ends of an epoch. The
+    network computes with `weights`:
+
+                          within an epoch       between epochs
+        weights           the trained ones      their average
+        swapped_weights   their average         the trained ones
+
+    With few bits, the kernels in `weights` are rounded, and `unrounded` has them before that. The optimizer changes the
+    unrounded ones, and averages are of these. So each exchange also rounds the kernels that come in.
     """
 
     step: int
@@ -176,7 +183,8 @@ class ReferenceNetwork:
         if not options.averaging:
             self._state = self._state._replace(swapped_weights=None)
         else:
-            # In the first epoch with averaging, both sets are the present weights.
+            # In the first epoch with averaging, both sets are the present weights. Later these only stand in for what
+            # the state of an earlier version lacks.
             unaveraged = self._state.optimizer_weights | (self._state.swapped_weights or {})
             self._state = self._state._replace(swapped_weights=unaveraged)
             self._swap_average(options.weight_bits)
@@ -272,7 +280,8 @@ class ReferenceNetwork:
             weight, m, v = take_step(name, weight, gradient, m, v, new.step, learning_rate, options.optimizer)
             trained[name], new.m[name], new.v[name] = weight, m, v
         if old.swapped_weights is not None and new.swapped_weights is not None:
-            # Weighted so that the average is unbiased from its first step on, as Adam's moments are.
+            # Weighted so that the average is unbiased from its first step on, as Adam's moments are. With 0.9, the
+            # shares of the newest weights are 1, 0.53, 0.37, ..., and 0.1 in the end.
             share = (1 - options.averaging) / (1 - options.averaging**new.step)
             for name, average in old.swapped_weights.items():
                 new.swapped_weights[name] = average + share * (trained[name] - average)

@@ -75,6 +75,13 @@ class _Step(NamedTuple):
 class Passes:
     """The steps of an architecture in their order; each pass takes the weights as an argument.
 
+    A `Conv2D` with relu, a `Flatten` and a `Dense` with softmax are four steps, and `forward` returns five values:
+
+        step                   0          1          2          3
+        values    0 images  →  1 conv2d → 2 relu  →  3 vector → 4 logits
+
+    Here `output_of` is {"input": 0, "conv2d": 2, "flatten": 3, "dense": 4}.
+
     Attributes:
         output_of: the index of a layer's output, after its activation, among the values of `forward`.
     """

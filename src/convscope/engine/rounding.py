@@ -19,11 +19,13 @@ def round_kernel(kernel: NDArray[Any], filters: int, bits: int) -> NDArray[Any]:
 
     A weight becomes the nearest of the levels -L to L, L = 2^(bits - 1) - 1, times the filter's step. The step is
     `STEPS[bits]` times the root mean square of the filter's weights; for 2 bits the levels are -1, 0 and 1. So the
-    step grows with the weights, and a filter that is multiplied by a number stays on a grid.
+    step grows with the weights, and a filter that is multiplied by a number stays on a grid. In the example the root
+    mean square is 0.719 and the step 0.881; -1.1 would be level -1.25, so it gets the last one, -1.
 
     Source: Max 1960, "Quantizing for minimum distortion", section IV, for 3 and 15 levels his table II (computed in the
     same way for 255). The gradient passes straight through to the unrounded kernel: Bengio and others 2013, section 4;
-    Courbariaux and others 2015, algorithm 1. Deviation: no weight is clipped, since the step follows.
+    Courbariaux and others 2015, algorithm 1. Deviation: they clip the unrounded weights after each step; here these may
+    grow, since the step between the levels grows with them.
 
     >>> round_kernel(np.array([[0.2], [-0.1], [0.9], [-1.1]]), 1, 2).round(3).ravel().tolist()
     [0.0, -0.0, 0.881, -0.881]

@@ -67,6 +67,14 @@ def open_executor(name: str | None) -> Iterator[Executor | None]:
 class LocalProcesses(Executor):
     """Processes of this machine; if one dies, only its own task fails.
 
+    A thread of the pool takes a task, and for it an entry of `_idle`:
+
+        None              starts a process
+        a living worker   sends the task to it, and waits for the result or for its death
+        a dead worker     starts a process in its place
+
+    and puts the worker back when the task has ended.
+
     They are spawned and never forked, because a fork of a process with threads may hang. Leaving the `with` block by an
     exception kills them. A `ProcessPoolExecutor` ends all its processes when one dies, and waits for ever if that one
     was sending a result. So each process has its own connection here, on which both sides see the other's death.

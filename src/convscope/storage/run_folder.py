@@ -3,11 +3,15 @@
 run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
 history.jsonl     a line for each epoch, such as {"epoch": 1, "loss": 0.21, "accuracy": 0.94, ..., "seconds": 2.8}
 from.safetensors  the model that training started from, if it did not start from random weights
-model.safetensors model.trained_on.safetensors (digests of its training images)
-checkpoints/      evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
-seeds.json        TOPIC.json (a file for each topic of evidence)   exports.json  exports/
-seeds/            the runs from other seeds
-figures/          report.html   DONE (written last)   baseline/ (the run it is compared with)
+checkpoints/      the weights after each epoch, and the state from which training resumes
+model.safetensors the trained model; model.trained_on.safetensors has the digests of its training images
+evaluation.json   the test images in numbers; predictions.npz has the prediction for each
+TOPIC.json        a file for each topic of evidence; also explanation.json, comparison.json, timings.json
+baseline/         the run that it is compared with
+seeds/            the runs from other seeds; seeds.json has their results
+exports/          the model in formats of other programs, listed in exports.json
+figures/          pictures of the evidence; report.html has all of it
+DONE              written last: a folder without it is resumed
 """
 
 import io

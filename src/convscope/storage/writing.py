@@ -89,6 +89,7 @@ def writing(folder: Path) -> Iterator[None]:
     finally:
         # False in a child that was forked within the block: `_forget_writers` has emptied its list.
         if _writers.get(root) is writer:
+            # Taken out first: a child that another thread forks now must not close the number, which may be reused.
             handle, writer.handle = writer.handle, None
             if handle is not None:
                 _unlock(handle, root / LOCK_FILE)

@@ -83,7 +83,10 @@ class RuleNumbers(Record):
 
     @property
     def max_refused_share(self) -> float:
-        """Upper bound for the refused share of new images like the held-out ones, on average over held-out images."""
+        """Upper bound for the refused share of new images like the held-out ones, on average over held-out images.
+
+        With `keep` 0.99 and 9,999 held-out images it is 100 / 10,000.
+        """
         total = self.num_held_out + 1
         # At least one image for each score, since each threshold is a score of a held-out image. The 1e-9 undoes
         # rounding, as (1 - 0.9) * 10 is 0.9999999999999998.

@@ -76,6 +76,7 @@ def auroc(known: Scores, outside: Scores) -> float:
     """
     num_known, num_outside = len(known), len(outside)
     # The sum of the known images' ranks among all, less the smallest possible sum, counts the pairs in the right order.
+    # In the example the known images have the ranks 2.5 and 4 of 4: 6.5 - (1 + 2) = 3.5 of 4 pairs.
     rank_sum = average_ranks(np.concatenate([known, outside]))[:num_known].sum()
     return float((rank_sum - num_known * (num_known + 1) / 2) / (num_known * num_outside))
 
@@ -101,7 +102,8 @@ def effective_number(
     if groups == 1:
         return 1.0
     # The squared sums of clusters add up to as much as the squares of images, on average, if these are independent. If
-    # images of a cluster vary together, they are more: twice as much for pairs of equals, so half the images count.
+    # images of a cluster vary together, they are more: for the pairs 1 1 and 0 0, centred to ±0.5, the squares add up
+    # to 4 · 0.25 = 1, and the squared sums to 1 + 1 = 2. Twice as much, so half the images count.
     between = (np.bincount(inverse, centred) ** 2).sum() * groups / (groups - 1)
     within = (centred**2).sum()
     number = float(len(numbers))

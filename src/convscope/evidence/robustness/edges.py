@@ -41,6 +41,7 @@ def find_edges(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
     thin[candidates] = _is_ridge(size, down, right, np.nonzero(candidates))
     neighbours = np.zeros((3, 3, 3), bool)
     neighbours[1] = True  # within an image, not from one to the next
+    # Connected pixels are a piece with a number, from 1. A piece with one strong pixel is kept whole.
     pieces, count = label(thin, neighbours)
     strong = np.zeros(count + 1, bool)
     strong[pieces[thin & (size >= _HIGH)]] = True

@@ -51,6 +51,7 @@ def _shrink(pictures: Pictures, side: int) -> Pictures:
     *before, height, width, channels = pictures.shape
     longest = max(height, width)
     size = max(1, round(height * side / longest)), max(1, round(width * side / longest))
+    # `average` takes one picture with any number of channels: (B, H, W, C) to (H, W, B · C), and back.
     flat = np.moveaxis(pictures.reshape(-1, height, width, channels), 0, 2).reshape(height, width, -1)
     small = np.moveaxis(average(np.ascontiguousarray(flat), *size).reshape(*size, -1, channels), 2, 0)
     return np.ascontiguousarray(small).reshape(*before, *size, channels)
