@@ -97,7 +97,8 @@ def _find_points(shape: tuple[int, ...], augmentation: Augmentation, stream: _St
     y, x = np.indices((height, width)) - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
     if augmentation.horizontal_flip and stream.draw_whole(Slot.FLIP, 2):
         x = -x
-    # The crop: points of a window of this share of the height and width, whose middle is anywhere within the image.
+    # The crop: points of a window whose sides are the share `side` of the image's, evenly drawn from 1 - crop to 1. It
+    # lies anywhere within the image: the two middles are at most (1 - side) / 2 of the image's sides apart.
     side = 1 - stream.draw(Slot.CROP, augmentation.crop / 2) - augmentation.crop / 2
     y = side * y + stream.draw(Slot.CROP_DOWN, (1 - side) * height / 2) - down
     x = side * x + stream.draw(Slot.CROP_RIGHT, (1 - side) * width / 2) - right

@@ -33,6 +33,8 @@ def convolution(x: Array, kernel: Array, bias: Array, window: Window) -> Array:
 
     where x̂ is x with the zeros of `same` padding around it. Each of G groups of filters reads C channels of its own; a
     plain convolution has one group, which reads all channels. (Mathematicians call this a cross-correlation.)
+
+    A row 1 2 4 7 and a kernel of two columns, 1 -1, give -1 -2 -3; with a stride of 2 -1 -3, a dilation of 2 -3 -5.
     """
     windows = all_windows(with_padding(x, window), window)  # axes n i j c u v
     groups = [

@@ -42,7 +42,8 @@ def positions(window: Window, windows: Sequence[int]) -> Iterator[tuple[int, int
     for u in range(window.size[0]):
         for v in range(window.size[1]):
             top, left = u * d, v * e
-            # Rows u·d, u·d + s, u·d + 2s, ...: one for each window.
+            # Rows u·d, u·d + s, u·d + 2s, ...: one for each window. With s = 2 and d = 1, three windows have their row
+            # u = 1 at the rows 1, 3 and 5.
             pixels = (
                 slice(None),
                 slice(top, top + s * (rows - 1) + 1, s),

@@ -82,7 +82,8 @@ class Candidate:
 def weights_bytes(network: Architecture, bits: WeightBits | None = None) -> int:
     """Compute the bytes of a network's weights: four each, with moving statistics.
 
-    Kernels that a recipe trained in `bits` bits are packed, and each of their filters has a step of four bytes.
+    Kernels that a recipe trained in `bits` bits are packed, and each of their filters has a step of four bytes. In 4
+    bits, the 5,224 kernel weights of `small` take 2,612 bytes, and its 34 steps and 34 biases 136 bytes each.
 
     >>> from convscope.architecture.presets import small
     >>> weights_bytes(small()), weights_bytes(small(), 4)
