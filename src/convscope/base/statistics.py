@@ -377,7 +377,8 @@ def _find_ratio_interval(spread: _Spread, confidence: float) -> tuple[float, flo
         # Equality (logarithm 0) is rejected and lies on this side, so the end lies between the two.
         if not is_equal_possible and direction * measured < 0:
             return exp(find_root(excess_at, 0.0, measured))
-        # A ratio of 0 or infinity is tested apart, since its logarithm is infinite.
+        # A ratio of 0 or infinity is tested apart, since its logarithm is infinite: whether B's rate may be 0, by the
+        # weights (0, 1), or A's, by (1, 0).
         if excess(*weights_at_infinity) < 0:
             return exp(direction * inf)
         # The search starts at the measured logarithm, or at 0 if that is inside too and further on this side.

@@ -53,10 +53,8 @@ class _State(NamedTuple):
     weights: dict[str, Array]  # all weights by name; `m` and `v` have only trained ones
     m: dict[str, Array]
     v: dict[str, Array]
-    # The other set: the average within an epoch, the trained weights between epochs. None without averaging.
-    swapped_weights: dict[str, Array] | None = None
-    # The kernels before rounding, if training in few bits rounds them.
-    unrounded: Mapping[str, Array] = MappingProxyType({})
+    swapped_weights: dict[str, Array] | None = None  # None without averaging
+    unrounded: Mapping[str, Array] = MappingProxyType({})  # empty unless training in few bits rounds the kernels
 
     @property
     def optimizer_weights(self) -> dict[str, Array]:

@@ -77,8 +77,9 @@ class Passes:
 
     A `Conv2D` with relu, a `Flatten` and a `Dense` with softmax are four steps, and `forward` returns five values:
 
-        step                   0          1          2          3
-        values    0 images  →  1 conv2d → 2 relu  →  3 vector → 4 logits
+        step      0             1             2             3
+        reads     0 images      1 conv2d      2 relu        3 vector
+        writes    1 conv2d      2 relu        3 vector      4 logits
 
     Here `output_of` is {"input": 0, "conv2d": 2, "flatten": 3, "dense": 4}.
 

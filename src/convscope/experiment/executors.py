@@ -75,9 +75,9 @@ class LocalProcesses(Executor):
 
     and puts the worker back when the task has ended.
 
-    They are spawned and never forked, because a fork of a process with threads may hang. Leaving the `with` block by an
-    exception kills them. A `ProcessPoolExecutor` ends all its processes when one dies, and waits for ever if that one
-    was sending a result. So each process has its own connection here, on which both sides see the other's death.
+    Processes are spawned and never forked, because a fork of a process with threads may hang. Leaving the `with` block
+    by an exception kills them. A `ProcessPoolExecutor` ends all its processes when one dies, and waits for ever if that
+    one was sending a result. So each process has its own connection here, on which both sides see the other's death.
     """
 
     def __init__(self, count: int) -> None:

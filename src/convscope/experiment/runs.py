@@ -221,6 +221,10 @@ def _submit_all(
 ) -> None:
     """Submit all runs to `executor`, and pass each reply to `receive` as it comes.
 
+        waiting ── submit ──▶ pending ── its future ends ──▶ ended ──▶ receive
+                      ▲                                        │
+                      └───────────── its worker was lost ──────┘
+
     A future that ends with an error has lost its worker, since `execute` returns the errors of a training. Its run is
     submitted again, until it has lost `_MAX_LOSSES` workers.
     """
