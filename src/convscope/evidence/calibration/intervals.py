@@ -90,22 +90,18 @@ def bootstrap(
     percentile = stats.bootstrap(
         (np.arange(count),), figures, n_resamples=0, bootstrap_result=basic, method="percentile", **settings
     )
-    estimates = list[Estimate]()
+    results = dict[str, Estimate](), dict[str, Estimate](), dict[str, Estimate]()  # before, after, changes
     # The values are those of the images as they are, each drawn once; the intervals are at the same index.
     for index, value in enumerate(figures(np.arange(count), -1).tolist()):
-        part, number = divmod(index, len(FIGURES))  # 0 before, 1 after, 2 the changes
+        part, name = index // len(FIGURES), FIGURES[index % len(FIGURES)]
         # In simulations, percentile intervals of an ECE hardly ever contained the true value (dev/LOG.md, 2026-11-25).
-        is_error = FIGURES[number].startswith("ece")
+        is_error = name.startswith("ece")
         interval = (basic if is_error else percentile).confidence_interval
         low, high = float(interval.low[index]), float(interval.high[index])
         if is_error and part < 2:  # an error is never negative, but its change may be
             low, high = max(low, 0.0), max(high, 0.0)
-        estimates.append(Estimate(value=value, interval=(low, high)))
-    size = len(FIGURES)
-    first, second, change = (
-        dict(zip(FIGURES, estimates[part * size : (part + 1) * size], strict=True)) for part in range(3)
-    )
-    return first, second, change
+        results[part][name] = Estimate(value=value, interval=(low, high))
+    return results
 
 
 def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) -> tuple[Chance, Chance, Interval]:
