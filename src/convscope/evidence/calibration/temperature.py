@@ -1,4 +1,8 @@
-"""Fit the temperature of a softmax, which makes a network more or less confident without changing a prediction."""
+"""Fit the temperature of a softmax, which makes a network more or less confident without changing a prediction.
+
+Of the logits 4 and 0, the first has the probability 0.98; divided by a temperature of 2 they are 2 and 0, and it has
+0.88.
+"""
 
 from typing import Any
 

@@ -161,7 +161,8 @@ class RejectionRule(RuleNumbers):
     def combine(self, scores: Mapping[ScoreName, NDArray[np.float64]]) -> NDArray[np.float64]:
         """Compute (N,), the lowest of each image's scores (N,), scaled so that the threshold is 0.
 
-        A score x becomes (x - threshold) / (median - threshold), so it is 1 for the median held-out image.
+        A score x becomes (x - threshold) / (median - threshold), so it is 1 for the median held-out image. With a
+        threshold of 5 and a median of 15, the largest logits 15, 10 and 4 become 1, 0.5 and -0.1, which is refused.
         """
         lowest: NDArray[np.float64] | None = None
         for score, threshold in self.thresholds.items():

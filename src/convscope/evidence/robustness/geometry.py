@@ -14,6 +14,9 @@ _IDENTITY = np.eye(2)
 def warp(images: Pictures, inverse: NDArray[np.float64] = _IDENTITY, shift: tuple[float, float] = (0.0, 0.0)) -> Levels:
     """Transform `images` (N, H, W, C): pixel p is read at inverse · (p - centre - shift) + centre, bilinearly.
 
+    To enlarge by 2, the inverse is 1/2: the pixel 3 columns to the right of the centre is read 1.5 columns to the right
+    of it, half from the pixel at 1 and half from that at 2.
+
     Args:
         inverse: (2, 2), from a position in the result to that in the image, both (rows down, columns to the right).
         shift: pixels (down, to the right).

@@ -34,11 +34,13 @@ def pgd(
 ) -> Pictures:
     """Attack `images` by projected gradient ascent of the margin within `epsilon` grey levels, from random starts.
 
-    The margin is the largest logit of another class less that of the label. Each step moves every value along the sign
-    of its gradient and back within ε; steps fall evenly from 2 ε grey levels (rounded, at least 1). An image is left
-    alone as soon as it is fooled. After three starts only images are attacked whose label has less than an eighth of
-    its lead left: others are fooled very rarely, and would take most of the time. The result is the picture that fools
-    the network, or else the picture with the largest margin.
+    The margin is the largest logit of another class less that of the label: with the logits 9 of the label, 7 and 2 it
+    is -2, and the label has a lead of 2. A picture fools the network if it is classified as another class.
+
+    Each step moves every value along the sign of its gradient and back within ε; steps fall evenly from 2 ε grey levels
+    (rounded, at least 1). An image is left alone as soon as it is fooled. After three starts only images are attacked
+    whose label has less than an eighth of its lead left: others are fooled very rarely, and would take most of the
+    time. The result is the picture that fools the network, or else the picture with the largest margin.
 
     Args:
         indices: (N,), the index of each image in its data set, which sets its random starts; by default 0 to N - 1.
