@@ -1,4 +1,12 @@
-"""Common fields of the records of evidence: the digest of the model and the images used."""
+"""Common fields of the records of evidence: the digest of the model and the images used.
+
+TopicRecord          weights_sha256
+    DatasetRecord        dataset_name
+        SplitRecord          split
+            DataRecord           num_images
+                ImagesRecord         num_images_left_out
+            ClassesRecord        class_names, num_images, num_images_left_out
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Any

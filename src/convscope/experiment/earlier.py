@@ -1,4 +1,8 @@
-"""Find the runs of earlier commands in the folder of an experiment, so that its result still shows them."""
+"""Find the runs of earlier commands in the folder of an experiment, so that its result still shows them.
+
+If a command trained the seeds 0 to 4 of a network, and a later one the seeds 5 to 9 in the same folder, the result of
+the later one has all ten. The earlier runs are found by their digests, which cover settings and images, and no names.
+"""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
