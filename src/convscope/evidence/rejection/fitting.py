@@ -1,7 +1,7 @@
 """Fit the thresholds of a rejection rule to held-out training images.
 
-No test images and no out-of-distribution images are used. If 1 % of new images may be refused, about 100 of 10,000
-held-out images may lie below the threshold of any of the rule's scores: so low the thresholds are set.
+No test images and no out-of-distribution images are used. If 1 % of new images may be refused, the thresholds are so
+low that about 100 of 10,000 held-out images lie below one of them.
 """
 
 from collections.abc import Sequence
