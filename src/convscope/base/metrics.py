@@ -1,6 +1,12 @@
 """Losses, counts, intervals and tests, as functions of arrays of labels, predictions and logits.
 
 Labels y_true and y_pred are (N,) whole numbers below K; logits are (N, K). Nothing here knows a data set or a model.
+
+    of logits           softmax, log_softmax, cross_entropies, and their mean cross_entropy
+    of predictions      accuracy, confusion_matrix
+    of its cells        class_metrics; balanced_accuracy and macro_f1, each with an interval
+    of counts           wilson_interval of one share, difference_interval and mcnemar_exact of two models
+    of p-values         holm
 """
 
 from statistics import NormalDist

@@ -3,8 +3,10 @@
 Two kinds of chance play a part. A network with 20 errors on 1,000 images makes about 11 to 29 on 1,000 others, and
 other seeds of it make, say, 18 to 22 on the same ones. More seeds average out the second kind, and not the first.
 
-An interval of one rate, the difference of two rates on the same images and McNemar's test stand in `metrics`. Nothing
-here knows a model or a data set.
+    of                            over                 function
+    accuracies of several seeds   seeds                mean_interval, mean_share_interval, prediction_interval
+    two single models             images               error_ratio_interval; others stand in `metrics`
+    one group, or two groups      seeds and images     group_accuracy_interval, group_difference
 """
 
 from collections.abc import Sequence
@@ -66,6 +68,30 @@ def mean_share_interval(values: Sequence[float], confidence: float = 0.95) -> tu
     """
     interval = mean_interval(values, confidence)
     return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))
+
+
+def prediction_interval(values: Sequence[float], min_sd: float = 0.0) -> tuple[float, float] | None:
+    """Return (low, high), in which a further value of a normal distribution lies with 95 %; None for one value.
+
+    Args:
+        min_sd: lower bound for the values' standard deviation, since they may be equal by chance.
+
+    >>> low, high = prediction_interval([0.991, 0.992, 0.993])
+    >>> f"{low:.4f} to {high:.4f}"
+    '0.9870 to 0.9970'
+    """
+    if len(values) < 2:
+        return None
+    half = _quantile(len(values) - 1, 0.95) * max(stdev(values), min_sd) * sqrt(1 + 1 / len(values))
+    return mean(values) - half, mean(values) + half
+
+
+def get_simulated_coverage(num_seeds: int) -> tuple[int, int] | None:
+    """Return the lowest and highest simulated coverage of the 95 % interval over seeds and images, in percent.
+
+    None for 30 seeds or more.
+    """
+    return next((share for seeds, share in _COVERAGE if num_seeds < seeds), None)
 
 
 def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -194,30 +220,6 @@ def group_difference(wrong_a: Flags | Floats, wrong_b: Flags | Floats, *, confid
         p_value=min(float(2 * stdtr(freedom, -abs(difference) / error)), 1.0),
         degrees_of_freedom=freedom,
     )
-
-
-def prediction_interval(values: Sequence[float], min_sd: float = 0.0) -> tuple[float, float] | None:
-    """Return (low, high), in which a further value of a normal distribution lies with 95 %; None for one value.
-
-    Args:
-        min_sd: lower bound for the values' standard deviation, since they may be equal by chance.
-
-    >>> low, high = prediction_interval([0.991, 0.992, 0.993])
-    >>> f"{low:.4f} to {high:.4f}"
-    '0.9870 to 0.9970'
-    """
-    if len(values) < 2:
-        return None
-    half = _quantile(len(values) - 1, 0.95) * max(stdev(values), min_sd) * sqrt(1 + 1 / len(values))
-    return mean(values) - half, mean(values) + half
-
-
-def get_simulated_coverage(num_seeds: int) -> tuple[int, int] | None:
-    """Return the lowest and highest simulated coverage of the 95 % interval over seeds and images, in percent.
-
-    None for 30 seeds or more.
-    """
-    return next((share for seeds, share in _COVERAGE if num_seeds < seeds), None)
 
 
 def group_accuracy_interval(wrong: Flags | Floats, confidence: float = 0.95) -> tuple[float, float]:
