@@ -1,7 +1,12 @@
 """The compiled engine: what `reference` computes, in float32 and C++.
 
 This module checks arguments, translates the architecture into plain numbers, and passes arrays to the C++ code in
-native/ and back; it computes nothing. The weights live in the C++ engine, packed for the processor's registers.
+native/ and back; it computes nothing. The weights live in the C++ engine, packed for the processor's registers. They
+are read and written layer by layer and in pairs (`KernelAndBias`):
+
+    read, write                  kernel and bias, or gamma and beta: "weights", the moments "m" and "v", and the further
+                                 weights "unaveraged" and "unrounded" of `EpochOptions`
+    read_moving, write_moving    the mean and variance of a batch normalisation; with True those not averaged
 """
 
 from collections.abc import Mapping, Sequence
