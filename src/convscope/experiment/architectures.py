@@ -1,7 +1,8 @@
 """Measure the effect of parts of a design: retrain a network with one thing removed or changed.
 
-Each variant is trained from the same seeds as the whole network, and compared with it over seeds and test images. All
-share the recipe, though another might suit a variant better.
+A variant is such a network: one without pooling, for example, or with half the filters. Each is trained from the same
+seeds as the whole network, and compared with it over seeds and test images. All share the recipe, though another might
+suit a variant better.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,8 @@ from convscope.evidence.calibration.reliability import Binning, bin_edges
 from convscope.evidence.calibration.scores import Scores
 
 FIGURES = ("ece_by_width", "ece_by_mass", "brier", "negative_log_likelihood", "aurc")
-"""The figures that have an interval, in order."""
+"""The figures that have an interval, in order: the expected calibration errors (ECE) in bins of equal width and of
+equally many images, two losses, and the area under the curve of risk and coverage (AURC)."""
 
 _BINNINGS: tuple[Binning, Binning] = ("width", "mass")
 _MAX_DRAWS = 10**8  # images in all resamples, which takes about ten seconds

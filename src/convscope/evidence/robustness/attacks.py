@@ -1,5 +1,11 @@
 """Measure how small a change of the pixels fools a network.
 
+A change of size ε moves no value of an image by more than ε of 255 grey levels. A method chooses which:
+
+    noise    every value moves by ε, up or down at random
+    pgd      projected gradient descent: many steps along the signs of the gradient, from several random starts
+    fgsm     a single such step of ε; only in files of earlier versions
+
 The attacks know the weights and are made for this network alone. The results need not hold for another network, and a
 network that withstands them may fall to other attacks. Noise of the same size is measured, too.
 """

@@ -1,7 +1,8 @@
 """Measure the accuracy of a network on corrupted pictures.
 
-The corruptions are rebuilt from the definitions of MNIST-C and are not its pictures, so the figures cannot be ranked
-with published ones. They hold for these corruptions only.
+MNIST-C is a published set of MNIST's test images with fifteen corruptions, such as noise, blur, rotation and fog. The
+corruptions here are rebuilt from its definitions and are not its pictures, so the figures cannot be ranked with
+published ones. They hold for these corruptions only.
 """
 
 from collections.abc import Iterable
