@@ -1,4 +1,8 @@
-"""The layer table, with a row for each layer: shapes, parameters, multiply-adds and receptive field."""
+"""The layer table, with a row for each layer: shapes, parameters, multiply-adds and receptive field.
+
+The row of 16 filters of 3 × 3 on images (28, 28, 1): the output is (26, 26, 16), of 16 · 9 weights and 16 biases, with
+26 · 26 · 16 · 9 = 97,344 multiply-adds, and each output sees 3 × 3 pixels.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,8 @@
-"""An architecture and its weights in the form that the compiled engine reads."""
+"""An architecture and its weights in the form that the compiled engine reads.
+
+The first layer of `cnn` becomes a struct of the kind "Conv2D" with numbers such as its shapes, window and strides. Its
+weights are the pair KernelAndBias(0, "conv2d/kernel", "conv2d/bias", 16).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields

@@ -1,4 +1,9 @@
-"""The contract that every engine keeps."""
+"""The contract that every engine keeps: the methods of `Network`, and their common checks of arguments.
+
+images ──▶ logits, activations                             what the network computes
+images, labels or dlogits ──▶ gradients, layer_gradients   how it depends on weights and outputs
+data set, order, learning rates ──▶ train_epoch            changes the weights and the optimizer's state
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

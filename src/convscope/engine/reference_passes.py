@@ -1,4 +1,8 @@
-"""The passes of the reference through a network, layer by layer; the mathematics is in `reference_layers`."""
+"""The passes of the reference through a network, layer by layer; the mathematics is in `reference_layers`.
+
+`forward` keeps the output of every step. `backward` goes through the same steps from the last to the first: it turns
+the gradient with respect to a step's output into those with respect to its input and its weights.
+"""
 
 from typing import NamedTuple
 

@@ -1,4 +1,8 @@
-"""Experiments as records: experiment.json, seeds.json, and the output of commands and pages."""
+"""Experiments as records: experiment.json, seeds.json, and the output of commands and pages.
+
+Two networks with five seeds each are ten `RunRecord`s, two `GroupRecord`s with their means, and a `Lead`, the
+comparison of the two. `RunsRecord` has all of these.
+"""
 
 from collections.abc import Sequence
 from statistics import mean, stdev

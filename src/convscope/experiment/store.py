@@ -1,4 +1,7 @@
-"""Store finished runs in a folder (see `convscope.storage.stored_runs`), or nowhere."""
+"""Store finished runs in a folder (see `convscope.storage.stored_runs`), or nowhere.
+
+A run is found again by its digest. Runs that differ only in the seed are a group, whose settings are stored once.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""Load the weights of many networks as a matrix, mapped from the files of an experiment."""
+"""Load the weights of many networks as a matrix, mapped from the files of an experiment.
+
+A thousand networks of the preset `small`, which has 5,258 weights, are a matrix (1000, 5258).
+"""
 
 from dataclasses import dataclass, field
 from math import prod

@@ -1,4 +1,8 @@
-"""Classify pictures (h, w, C) uint8 of any size, each prepared as the model's training images were."""
+"""Classify pictures (h, w, C) uint8 of any size, each prepared as the model's training images were.
+
+A photo of 480 × 640 pixels, with a dark digit on paper, becomes an image of 28 × 28 with a light digit in its middle,
+as MNIST's are. The model classifies that image, and its rule may refuse it.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

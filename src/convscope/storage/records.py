@@ -1,4 +1,8 @@
-"""run.json as a record, and its parts."""
+"""run.json as a record, and its parts.
+
+`RunFile` is the whole file. In the database of an experiment it is in three parts: a `GroupFile` with the
+`SharedRecord` for all runs of a group, a `Machine` for all runs of a machine, and a row of numbers for each run.
+"""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,7 @@
-"""A stored run, and its group: the runs that differ from it only in their seed."""
+"""A stored run, and its group: the runs that differ from it only in their seed.
+
+Ten seeds of a network with a recipe are ten `StoredRun`s of one `StoredGroup`.
+"""
 
 import hashlib
 import json

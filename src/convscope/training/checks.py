@@ -1,4 +1,8 @@
-"""Checks before a training, and its division of the images into those to train on and those to measure."""
+"""Checks before a training, and its division of the images into those to train on and those to measure.
+
+With a `validation_fraction` of 0.1, MNIST's 60,000 training images are 54,000 to train on and 6,000 that are measured
+after each epoch. With 0, all are trained on, and the 10,000 test images are measured.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

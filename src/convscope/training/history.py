@@ -1,4 +1,8 @@
-"""The history of a training's epochs, and the state from which it can continue."""
+"""The history of a training's epochs, and the state from which it can continue.
+
+After two epochs, a history has two values a column, such as the losses (0.41, 0.12). The state has this history, the
+weights after the second epoch and the optimizer's arrays, so the third epoch can follow at any later time.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

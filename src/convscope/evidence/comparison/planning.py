@@ -1,4 +1,8 @@
-"""Plan the number of seeds that a comparison needs, from a few runs of each network."""
+"""Plan the number of seeds that a comparison needs, from a few runs of each network.
+
+The runs show how far seeds and images spread. From that follows a plan such as this: 25 seeds of each network show a
+difference of 0.1 points with a probability of 80 %, and no number of seeds shows one below 0.05 points.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,8 @@
-"""Write a comparison's verdict, counts and limits in sentences of the catalogue."""
+"""Write a comparison's verdict, counts and limits in sentences of the catalogue.
+
+The catalogue of `convscope.texts` has each sentence by its key in every language of the page. `say(key, **values)`
+makes the English one, which a reader of the page sees in the chosen language.
+"""
 
 from collections.abc import Sequence
 from math import inf

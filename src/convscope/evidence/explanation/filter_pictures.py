@@ -1,4 +1,8 @@
-"""The pixels that activate filters, cut out of their images, for as many filters as fit into a page."""
+"""The pixels that activate filters, cut out of their images, for as many filters as fit into a page.
+
+A position of a feature map sees a part of the image, its receptive field. If a filter of 3 × 3 in the first layer is
+most active at row 5 and column 7 of image 20, its picture is rows 5 to 7 and columns 7 to 9 of that image.
+"""
 
 from collections.abc import Sequence
 

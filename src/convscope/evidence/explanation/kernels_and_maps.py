@@ -1,4 +1,8 @@
-"""Collect the kernels of a model's convolutions, and summarize the outputs of layers for an image."""
+"""Collect the kernels of a model's convolutions, and summarize the outputs of layers for an image.
+
+`cnn` has two banks of kernels, (3, 3, 1, 16) and (3, 3, 16, 32). The output of its first layer, 16 maps of 26 × 26, is
+summarized by its smallest, mean and largest value, and by how much of each map is active.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

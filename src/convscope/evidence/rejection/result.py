@@ -1,4 +1,10 @@
-"""The records of a measured rejection: shares with their intervals, separations, predictions and a few pictures."""
+"""The records of a measured rejection: shares with their intervals, separations, predictions and a few pictures.
+
+Rejection
+    known                 KnownImages, of the test images
+    altered               an AlteredImages for each change, such as a rotation by 15°
+    out_of_distribution   an OutOfDistributionResult for each set, such as letters, with a RuleResult
+"""
 
 from typing import Annotated
 
