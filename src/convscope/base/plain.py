@@ -1,4 +1,10 @@
-"""Plain JSON: from text of any origin to bounded values, from those to dataclasses, and from dataclasses back."""
+"""Plain JSON: from text of any origin to bounded values, from those to dataclasses, and from dataclasses back.
+
+parse_json        text of any origin    to bounded values
+from_plain        an object             to a dataclass, whose fields it must name
+to_dict           a dataclass           back to an object
+canonical_json    a value               to text for a digest: {"b": 1.0, "a": 2} becomes {"a":2,"b":1}
+"""
 
 import json
 import re
