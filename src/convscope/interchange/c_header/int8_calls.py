@@ -96,8 +96,9 @@ def _choose_call(
     """Choose the C function of a step and its arguments, in the order of int8.c; "" for a step that is only a table.
 
     The order is always the same: the input, its weights, the window, the output. A value is given by its address, its
-    shape or size, and the integer that stands for 0 (not for an output that is looked up in a table, or has the scale
-    of its input). `x` are the arguments that describe the input, `y` those that describe the output.
+    shape or size, and the integer that stands for 0. An output has none if it keeps the scale of its input or becomes
+    logits; if a table follows, it is the zero of `sum_scale`, in which the table's input counts. `x` are the arguments
+    that describe the input, `y` those that describe the output.
     """
     step, zeros = quantized.step, [scale.zero for scale in quantized.input_scales]
     size, pixels = prod(step.output_shape), prod(step.output_shape[:2])
@@ -105,13 +106,12 @@ def _choose_call(
     output_zero = () if quantized.sum_scale is None else (quantized.sum_scale.zero,)
     parts: Iterable[tuple[str | int, ...]]
     match step.kind:
-        case "conv2d" if not step.is_plain:
-            window = (*step.size, *step.strides, *step.dilation, *step.padding)
-            x, y = (*sources, *step.input_shape, zeros[0]), (target, *step.output_shape)
-            return "grouped_conv2d", (*x, *weights, *window, *y, step.groups, *output_zero)
         case "conv2d":
             x, y = (*sources, *step.input_shape, zeros[0]), (target, *step.output_shape)
-            return "conv2d", (*x, *weights, *window, *y, *output_zero)
+            if step.is_plain:
+                return "conv2d", (*x, *weights, *window, *y, *output_zero)
+            window = (*step.size, *step.strides, *step.dilation, *step.padding)
+            return "grouped_conv2d", (*x, *weights, *window, *y, step.groups, *output_zero)
         case "depthwise":
             x, multiplier = (*sources, *step.input_shape, zeros[0]), step.output_shape[2] // step.input_shape[2]
             return "depthwise", (*x, *weights, *window, target, *step.output_shape[:2], multiplier, *output_zero)

@@ -1,7 +1,8 @@
 """Choose an offset in the working memory for each value, so that the memory is small and no needed value is lost.
 
 The values of a chain alternate between two buffers, and a value that an `Add` reads later has a third. A step that
-reads each number before it overwrites it works in place: its output takes over the buffer of its input.
+reads each number before it overwrites it works in place: its output takes over the buffer of its input, and is often
+smaller. Two buffers may share memory as long as no value in one is still needed when a value in the other is written.
 
 Three steps, none of them in place:
 
@@ -41,7 +42,10 @@ class _Buffer:
         return max(size for size, _, _ in self.values)
 
     def find_conflict_end(self, neighbour: "_Buffer") -> int | None:
-        """Find the furthest end of a value in `neighbour` that shares memory and time with a value here, or None."""
+        """Find the furthest end of a value in `neighbour` that shares memory and time with a value here, or None.
+
+        With a value of 100 numbers at offset 500 here, and one of 600 at offset 0 there at the same time, it is 600.
+        """
         ends = [
             neighbour.offset + their_size
             for size, first, last in self.values
@@ -61,12 +65,14 @@ def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bo
     The largest buffers come first, each at the lowest offset that is free while its values are needed. `keep_last` is
     false if the last step writes elsewhere.
 
-    Source: Pisarchyk and Lee 2020, "Greedy by Size for Offset Calculation"; with buffers that shrink.
+    Source: Pisarchyk and Lee 2020, "Greedy by Size for Offset Calculation". Deviation: a buffer is only as large as the
+    value that is in it at the time.
     """
     buffers = _assign_buffers(steps, image_size, keep_last)
     placed: list[_Buffer] = []
     for buffer in sorted({id(buffer): buffer for buffer in buffers}.values(), key=lambda buffer: -buffer.size):
-        # Up to the nearest end of a conflict, and compare again. A jump to the furthest end would miss gaps between.
+        # It moves up to the nearest end of a conflict, and is compared again. A jump to the furthest end would miss a
+        # gap between two neighbours that is large enough.
         while ends := [stop for neighbour in placed if (stop := buffer.find_conflict_end(neighbour)) is not None]:
             buffer.offset = min(ends)
         placed.append(buffer)

@@ -3,6 +3,11 @@
 The result holds all integers of the C file; `simulation` computes with them. An integer q from -128 to 127 stands for
 the number scale · (q - zero) + residue, by the `Scale` of its value, and a weight w for scale · w, by its channel's. So
 a sum Σ w · (q - zero) counts in units of both scales multiplied, and is then rescaled to the output's `Scale`.
+
+Example: bytes become numbers from 0 to 1, so the image has the scale 1/255 and the zero -128. The largest weight of a
+channel is 0.5, so its scale is 0.5 / 127. Its sums count in units of 1/255 · 0.5/127 = 1.54e-5. With an output from 0
+to 4 (scale 4/255, zero -128), a sum times 1.54e-5 / (4/255) = 0.00098, less 128, is the output's integer. In C, that
+factor is a whole multiplier divided by a power of two.
 """
 
 from collections.abc import Iterator
@@ -105,7 +110,7 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
     quantized = []
     for number, (step, range_) in enumerate(zip(steps, _measure_ranges(steps, image, images), strict=True)):
         input_scales = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
-        quantized.append(_quantize(step, input_scales, range_, is_last=number + 1 == len(steps)))
+        quantized.append(_quantize_step(step, input_scales, range_, is_last=number + 1 == len(steps)))
         scales.append(quantized[-1].output_scale)
     return QuantizedNetwork(image, image_table, tuple(scales), tuple(quantized))
 
@@ -155,20 +160,19 @@ def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
     return scale, scale.to_integers(numbers)
 
 
-def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
+def _quantize_step(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
     """Choose the scales of a step and its integers, kind by kind.
 
         max_pool, pad, average_pool of windows                  integers in the scale of the input
         activation                                              a table of the input's integers
         dense as the last step                                  sums, which factors in float turn into logits
-        add, concatenate, average_pool of a map, other LINEAR   sums → integers, rescaled to `sum_scale` → table
+        add, concatenate, average_pool of a map, other LINEAR   sums, which `_quantize_sums` rescales to integers
 
     Args:
         inputs: the scales of the values that it reads.
         range_: the range of its numbers before the activation.
     """
-    is_global = step.kind == "average_pool" and step.is_whole_map
-    if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):
+    if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not step.is_whole_map):
         return QuantizedStep(step, inputs, inputs[0])  # maxima and means of integers keep their scale
     if step.kind == "activation":
         numbers = activate(step.activation, step.slope, inputs[0].to_numbers(_ALL_INTEGERS))
@@ -177,19 +181,25 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
     if step.kind == "dense" and is_last:  # no range is needed: sums times `units` are the logits
         kernel, bias, units, bits = _quantize_weights(step, inputs[0])
         return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=units.astype(np.float32), bits=bits)
+    return _quantize_sums(step, inputs, range_)
+
+
+def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range) -> QuantizedStep:
+    """Quantise a step that sums: its sums · multiplier / 2^shift are integers of `sum_scale`, and the table's input."""
     output_scale, sum_scale, table = _plan_table(step, range_)
+    kernel: Integers | None = None
+    bits = 8
     if step.kind in ("add", "concatenate"):
-        integers = _align_inputs(step, inputs, sum_scale)
-        return QuantizedStep(step, inputs, output_scale, None, *integers, sum_scale, table)
-    if is_global:
+        bias, multipliers, shifts = _align_inputs(step, inputs, sum_scale)
+    elif step.kind == "average_pool":
         # The mean of n numbers scale · (q - zero) + residue is scale / n · (Σ (q - zero) + n · residue / scale).
-        residue = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)
-        factors = np.array([inputs[0].scale / prod(step.size) / sum_scale.scale])
-        return QuantizedStep(step, inputs, output_scale, None, residue, *to_fixed_point(factors), sum_scale, table)
-    # Σ weight · (q - zero) + bias, in units of each channel; rescaled to the one `sum_scale` of all channels.
-    assert step.kind in LINEAR, step.kind
-    kernel, bias, units, bits = _quantize_weights(step, inputs[0])
-    multipliers, shifts = to_fixed_point(units / sum_scale.scale)
+        bias = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)
+        multipliers, shifts = to_fixed_point([inputs[0].scale / prod(step.size) / sum_scale.scale])
+    else:
+        # Σ weight · (q - zero) + bias, in units of each channel; rescaled to the one `sum_scale` of all channels.
+        assert step.kind in LINEAR, step.kind
+        kernel, bias, units, bits = _quantize_weights(step, inputs[0])
+        multipliers, shifts = to_fixed_point(units / sum_scale.scale)
     return QuantizedStep(step, inputs, output_scale, kernel, bias, multipliers, shifts, sum_scale, table, bits=bits)
 
 

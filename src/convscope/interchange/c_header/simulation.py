@@ -46,7 +46,7 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
 def _compute_step(quantized: QuantizedStep, inputs: list[Integers]) -> Integers:
     """Compute a step's integers before its activation table, or the sums that become logits.
 
-    It uses the float64 functions of `quantization`, since float64 holds these integers exactly, see `arithmetic`.
+    The functions of `arithmetic` take and return float64, which holds these integers exactly; hence the conversions.
     """
     step, input_scale, bias = quantized.step, quantized.input_scales[0], quantized.bias
     match step.kind:
@@ -62,7 +62,8 @@ def _compute_step(quantized: QuantizedStep, inputs: list[Integers]) -> Integers:
             total, _ = sum_windows(step, (inputs[0] - input_scale.zero).astype(np.float64))
             return _rescale(quantized, total.astype(np.int64) + bias)
         case "average_pool":
-            # Counted from -128, sums are not negative, so that halves round up in C's division, which truncates.
+            # Counted from -128, sums are not negative, so that halves round up in C's division, which truncates: the
+            # mean of 4 pixels whose sum is 6 is (6 + 2) / 4 = 2, and that of a sum of 5 is 7 / 4 = 1.
             total, count = sum_windows(step, (inputs[0] - LOWEST).astype(np.float64))
             return np.asarray((total + count // 2) // count + LOWEST, np.int64)
         case "pad":

@@ -4,7 +4,12 @@ Layers that do nothing at prediction (Dropout, Flatten, Branch) vanish. Batch no
 step before them, and zero padding into the convolution after it, unless another layer reads the value between.
 A vector is a map of one pixel, so every shape is (H, W, C).
 
-Values are numbered in the order in which they are computed: 0 is the image, n the output of the n-th step.
+Values are numbered in the order in which they are computed: 0 is the image, n the output of the n-th step. Example:
+
+    layers                                                        step            reads   gives
+    ZeroPadding2D, Conv2D, BatchNormalization, Activation(relu)   conv2d, relu    0       1
+    MaxPooling2D                                                  max_pool        1       2
+    Flatten, Dropout, Dense(10, softmax)                          dense           2       3: the logits
 """
 
 from collections.abc import Mapping
@@ -47,7 +52,8 @@ class ComputedStep:
         reads: the numbers of the values that it reads, two for `add` and `concatenate`.
         size: rows and columns of the window; for `concatenate` the channels of its two values.
         padding: how many rows above and columns left of the map the first window starts; pixels there are skipped.
-        kernel: (U, V, C, F) for conv2d, (U, V, C, M) for depthwise, (inputs, units) for dense.
+        kernel: (U, V, C, F) for conv2d, (U, V, C, M) for depthwise, (inputs, units) for dense. U and V are the rows
+            and columns of the window, C the channels, F the filters, M the filters of each channel.
         bias: (F,), (C·M,) or (units,); zeros if the layer has no bias.
         dilation, groups: those of a conv2d, whose kernel is (U, V, C / groups, F).
         activation: applied to the result. A softmax at the end is left out, because the steps end in logits.
@@ -171,7 +177,7 @@ class _StepBuilder:
         self._current = len(self.steps)
 
     def _find_open_step(self) -> ComputedStep | None:
-        """Find the last step, if the next layer can be folded into it: no other layer reads its output."""
+        """Find the last step, if the next layer can be folded into it: only that layer reads its output."""
         # The values of all layers that a later Add, Branch or Concatenate reads; None for those that are not added yet.
         is_read_again = self._current in {self._output_of.get(name) for name in self._read_again}
         is_last = self._current == len(self.steps)
@@ -274,7 +280,9 @@ class _StepBuilder:
         while relu_name in self._layer_names:  # the C file names arrays after layers
             relu_name += "_"
         self._append(replace(self._make_step(row, "activation"), layers=(relu_name,), activation="relu"))
-        for value, step_name, slopes in ((self._current, relu_name, 1 - alpha), (x, name, alpha)):
+        above = self._current
+        # The relu has no arrays, so the depthwise step that reads it can have the same name.
+        for value, step_name, slopes in ((above, relu_name, 1 - alpha), (x, name, alpha)):
             step = replace(self._make_step(row, "depthwise"), layers=(step_name,), reads=(value,))
             self._append(_with_weights(step, {"kernel": slopes.reshape(1, 1, -1, 1)}))
         self._append(replace(self._make_step(row, "add"), reads=(self._current - 1, self._current)))
