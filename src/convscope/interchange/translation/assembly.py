@@ -127,7 +127,9 @@ def _split_sigmoid(state: State, last: Step) -> Step:
 def _sort_steps(last: Step) -> list[Step]:
     """Sort the steps that lead to `last`: each comes after the steps that it reads, and steps on maps come first.
 
-    A step's `source` is visited last, so the step mostly follows it directly and needs no Branch.
+    An architecture must have all layers on maps before the first dense one. A step's `source` is visited last, so the
+    step mostly follows it directly and needs no Branch: if d reads its source c and b, and both read a, the order is
+    a b c d.
     """
     order: list[Step] = []
     seen: set[int] = set()

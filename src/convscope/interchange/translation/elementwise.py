@@ -286,12 +286,16 @@ def _match_product(state: State, node: Node) -> FileTensor:
 
     With x the output of a step, a `line` a · x is multiplied by a `gate` b · curve(x) + c of the same x:
 
-        (a · x) · (b · erf(x / √2) + b)   = 2 · a · b · gelu(x)
+        (a · x) · (b · erf(x / √2) + b)   = 2 · a · b · gelu(x), since gelu(x) = x · (1 + erf(x / √2)) / 2
         (a · x) · (b · sigmoid(x))        = a · b · silu(x)
         (a · x) · (b · hard_sigmoid(x))   = a · b · hard_silu(x)
+
+    So the `shift` c of the gate must be b for erf, and else 0. A file writes the factors 1/2, 1/√2 or 6 where it likes;
+    of all of them, a · b or 2 · a · b is left as the factor of the result, mostly 1.
     """
     values = (state.value(node, 0), state.value(node, 1))
-    # The line has the curve "", which comes first. A sigmoid has become a step of its own, which is deeper than x.
+    # The line is the value without a curve: "" comes first in order. A sigmoid has no curve either, because it became a
+    # step of its own; but that step is deeper than x, so the line comes first again.
     line, gate = sorted(values, key=lambda value: (value.curve, value.step.depth))
     curve: str = gate.curve
     if not curve and gate.step.kind == "Activation" and gate.step.activation == "sigmoid":

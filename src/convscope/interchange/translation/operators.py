@@ -124,8 +124,8 @@ def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
             faults.append(f"{node.label} has attributes or inputs that do not fit each other ({error!r:.80})")
         else:
             if isinstance(result, FileTensor):
-                # The readers of a plain value read the step's output. Those of 2 · x, for example, do not read x itself
-                # while the factor is not applied, so they do not count here; `State.value` counts them when they do.
+                # All readers of a plain value read the step's output, so they are its users. Those of 2 · x are not
+                # counted here: until the factor is applied, it is open what they read. `State.value` counts them.
                 users = max(result.users, state.readers[node.outputs[0]] if result.is_plain else 0)
                 state.values[node.outputs[0]] = replace(result, users=users)
             else:

@@ -33,9 +33,10 @@ def reshape(state: State, node: Node) -> FileTensor:
     if not wanted:
         raise NotTranslated("has no shape")
     if not node.int("allowzero", 0):
-        # The first 0 stays, for the batch. -2, which no shape has, stands for the size of an axis that is not there.
-        old = (0, *value.index.shape)
-        wanted = tuple((old[i] if i < len(old) else -2) if size == 0 and i else size for i, size in enumerate(wanted))
+        # Each 0 becomes the old size of its axis: 0 again for the batch, and -2, which fits nothing, where there was no
+        # axis. With (N, 4, 7, 7), wanted (0, 0, 49) becomes (0, 4, 49).
+        old = (0, *value.index.shape, *[-2] * len(wanted))
+        wanted = tuple(size or old[axis] for axis, size in enumerate(wanted))
     first, rest, size = wanted[0], wanted[1:], value.index.size
     # A first size of -1 is the number of images if the rest has no -1: (-1, 196), but not (-1, -1).
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)

@@ -92,8 +92,8 @@ class State:
             raise NotTranslated(f"input {position} is a constant or missing; it must depend on the images")
         name = node.inputs[position]
         value = self.values[name]
-        # A factor, addend or curve is not a step yet. So the readers of 2 · x, for example, all read x itself, and none
-        # of them may change the layer that gives x.
+        # A factor, addend or curve is not a step yet. If two nodes read 2 · x, both read x itself, so x has two users,
+        # and neither node may change the layer that gives x.
         return value if value.is_plain else replace(value, users=max(value.users, self.readers[name]))
 
     def plain(self, node: Node, position: int = 0) -> FileTensor:

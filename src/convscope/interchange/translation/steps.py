@@ -19,6 +19,14 @@ from convscope.interchange.refusal import ModelFileError
 Array = NDArray[np.floating[Any]]
 Index = NDArray[np.int32]
 Curve = Literal["", "erf", "relu_of_3_more", "hard_sigmoid", "padded", "softmax", "log_softmax"]
+"""A function of a step's output y that waits for the next node, which makes a layer of both; "" is y itself.
+
+    erf               erf(y / √2), for y · (1 + erf(y / √2)) / 2, a Gelu
+    hard_sigmoid      for y · hard_sigmoid(y), a HardSwish
+    relu_of_3_more    relu(y + 3), which a second Clip makes a hard_sigmoid
+    padded            y with minus infinity around it, for a MaxPool
+    softmax           the end of a classifier, as is log_softmax
+"""
 MAX_VALUES = 1 << 23
 """The limit of one layer's output for one image: a map of 1024 x 1024 with 8 channels."""
 _BUDGET = 1 << 26
@@ -74,7 +82,8 @@ class FileTensor:
 
     Attributes:
         index: the positions in y, in the tensor's shape without the batch.
-        users: how many nodes read the step's output. The operation of a sole reader can go into the step's layer.
+        users: how many nodes read the step's output. The operation of a sole reader can go into the step's layer. A
+            value such as 2 · y is no step yet, so its readers read y and count too.
         factor: a number or (C,).
         shift: a number or (C,).
     """
@@ -132,9 +141,8 @@ class TranslationBudget:
             return False
         expected = self.order(shape, axes)
         # Views with the same start and strides hold the same numbers.
-        if index.__array_interface__["data"] == expected.__array_interface__["data"] and (
-            index.strides == expected.strides
-        ):
+        start, expected_start = (array.__array_interface__["data"] for array in (index, expected))
+        if start == expected_start and index.strides == expected.strides:
             return True
         self.spend(index.size)
         return bool((index == expected).all())

@@ -1,4 +1,15 @@
-"""Convert convolutions, poolings and padding."""
+"""Convert convolutions, poolings and padding.
+
+A file gives padding in numbers, (before, after) for rows and columns; our layers only have `valid` and `same`. So each
+operator counts its windows, and takes the one of the two that puts as many windows on the same pixels. If neither does,
+and zeros are what the operator means, a `ZeroPadding2D` adds them first, and the padding is `valid`. For 28 pixels, a
+kernel of 3 and a stride of 1:
+
+    file's padding     windows   our layers
+    (0, 0)             26        valid
+    (1, 1)             28        same
+    (2, 2)             30        ZeroPadding2D by (2, 2), then valid
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -52,7 +63,7 @@ def conv(state: State, node: Node) -> FileTensor:
     if has_bias:
         weights["bias"] = state.weight(node, 2, "bias")
     window = Window(size, strides, "valid", dilation)
-    step, padding = _pad_input(state, node, value, window.reach, strides)
+    step, padding = _pad_input(state, node, value, window.reach, strides)  # reach: the pixels a dilated kernel spans
     name = choose_layer_name(node, 1)
     layer: Layer
     if group == channels > 1:
@@ -61,8 +72,7 @@ def conv(state: State, node: Node) -> FileTensor:
         weights["kernel"] = weights["kernel"].reshape(*size, channels, multiplier)
         layer = DepthwiseConv2D(size, strides, padding, multiplier, "linear", has_bias, name, dilation_rate=dilation)
     else:
-        options: dict[str, Any] = {"dilation_rate": dilation, "groups": group}
-        layer = Conv2D(filters, size, strides, padding, "linear", has_bias, name, **options)
+        layer = Conv2D(filters, size, strides, padding, "linear", has_bias, name, dilation_rate=dilation, groups=group)
     return _as_maps(state, state.work.step(step, layer, weights))
 
 
@@ -70,7 +80,8 @@ def max_pool(state: State, node: Node) -> FileTensor:
     """MaxPool: a `MaxPooling2D`, whose padding is never the maximum.
 
     Padding may come twice, by a Pad with minus infinity (`outer`) and by the pooling itself (`inner`): ((1, 0), (1, 0))
-    and ((0, 1), (0, 1)) together are ((1, 1), (1, 1)).
+    and ((0, 1), (0, 1)) together are ((1, 1), (1, 1)). The output of such a Pad is its input, with the curve "padded",
+    which only this function may drop.
     """
     if any(name and state.readers[name] for name in node.outputs[1:]):
         raise NotTranslated("outputs the positions of the maximum values; only the values are supported")
@@ -276,7 +287,10 @@ def _read_pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[i
 def _count_windows(
     shape: Shape, pads: Frame, sizes: tuple[int, int], strides: tuple[int, int], *, ceil: bool = False
 ) -> list[int]:
-    """Count the windows along each axis; `ceil` adds one that ends outside, if it begins on the map or the padding."""
+    """Count the windows along each axis; `ceil` adds one that ends outside, if it begins before the end of the map.
+
+    Five pixels have 2 windows of 2 at stride 2, and with `ceil` 3: the last begins on the fifth pixel.
+    """
     counts = []
     for pixels, (before, after), size, stride in zip(shape, pads, sizes, strides, strict=False):
         last_start = pixels + before + after - size  # the start of the last window that fits
@@ -331,6 +345,7 @@ def _pad_input(
     padding = _choose_padding(step.shape, pads, size, strides, counts)
     if padding is not None:
         return step, padding
+    # The new padding has the name of the one that it replaces.
     name = getattr(value.step.layer, "name", "") if value.step is not step else ""
     return _pad_with_zeros(state, step, pads, name), "valid"
 
