@@ -20,11 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Conv2D, Flatten, Shape
+from convscope.architecture import Conv2D, Flatten, Shape
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.activations import Conversion, ConvertedLayer, KerasActivation
 from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_name
-from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.layers import (
     check_activation,
     check_supported,
@@ -260,22 +259,18 @@ class _Converter:
         Global pooling is converted by the shared translation. All others are described by `convert_layer`: as layers,
         which `_apply_conversion` fills with weights, and then an activation.
         """
-        value, config = state.plain(node), dict(layer.config)
+        value = state.plain(node)
         order = _find_order(state, value)
         if layer.class_name in (*_ON_MAPS, *_GLOBAL):
-            wanted = CHANNELS_FIRST if config.get("data_format") == "channels_first" else CHANNELS_LAST
+            wanted = CHANNELS_FIRST if layer.config.get("data_format") == "channels_first" else CHANNELS_LAST
             if order != wanted:
                 raise NotTranslated(f"it needs maps {'(C, H, W)' if wanted == CHANNELS_FIRST else '(H, W, C)'}")
             if layer.class_name in _GLOBAL:
-                is_mean = layer.class_name == "GlobalAveragePooling2D"
-                return pool_globally(state, node, value, order, is_mean=is_mean, keep=bool(config.get("keepdims")))
-        if order == CHANNELS_FIRST:
-            # In (N, C, H, W) axis 1 has the channels, which are our last axis. Axis -1 has the columns, which no layer
-            # of ours can normalise: as axis 0, that of the images, it is refused.
-            axis = config.get("axis", -1)
-            config["axis"] = -1 if axis in (1, [1]) else 0 if axis == -1 else axis
-        is_vector = value.index.ndim == 1
-        conversion = convert_layer(replace(layer, config=config), value.index.shape if is_vector else value.step.shape)
+                is_mean, keep = layer.class_name == "GlobalAveragePooling2D", bool(layer.config.get("keepdims"))
+                return pool_globally(state, node, value, order, is_mean=is_mean, keep=keep)
+        described = _with_our_axis(layer) if order == CHANNELS_FIRST else layer
+        # The shape that the layer reads: a vector's is the file's, and maps have ours, (H, W, C).
+        conversion = convert_layer(described, value.index.shape if value.index.ndim == 1 else value.step.shape)
         state.notes.extend(note.format(f"`{layer.name}`") for note in conversion.notes)
         if conversion.parts:
             value = self._apply_conversion(state, node, layer, value, conversion, order)
@@ -350,6 +345,16 @@ class _Converter:
         return FileTensor(step, state.work.order(step.shape, order or CHANNELS_LAST))
 
 
+def _with_our_axis(layer: KerasLayer) -> KerasLayer:
+    """Copy a layer on maps (N, C, H, W) with the `axis` that it would have on (N, H, W, C).
+
+    Axis 1, the channels, becomes -1. Axis -1, the columns, becomes 0, the images: no layer of ours normalises either,
+    so it is refused.
+    """
+    axis = layer.config.get("axis", -1)
+    return replace(layer, config={**layer.config, "axis": -1 if axis in (1, [1]) else 0 if axis == -1 else axis})
+
+
 def _find_order(state: State, value: FileTensor) -> Order:
     """Find the order in which a value holds the axes of maps; (0,) for a vector, None for any other order."""
     if value.index.ndim == 1:
@@ -381,26 +386,3 @@ def _activate(state: State, value: FileTensor, activation: KerasActivation, name
             raise NotTranslated("it takes a softmax of maps; one over the classes is needed, at the end")
         return replace(value, curve="softmax")
     return activate(state, value, activation.name, activation.negative_slope, name)
-
-
-def match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[StoredLayer], str]:
-    """Match the arrays of a file to the layers of `architecture`, by names or else by order, and note which."""
-    groups_by_name = {}
-    for group in file.groups:
-        if group.endswith("/vars"):  # Keras 3 writes the layer's own name into an attribute there
-            for name in file.read_texts(group, "name") or []:
-                groups_by_name[name] = group.removesuffix("/vars")
-    names = [row.layer.name for row in architecture.table if row.layer.weight_shapes(row.input_shape)]
-    is_named = all(name in groups_by_name for name in names)
-    counts: Counter[str] = Counter()
-    stored_layers = []
-    for row in architecture.table:
-        layer, stem = row.layer, keras_name(row.layer.kind)
-        # Keras numbers the groups of a kind from the second on: layers/conv2d, layers/conv2d_1, ...
-        group = f"layers/{stem}_{counts[stem]}" if counts[stem] else f"layers/{stem}"
-        counts[stem] += 1
-        if weights := layer.weight_shapes(row.input_shape):
-            group = groups_by_name[layer.name] if is_named else group
-            keras_layer = KerasLayer(layer.name, layer.kind, {}, (), (layer.name,), group)
-            stored_layers.append(StoredLayer(keras_layer, weights, frozenset(weights)))
-    return stored_layers, f"the weights were assigned to the layers by their {'names' if is_named else 'order'}"

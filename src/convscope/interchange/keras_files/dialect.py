@@ -46,9 +46,9 @@ def modernize(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[
         return merge, {key: value for key, value in config.items() if key != "mode"} | changes
     # A configuration without any of Keras 1's fields is newer. A ZeroPadding2D has none of them in any version, so its
     # padding is always read.
-    old = {**_FIELDS, "dim_ordering": "data_format"}.keys() & config.keys()
+    is_old = bool({*_FIELDS, "dim_ordering", "nb_row"} & config.keys())
     class_name = _CLASSES.get(class_name, class_name)
-    if not old and "nb_row" not in config and class_name != "ZeroPadding2D":
+    if not is_old and class_name != "ZeroPadding2D":
         return class_name, config
     new = {
         _FIELDS.get(key, key): value for key, value in config.items() if key not in ("dim_ordering", "nb_row", "nb_col")

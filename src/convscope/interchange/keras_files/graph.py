@@ -196,12 +196,13 @@ class _Reader:
         starts = read_endpoints(config.get("input_layers"))
         if len(starts) != 1 or starts[0][0] not in named:
             raise ModelFileError(f"its model has {len(starts)} inputs; build a model with one image as input")
+        # `read_model` has counted each layer once. Further uses count too, because each reads a nested model once more.
         self._entries += sum(map(len, calls.values())) - len(named)
         indices_of_use: dict[_Use, Indices] = {}
         for name, number in _iterate_uses(calls):
             (entry, group), use = named[name], calls[name][number]
             sources = tuple(index for source in use.sources for index in indices_of_use[source])
-            sources = inputs if name == starts[0][0] else sources
+            sources = inputs if name == starts[0][0] else sources  # the model's Input passes on what the model reads
             indices_of_use[name, number] = self._read_entry(entry, sources, path, group, use.call)
         outputs = read_endpoints(config.get("output_layers"))
         if not outputs or any(use not in indices_of_use for use in outputs):
@@ -272,11 +273,9 @@ def _name_groups(entries: list[dict[str, Any]], container: str) -> list[str]:
 
 def _is_foreign(entry: Mapping[str, Any]) -> bool:
     """True if an entry names a class outside Keras, by its module or by a name registered with a decorator."""
-    module, registered = entry.get("module"), entry.get("registered_name")
-    kind = entry.get("class_name")
-    return not (module is None or (isinstance(module, str) and _KERAS_MODULE.fullmatch(module))) or (
-        registered is not None and registered != kind
-    )
+    module = entry.get("module")
+    is_outside = module is not None and not (isinstance(module, str) and _KERAS_MODULE.fullmatch(module))
+    return is_outside or entry.get("registered_name") not in (None, entry.get("class_name"))
 
 
 def _read_name(entry: Mapping[str, Any]) -> str:

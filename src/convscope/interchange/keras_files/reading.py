@@ -1,5 +1,6 @@
 """Read a Keras model from a file that may be hostile, without Keras: nothing in it is run, nothing unpacked to disk."""
 
+from collections import Counter
 from dataclasses import replace
 from io import BytesIO
 from math import prod
@@ -11,8 +12,8 @@ from convscope.architecture.network import architecture_in
 from convscope.engine.network import check_weights
 from convscope.interchange.archive import ZIP_MAGIC, Archive
 from convscope.interchange.imported import Imported
-from convscope.interchange.keras_files.conversion import StoredLayer, convert, list_arrays, match_arrays
-from convscope.interchange.keras_files.graph import KerasGraph, read_graph
+from convscope.interchange.keras_files.conversion import StoredLayer, convert, list_arrays
+from convscope.interchange.keras_files.graph import KerasGraph, KerasLayer, keras_name, read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
 from convscope.interchange.keras_files.weight_layout import find_layout, is_from_theano
@@ -113,7 +114,7 @@ def _read_hdf5(
 
 def _read_weights(file: BinaryIO, contents: Hdf5File, architecture: Architecture, version: str | None) -> Imported:
     """Read the weights of one of our architectures from a file."""
-    stored_layers, note = match_arrays(architecture, contents)
+    stored_layers, note = _match_arrays(architecture, contents)
     arrays, notes = _read_arrays(file, contents, stored_layers, False)
     weights = {
         f"{stored_layer.layer.name}/{name}": array
@@ -122,6 +123,29 @@ def _read_weights(file: BinaryIO, contents: Hdf5File, architecture: Architecture
     }
     check_weights(architecture, weights)
     return Imported(architecture, weights, (note, *notes), program=_format_program(version), reads_bytes=True)
+
+
+def _match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[StoredLayer], str]:
+    """Match the arrays of a file to the layers of `architecture`, by names or else by order, and note which."""
+    groups_by_name = {}
+    for group in file.groups:
+        if group.endswith("/vars"):  # Keras 3 writes the layer's own name into an attribute there
+            for name in file.read_texts(group, "name") or []:
+                groups_by_name[name] = group.removesuffix("/vars")
+    names = [row.layer.name for row in architecture.table if row.layer.weight_shapes(row.input_shape)]
+    is_named = all(name in groups_by_name for name in names)
+    counts: Counter[str] = Counter()
+    stored_layers = []
+    for row in architecture.table:
+        layer, stem = row.layer, keras_name(row.layer.kind)
+        # Keras numbers the groups of a kind from the second on: layers/conv2d, layers/conv2d_1, ...
+        group = f"layers/{stem}_{counts[stem]}" if counts[stem] else f"layers/{stem}"
+        counts[stem] += 1
+        if weights := layer.weight_shapes(row.input_shape):
+            group = groups_by_name[layer.name] if is_named else group
+            keras_layer = KerasLayer(layer.name, layer.kind, {}, (), (layer.name,), group)
+            stored_layers.append(StoredLayer(keras_layer, weights, frozenset(weights)))
+    return stored_layers, f"the weights were assigned to the layers by their {'names' if is_named else 'order'}"
 
 
 def _convert(

@@ -47,6 +47,7 @@ def is_from_theano(file: Hdf5File) -> bool:
     backend = file.read_texts(root, "backend") or file.read_texts("", "backend")
     if backend is not None:
         return backend == ["theano"]
+    # A file that names no backend is of Keras 1 if its version begins with 1, or if it has no version either.
     if (file.read_texts(root, "keras_version") or file.read_texts("", "keras_version") or ["1"])[0][:1] != "1":
         return False
     # Keras 1 does not name its backend, but only TensorFlow's variables have a number: kernel:0.
@@ -79,6 +80,8 @@ class _GroupedLayout:
     def arrays(self, stored_layer: StoredLayer) -> Mapping[str, StoredArray]:
         group = "/".join(self._layers if part == _LAYERS else part for part in stored_layer.layer.group.split("/"))
         arrays = self._by_group.get(group, {})
+        # Arrays are numbered in the order of the layer's variables: of a Conv2D, "0" is the kernel and "1" the bias. A
+        # number beyond them stays, and `check_shapes` names it in its error.
         numbers = {str(number): name for number, name in enumerate(stored_layer.variables)}
         return {numbers.get(number, number): array for number, array in arrays.items()}
 

@@ -1,6 +1,13 @@
 """Plan the stages of a model that are written to ONNX, with batch normalisation and scaling folded into weights.
 
-Everything is computed in float64, and rounded once when it is written.
+A stage is a layer, with all that was folded into it. Everything is computed in float64, and rounded once, when it is
+written.
+
+    layers of the model           stages                                         their `outputs`
+    conv (Conv2D)              ┐
+    norm (BatchNormalization)  ├  conv, with the weights of both                 norm, drop
+    drop (Dropout)             ┘
+    dense (Dense)                 dense                                          dense
 """
 
 from collections.abc import Mapping

@@ -3,6 +3,9 @@
 A map may be flattened as it is, so that no Transpose is needed. Its numbers then stand in another order than ours, the
 `order` of a `NodeOutput`. Layers of single numbers pass it on, and put their own numbers in that order. The next dense
 layer ends it: it puts the rows of its kernel in that order, and its output has ours.
+
+Two pixels of two channels are a0 b0 | a1 b1 in our order, and a0 a1 | b0 b1 as (N, C, H, W): the order is 0 2 1 3, and
+the dense layer's kernel is written as its rows 0 2 1 3.
 """
 
 from dataclasses import dataclass, field
@@ -214,7 +217,11 @@ def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, source: NodeOutpu
 
 
 def _soft_voting(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, output: str) -> None:
-    """Compute log Σ_i p[i] - log members + the mean of log Σ_k exp over the members, of logits (N, members, K)."""
+    """Compute log Σ_i p[i] - log members + the mean of log Σ_k exp over the members, of logits (N, members, K).
+
+    The last term, one number for all classes, changes no probability: it makes equal members have their own logits as
+    the result (see `convscope.architecture.layers.SoftVoting`).
+    """
     name, members = stage.name, stage.layer.members
     shape = graph.add_constant(f"{name}/shape", np.array([0, members, *stage.output_shape], np.int64))
     logits = graph.add_node("Reshape", [source.name, shape], f"{name}/reshape", f"{name}/logits")

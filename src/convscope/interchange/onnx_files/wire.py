@@ -1,7 +1,12 @@
 """Bound the size of a protobuf message before it is parsed.
 
 An empty message of two bytes becomes an object of a hundred and more, so a small file could fill the memory. Walking
-over the bytes takes none. Source: Protocol Buffers, "Encoding": a field is a varint (number · 8 + kind) and its value.
+over the bytes takes none. A field is a varint (number · 8 + kind) and its value:
+
+    08 96 01       08 = 1 · 8 + 0: field 1, a varint; 96 01 are 0x16 + (0x01 << 7) = 150
+    12 02 68 69    12 = 2 · 8 + 2: field 2, of a stated length; 2 bytes follow, "hi"
+
+Source: Protocol Buffers, "Encoding".
 """
 
 from typing import Any

@@ -30,6 +30,7 @@ class Quantization:
 
     def dequantize(self, numbers: NDArray[Any]) -> NDArray[np.float32]:
         """Convert whole numbers to the numbers that they stand for."""
+        # So that NumPy broadcasts them: the F scales along axis 0 of a kernel (F, U, V, C) become (F, 1, 1, 1).
         shape = [-1 if axis == self.axis else 1 for axis in range(numbers.ndim)] if len(self.scales) > 1 else [1]
         scales, zeros = self.scales.reshape(shape), self.zeros.reshape(shape if len(self.zeros) > 1 else [1])
         return ((numbers.astype(np.float64) - zeros) * scales).astype(np.float32)

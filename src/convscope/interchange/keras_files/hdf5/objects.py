@@ -1,7 +1,14 @@
 """Read the structure of an HDF5 file: bytes within bounds, object headers, and groups as names and addresses.
 
-An object header holds messages that describe a group or a data set. Sections III.A.1, III.B to III.D and IV.A of the
-specification.
+An object header holds messages that describe a group or a data set. A group's message names the two parts that list its
+members: a B-tree, down to the symbol tables, and a heap of names, to which the symbols point:
+
+    header ─┬─ TREE (level 1) ─┬─ TREE (level 0) ─┬─ SNOD: (offset of a name, address of an object header), ...
+            │                  │                  └─ SNOD
+            │                  └─ TREE (level 0) ─── SNOD
+            └─ HEAP: "conv2d" 0 "dense" 0 ...
+
+Sections III.A.1, III.B to III.D and IV.A of the specification.
 """
 
 import os
