@@ -217,7 +217,10 @@ def _from_16_bits(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
 def _turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Rotate and mirror a picture by its Exif orientation.
 
-    2 is mirrored left to right, 4 top to bottom, 3 both. 5 is transposed; 6, 8 and 7 are that, then the same three.
+    1   not at all                     5   rows become columns
+    2   mirrored left to right         6   as 5, then as 2: a quarter turn clockwise
+    3   as 2 and 4: half a turn        7   as 5, then as 3
+    4   mirrored top to bottom         8   as 5, then as 4: a quarter turn anticlockwise
     """
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)

@@ -5,6 +5,9 @@ A table begins with its distance from its vtable, and the vtable lists the offse
     vtable: u16 bytes of the vtable | u16 bytes of the table | u16 offset of field 0 | u16 offset of field 1 | ...
     table:  i32 table - vtable      | fields
 
+With the vtable 8, 12, 4, 0 the table has 12 bytes and two fields: field 0 begins at its byte 4, and field 1, whose
+offset is 0, is left out. A vector or another table is not in the field itself: there is the distance to it.
+
 Source: flatbuffers.dev/internals.
 """
 

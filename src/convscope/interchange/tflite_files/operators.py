@@ -1,6 +1,9 @@
 """Translate each operator of TensorFlow Lite to those of ONNX, one function for each kind.
 
-Maps have their channels last here and first in ONNX, so an operator on maps goes between two Transposes.
+Maps have their channels last here and first in ONNX, so an operator on maps goes between two Transposes. An option for
+which ONNX has no operator becomes a node whose operator does not exist, such as "Softmax with beta 2": the shared
+translation refuses it by that name, together with all other unsupported nodes.
+
 Operators and their options have the numbers of tensorflow/compiler/mlir/lite/schema/schema.fbs.
 """
 
@@ -53,6 +56,7 @@ class Call(NodeBuilder):
 
     def activate(self, value: str, activation: int) -> None:
         """Apply the fused activation to a value, and make this the operator's result."""
+        # The two limits of a Clip; other activations have none, and so no attributes.
         attributes: dict[str, Any] = dict(zip(("min", "max"), _LIMITS.get(activation, ()), strict=False))
         operator = "Identity" if activation == 0 else _FUSED.get(activation, f"Activation {activation}")
         self.end(operator, [value], **attributes)

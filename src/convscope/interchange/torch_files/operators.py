@@ -1,5 +1,8 @@
 """Translate each operator of PyTorch to those of ONNX, one function for each kind.
 
+Arguments for which ONNX has no operator become a node whose operator does not exist, such as "Sub of a multiple": the
+shared translation refuses it by that name, together with all other unsupported nodes.
+
 Sources: native_functions.yaml of PyTorch for the arguments and their defaults, ONNX's Operators.md for the other side.
 """
 

@@ -186,7 +186,8 @@ class DiskImages:
     ) -> None:
         """Read `rows[begin:end]` of the file, ascending, with the gaps between them, and copy the rows to `target`.
 
-        Each read is a window of at most `_WINDOW_BYTES`. `order` tells where each row belongs in `target`.
+        Each read is a window of at most `_WINDOW_BYTES`. If that is 4 rows, the rows 900 901 903 904 take two windows,
+        900 to 903 and 904. `order` tells where each row belongs in `target`.
         """
         step = max(1, _WINDOW_BYTES // self.image_bytes)
         while begin < end:

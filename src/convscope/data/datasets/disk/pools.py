@@ -68,11 +68,13 @@ def _pools(
 ) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
     """Yield for each pool the suffix of its streams, its indices in the data set, ascending, and their order.
 
-    For 12 images in blocks of 4, in the order of blocks 2 0 1, and pools of 6 images, `ends` is 4 8 12:
+    For 12 images in blocks of 4, in the order of blocks 2 0 1, and pools of 6 images:
 
         position   0  1  2  3  4  5 |  6  7  8  9 10 11
         image      8  9 10 11  0  1 |  2  3  4  5  6  7
         block      2           0    |  0     1
+
+        starts 8 0 4, the first image of each block; begins 0 4 8 and ends 4 8 12, its positions in the epoch
 
     The first pool has all of block 2 and half of block 0, so its indices are 0 1 8 9 10 11.
     """
@@ -87,7 +89,8 @@ def _pools(
     for number, first in enumerate(range(0, count, size)):
         stop = min(first + size, count)
         # A block that overlaps positions `first` to `stop` - 1 of the epoch gives the pool its images there. As it
-        # begins at position b of the epoch and at image s of the file, position p is image s + p - b.
+        # begins at position b of the epoch and at image s of the file, position p is image s + p - b: position 5, in
+        # the block with b = 4 and s = 0, is image 1.
         # The blocks are those from the first that ends after `first` to the first that ends at `stop` or later.
         blocks = range(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, stop)) + 1)
         parts = [np.arange(max(first, begins[b]), min(stop, ends[b])) + starts[b] - begins[b] for b in blocks]

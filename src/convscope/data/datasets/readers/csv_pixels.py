@@ -118,6 +118,7 @@ def _find_label_column(columns: list[list[str]]) -> int:
         [not all(map(_is_pixel, different)) for different in names],  # a text, or a number that no pixel has
         [count > 1 for count in counts],  # a pixel in a corner of drawings may be 0 in all images
         [_is_range(different) for different in names],  # classes are numbered without gaps, greys rarely
+        # Three classes or more, and far fewer than the other column has values.
         [2 < count < other_count / MANY_MORE for count, other_count in zip(counts, counts[::-1], strict=True)],
     ):
         if sum(is_label) == 1:

@@ -71,12 +71,12 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
     # 0 2 | 3 4, the first 2 images are for training and have the training labels 0 and 2, and the other two have the
     # test labels 0 and 1.
     count = int((kept < num_train).sum())
-    train, test = (
-        RawSplit(images[part], seal(labels[split].labels[kept[part] - first]), shown, shown, files, labels[split].names)
-        if len(kept[part])
-        else None
-        for split, part, first in (("train", slice(0, count), 0), ("test", slice(count, None), num_train))
-    )
+    splits: list[RawSplit | None] = []
+    for split, part, first in (("train", slice(0, count), 0), ("test", slice(count, None), num_train)):
+        numbers = seal(labels[split].labels[kept[part] - first])
+        raw = RawSplit(images[part], numbers, shown, shown, files, labels[split].names)
+        splits.append(raw if len(numbers) else None)
+    train, test = splits
     return RawSplits(train, test)
 
 

@@ -270,12 +270,12 @@ class _Unpacking:
 
     def pull(self, limit: int) -> bytes:
         """Return 1 to `limit` unpacked bytes, or none at the end of the last packed stream."""
-        while True:
+        while True:  # until the decompressor gives something: of a header, for example, it makes no bytes
             packed = self._pending or self._packed.read_some(CHUNK_BYTES)
             if self._decompressor.eof:
                 if not packed:
                     return b""
-                self._decompressor = self._make()
+                self._decompressor = self._make()  # bytes after the end begin another packed stream
             try:
                 piece, self._pending = self._decompressor.decompress(packed, limit)
             except (zlib.error, lzma.LZMAError) as error:

@@ -110,7 +110,8 @@ def _find_runs(blob: Mask, is_alone: bool) -> Mask:
         merged = _merge_neighbours(row, x[inside], (height + 2, width + _GAP + 2), likely)
         merged[np.count_nonzero(merged, axis=1) < min_pixels] = False
         starts, stops, _ = _find_stretches(np.flatnonzero(merged), _GAP)
-        # The stretches count through the pixels of `merged`, whose row i is row likely[i] of the sheared ink.
+        # Stretches count through the pixels of `merged`, row after row: with 40 columns, a stretch from 85 on begins in
+        # column 5 of row 2. Row i of `merged` is row likely[i] of the sheared ink.
         straight = likely[starts[stops - starts >= min_pixels] // merged.shape[1]]
         is_rule = np.zeros(height + 2, bool)
         for offset in (-1, 0, 1):  # the three rows that were merged

@@ -87,6 +87,7 @@ def read_shape(content: bytes) -> tuple[int, ...]:
 
 def _read_data_type(content: bytes) -> tuple[np.dtype[np.generic] | None, str, int]:
     """Read the dtype of elements (None if not floats), their kind in words, and their size in bytes."""
+    # Class and version, three bytes of flags (the second tells where the sign of a float is), and the element's size.
     class_and_version, bits, sign, _, size = unpack("<4BI", content, 0, "type")
     type_class = class_and_version & 0x0F  # the upper four bits are the version
     if type_class == _REFERENCE:
@@ -96,7 +97,7 @@ def _read_data_type(content: bytes) -> tuple[np.dtype[np.generic] | None, str, i
         return np.dtype("<u2"), "bfloat16", size  # opaque to h5py; Keras names it in an attribute
     if type_class != _FLOAT:
         return None, kind, size
-    first_bit, *form = unpack("<HH4BI", content, 8, "type")
+    first_bit, *form = unpack("<HH4BI", content, 8, "type")  # the first used bit, then as in `_FLOATS`
     name, precision = _FLOATS.get(tuple(form)), form[0]
     # The sign is the highest bit, and no bits are unused. 0x40 is the byte order of a VAX.
     if name is None or first_bit != 0 or size * 8 != precision or sign != precision - 1 or bits & 0x40:
@@ -195,7 +196,7 @@ class Texts:
 
 def _read_attribute(content: bytes) -> tuple[str, bytes, tuple[int, ...], bytes]:
     """Split an attribute message into name, type, shape and values."""
-    # Version, flags (reserved in version 1), and the sizes of name, type and shape.
+    # Version, flags (reserved in version 1), and the sizes of name, type and shape; then these three, and the values.
     version, flags, *sizes = unpack("<BB3H", content, 0, "attribute")
     if version not in (1, 2, 3):
         raise damage_error("attribute")
