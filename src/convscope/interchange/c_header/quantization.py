@@ -211,6 +211,9 @@ def _align_inputs(
     In units of `sum_scale`, an input is (scale · (q - zero) + residue) / sum_scale = factor · (q - zero) + bias. In C
     both sides are multiplied by 2^shift and rounded. Both inputs share the shift, which gives the larger factor
     `_ADD_BITS` bits and the other fewer. An `add` has the sum of both biases.
+
+    Inputs with the scales 0.02 and 0.005 have for a `sum_scale` of 0.01 the factors 2 and 0.5. With the shift 19, their
+    multipliers are 2^20 and 2^18.
     """
     factors = np.array([scale.scale for scale in inputs]) / sum_scale.scale
     shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))

@@ -90,10 +90,11 @@ def _surrounds_others(components: Components, index: int) -> bool:
 def _find_runs(blob: Mask, is_alone: bool) -> Mask:
     """Find the pixels (h, w) on straight, nearly level, thin runs over most of the blob's width.
 
-    All ink in a row with a long run counts, also that beyond the run's ends.
+    All ink in a row with a long run counts, also that beyond the run's ends. `is_alone` if the blob has the proportions
+    of a rule, which may then be shorter than one that is joined to characters.
     """
     height, width = blob.shape
-    min_pixels = max(12, _SHARE * width)
+    min_pixels = max(12, _SHARE * width)  # in fewer pixels, the bar of a 7 or a dash is as straight as a rule
     if width < 12 or (not is_alone and width < 20):
         return np.zeros_like(blob)
     y, x = (axis.astype(np.int32) for axis in np.nonzero(blob))
