@@ -134,7 +134,7 @@ def _confirm(pixels: Pixels, numbers: Numbers, pairs: Numbers, threshold: float)
     parts = [np.empty(0, np.float32)]
     for block in _blocks(pixels, pairs):
         first, second = (_unit(pixels(numbers[side])) for side in block.T)
-        parts.append(np.minimum(np.einsum("ij,ij->i", first, second), 1))
+        parts.append(np.minimum(np.einsum("ij,ij->i", first, second), 1))  # the product of each pair of rows
     correlations = np.concatenate(parts)
     return pairs[correlations >= threshold], correlations[correlations >= threshold]
 

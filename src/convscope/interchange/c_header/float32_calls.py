@@ -1,4 +1,13 @@
-"""Format the steps of a network as C calls in float32."""
+"""Format the steps of a network as C calls in float32.
+
+A layer `conv2d` from 28 x 28 x 1 to 26 x 26 x 8 numbers, with a relu, becomes two calls. An input or output is given by
+its address and shape, and between the two stand the weights and the window: its size, strides and padding.
+
+    conv2d(values + 0, 28, 28, 1, conv2d_kernel, conv2d_bias, 3, 3, 1, 1, 0, 0, values + 784, 26, 26, 8);
+    relu(values + 784, 5408);
+
+In the file all names have a prefix, for which PREFIX stands here.
+"""
 
 from collections.abc import Sequence
 from math import prod

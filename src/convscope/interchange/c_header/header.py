@@ -1,4 +1,16 @@
-"""Write a model as a C header."""
+"""Write a model as a C header. With the prefix `net`, and in the order of `_format_header`:
+
+    /* how to use it, provenance */
+    #define NET_HEIGHT 28, ...                          sizes
+    static const char *const net_class_names[10] = ...
+    typedef struct {...} net_scratch;                   working memory, which the caller provides
+    static inline void net_conv2d(...)                  each C function that a step calls, once
+    static const float net_conv2d_kernel[72] = ...      weights, named after the layers
+    static inline void net_logits(...)                  a call for each step
+    net_probabilities, net_predict                      from predictions.c
+
+Until the prefix is known, all names begin with PREFIX.
+"""
 
 import re
 from math import prod

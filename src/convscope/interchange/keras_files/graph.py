@@ -1,7 +1,13 @@
 """Read a model's configuration, as Keras 2 or Keras 3 writes it, into a list of layers with their inputs.
 
 Nested models are flattened, and a layer that is used twice becomes two. Classes and modules that a configuration names
-are only compared as text with known names, and never imported or created.
+are only compared as text with known names, and never imported or created. A model is an entry like its layers:
+
+    {"class_name": "Functional", "config": {
+        "layers": [{"class_name": "Dense", "config": {"name": "dense", ...}, "inbound_nodes": [...]}, ...],
+        "input_layers": ["input", 0, 0], "output_layers": ["dense", 0, 0]}}
+
+In a Sequential each layer reads the one before, so `inbound_nodes` and the last two lists are missing.
 """
 
 import re

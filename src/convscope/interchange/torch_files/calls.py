@@ -77,6 +77,10 @@ def read_call(
 ) -> Call | None:
     """Read a node of the description; None if it has no tensor as a result, as checks of sizes do.
 
+        {"target": "torch.ops.aten.relu_.default",               operator relu, in place, of no library but PyTorch
+         "inputs": [{"name": "self", "arg": {"as_tensor": {"name": "x"}}}],
+         "outputs": [{"as_tensor": {"name": "relu_"}}]}
+
     Args:
         current: looks up the current name of a value, see `graph._Names`.
         metas: the descriptions of all tensors by their names.

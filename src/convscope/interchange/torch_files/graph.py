@@ -1,6 +1,10 @@
 """Read the graph of an exported program, with PyTorch's operators translated to ONNX's.
 
-A program states the sizes of every value, so every operator that only changes a shape is a Reshape to those sizes.
+A program states the sizes of every value, so every operator that only changes a shape is a Reshape to those sizes. In
+its description, a value of several kinds is a dictionary with its kind as the only key. The inputs are, for example
+
+    {"user_input": {"arg": {"as_tensor": {"name": "x"}}}}                                   the images
+    {"parameter": {"arg": {"name": "p_conv1_weight"}, "parameter_name": "conv1.weight"}}    a weight
 """
 
 from collections.abc import Mapping

@@ -101,7 +101,8 @@ def _check_order(graph: Graph) -> None:
             if name not in known:
                 raise ModelFileError(f"{node.label} needs {name!r:.60}, which no node before it provides")
         outputs = [name for name in node.outputs if name]
-        if not node.outputs[:1] or not node.outputs[0] or known & {*outputs} or len({*outputs}) < len(outputs):
+        has_first = bool(node.outputs and node.outputs[0])
+        if not has_first or known & {*outputs} or len({*outputs}) < len(outputs):
             raise ModelFileError(f"{node.label} has no output, or one that another node already has")
         known.update(outputs)
 

@@ -102,6 +102,7 @@ def gemm(state: State, node: Node) -> FileTensor:
     bias = None
     if len(node.inputs) > 2 and node.inputs[2]:
         bias = state.weight(node, 2, "bias")
+        # One number, or one for each unit, all on the last axis: (), (1,), (units,), (1, units).
         if bias.size not in (1, kernel.shape[-1]) or bias.size != (bias.shape[-1] if bias.ndim else 1):
             raise NotTranslated(f"its bias has shape {bias.shape}; it must have one number per output")
         bias = np.broadcast_to(bias.reshape(-1), kernel.shape[-1:]) * beta
