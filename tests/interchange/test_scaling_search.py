@@ -18,7 +18,6 @@ GREY = {
     "-1 to 1": cs.Scaling(mean=0.5, std=0.5),
     "mean and std of the data": cs.Scaling(mean=0.1307, std=0.3081),
     "mean and std of ImageNet": cs.Scaling(mean=0.449, std=0.226),
-    "byte / 255, inverted": cs.Scaling(inverted=True),
     "-1 to 1, inverted": cs.Scaling(mean=0.5, std=0.5, inverted=True),
 }
 

@@ -10,7 +10,6 @@ from convscope.data.handwriting import STEPS, prepare
 
 pytestmark = pytest.mark.slow
 
-
 COUNT = 40
 
 

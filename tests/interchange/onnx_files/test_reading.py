@@ -243,6 +243,9 @@ REFUSED = {
     "other bounds": ([node("Clip", "x a b", "m"), *HEAD], {"a": np.float32(-1), "b": np.float32(1)}, "to -1 and 1"),
     "half a hard sigmoid": ([node("Add", "x three", "a"), node("Clip", "a zero", "m"), *HEAD],
         {"three": np.float32(3), "zero": np.float32(0)}, "outside of a HardSwish"),
+    "a factor inside of a hard sigmoid": ([node("Add", "x three", "a"), node("Clip", "a zero", "b"),
+            node("Mul", "b six", "c"), node("Clip", "c - six", "d"), node("Mul", "x d", "m"), *HEAD],
+        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6)}, "to -inf and 6; only 0 and 6"),
     "another hard sigmoid": ([node("HardSigmoid", "x", "m"), *HEAD], {}, "another alpha and beta"),
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
     "minus infinity around what is no maximum": (

@@ -58,8 +58,8 @@ class FilterCard(Record, kw_only=True):
         is_dead: whether the output is the same everywhere on every image, as of a relu that is never active.
         is_rare: whether it is nearly dead: active, but on fewer than one image in a hundred.
         selectivity: 0 to 1, see `class_selectivity`; `selective_label` is the class with the highest mean activation.
-        exciting: up to `NUM_EXCITING` images; none for a dead filter. A filter without negative outputs has no images
-            with output zero.
+        exciting: up to `NUM_EXCITING` images; none for a dead filter. In a layer without negative outputs, as
+            after a relu, images with output zero are left out.
     """
 
     layer: str

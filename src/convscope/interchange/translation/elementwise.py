@@ -43,13 +43,14 @@ def clip(state: State, node: Node) -> FileTensor:
     lowest = _read_bound(state, node, 1, "min", -np.inf)
     highest = _read_bound(state, node, 2, "max", np.inf)
     value = state.value(node)
-    # The value is x + 3: factor 1 and addend 3, as numbers or as equal numbers of all channels.
-    is_3_more = not value.curve and np.all(value.factor == np.float64(1)) and np.all(value.shift == np.float64(3))
+    # The value is curve(x) + added, where its factors are 1: numbers, or one for each channel.
+    added = np.where(value.factor == np.float64(1), value.shift, np.nan)
+    is_3_more = not value.curve and np.all(added == 3)
     if is_3_more and (lowest, highest) == (0, 6):
         return replace(value, curve="hard_sigmoid", factor=6.0, shift=0.0)
     if is_3_more and (lowest, highest) == (0, np.inf):
         return replace(value, curve="relu_of_3_more", factor=1.0, shift=0.0)
-    if value.curve == "relu_of_3_more" and (lowest, highest) == (-np.inf, 6):
+    if value.curve == "relu_of_3_more" and np.all(added == 0) and (lowest, highest) == (-np.inf, 6):
         return replace(value, curve="hard_sigmoid", factor=6.0)
     if lowest == 0 and highest in (6, np.inf):
         return activate(state, state.plain(node), "relu" if highest == np.inf else "relu6")
