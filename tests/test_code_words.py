@@ -63,13 +63,14 @@ def find_avoided_words() -> Iterator[tuple[str, str]]:
 
 def find_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) if name.strip("_") in VAGUE_NAMES:
-                yield node.lineno, name
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if is_participle(name):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id.strip("_") in VAGUE_NAMES:
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg) and node.arg.strip("_") in VAGUE_NAMES:
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if not isinstance(node, ast.ClassDef) and is_participle(node.name):
                 if not any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list):  # that is a value
-                    yield node.lineno, f"{name}()"
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                    yield node.lineno, f"{node.name}()"
             docstring = ast.get_docstring(node) or ""
             if VAGUE_DOCSTRING.match(docstring):
                 yield node.lineno, docstring.partition("\n")[0]

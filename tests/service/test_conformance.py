@@ -54,6 +54,6 @@ def teardown_module():
 
 @pytest.mark.slow
 @schema.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_responses_match_the_openapi_document(case: schemathesis.Case):
     case.call_and_validate()

@@ -106,6 +106,7 @@ def test_a_training_is_continued(copied: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("empty_reports")
 def test_weights_of_few_bits_are_counted_as_stored_in_ensembles_too(copied: Path):
     low_bit, full = (cs.open_run(copied / name).folder for name in ("low-bit", "run"))
     sizes = [count_stored_bytes(folder) for folder in (low_bit, full)]
