@@ -33,6 +33,7 @@ _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200  # pixels around the plot, a
 _SLOT, _GAP = 16, 24  # pixels of a filter, and between two layers, as long as the drawing is no wider than the page
 _MIN_WIDTH = 560  # the narrowest drawing whose title fits
 _LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any language
+# The errors that may be written on a logarithmic axis: those within its ends are.
 _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -86,6 +87,7 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     is_turned = bool((lengths > slot * counts + gap).any())
     legend = [say("evidence.ablation.chart.markMean")] if has_both else []  # from the lowest line up
     legend.append(say(f"evidence.ablation.chart.{'dotZero' if main == 'zero' else 'dotMean'}"))
+    # From the top: title, plot, names of the layers, 16 pixels, the legend's lines, 16 pixels.
     height = _TOP + _PLOT_HEIGHT + (max(lengths) if is_turned else LINE) + 16 + LINE * len(legend) + 16
     with house_style():
         drawing = new_drawing(_LEFT + width + _RIGHT, height, title)

@@ -87,7 +87,10 @@ def write_ends(axes: Axes, labels: Iterable[tuple[float, str, str]], height: flo
 
 
 def spread(positions: Sequence[float], distance: float, height: float) -> list[float]:
-    """Move rising positions apart to at least `distance`, and then all down if the last one is above `height`."""
+    """Move rising positions apart to at least `distance`, and then all down if the last one is above `height`.
+
+    At a distance of 16, the positions 30 and 38 become 30 and 46, and below a height of 40 then 24 and 40.
+    """
     moved: list[float] = []
     for position in positions:
         moved.append(max(position, moved[-1] + distance) if moved else position)

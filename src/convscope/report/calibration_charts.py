@@ -66,27 +66,30 @@ def _draw_counts(axes: Axes, bins: Reliability, max_count: int) -> None:
 
 
 def draw_risk(value: Calibration) -> Drawing:
-    """Draw the error rate over the share of refused images, and the lowest rate that any order of refusal can reach."""
+    """Draw the error rate over the share of refused images, and the lowest rate that any order of refusal can reach.
+
+    The risk is the error rate of the images that are not refused, the coverage their share: 1 minus the refused share.
+    """
     left, right, top, height = 72, 24, 36, 184
     curve = value.after.risk_coverage
     refused, risk = 1 - np.asarray(curve.coverage), np.asarray(curve.risk)
-    best = _compute_optimum(np.asarray(curve.coverage), float(risk[0]))
-    max_risk = _choose_visible_share(refused, risk)
+    lowest = _compute_optimum(np.asarray(curve.coverage), float(risk[0]))
+    max_refused = _choose_visible_share(refused, risk)
     # 1e-9 keeps the last point in spite of rounding.
-    shown = refused <= max_risk + 1e-9
+    shown = refused <= max_refused + 1e-9
     width = CHART_WIDTH - left - right
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + height + 48, "")
         axes = add_axes(drawing, left, top, width, height)
-        axes.plot(refused[shown], best[shown], color=MUTED, linewidth=1.25, linestyle=DASHES, clip_on=False)
+        axes.plot(refused[shown], lowest[shown], color=MUTED, linewidth=1.25, linestyle=DASHES, clip_on=False)
         axes.plot(refused[shown], risk[shown], color=ACCENT, clip_on=False)
         for refusal in curve.refusals:
-            if refusal.fraction <= max_risk:
+            if refusal.fraction <= max_refused:
                 axes.vlines(refusal.fraction, *refusal.interval, color=ACCENT, linewidth=6, alpha=0.35)
                 axes.plot([refusal.fraction], [refusal.risk], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
         # The curve is noisy where few images are left; the intervals of the refusals set the scale.
         top_of_axes = 1.05 * max(refusal.interval[1] for refusal in curve.refusals)
-        _set_limits(axes, (-0.02 * max_risk, max_risk), (0, top_of_axes))
+        _set_limits(axes, (-0.02 * max_refused, max_refused), (0, top_of_axes))
         set_ticks(axes.xaxis, 5, percent_tick)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(say("evidence.calibration.axis.refused"))
@@ -100,8 +103,8 @@ def draw_risk(value: Calibration) -> Drawing:
 
 def _compute_optimum(coverage: Any, risk: float) -> Any:
     """Compute the error rate at each coverage if all errors were refused first."""
-    # Of N images, risk N are wrong. While coverage > 1 - risk, all refused images are errors, and of the coverage N
-    # answered images (coverage - (1 - risk)) N are wrong; below that none.
+    # Of 100 images with a risk of 0.1, 10 are wrong. If 5 are refused, all of them wrong, 5 of 95 are: the coverage
+    # 0.95 less the 0.90 correct ones, over 0.95. Once 10 are refused, none is.
     return np.maximum(coverage - (1 - risk), 0) / coverage
 
 
@@ -121,11 +124,14 @@ def _set_limits(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]
 
 
 def sure_text(confidence: float) -> str:
-    """Format a confidence in percent with enough digits to tell it from 100 %, at most four after the point."""
+    """Format a confidence in percent with enough digits to tell it from 100 %, at most four after the point.
+
+    0.95 is 95.0 %, 0.995 is 99.5 %, 0.99995 is 99.995 %, 0.999999 is 99.9999 %, and more is "above" that.
+    """
     if confidence == 1:
         return percent(confidence, 0)
     if confidence > 0.9999995:
         return say("above", value=percent(0.999999, 4))
-    # What 0.99995 lacks of 1, 0.00005, has its first digit in the fifth place; two of the five digits stand before the
-    # point of 99.995 %.
+    # The first digit of 1 - 0.99995 = 0.00005 is in the fifth place, so five digits are written. Percent has two of
+    # them before the point, and three after it.
     return percent(confidence, 1 if confidence < 0.99 else int(np.clip(-np.floor(np.log10(1 - confidence)), 2, 6)) - 2)

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 WIDTH = 720
 _TOP, _RIGHT, _BOTTOM = 40, 144, 56  # pixels around the strips: for the title, for their numbers, and for the axis
-# A strip, in pixels from its upper end: stacks of dots from 4 to 38, and the mean (|) within its band from 45 to 55.
+# A strip, in pixels from its upper end: stacks of dots from 7 to 41, and from 45 to 55 the mean (|) within its band.
 #
 #     name      o        o                  98.91 %
 #     recipe    o o   oo o   o              n 12

@@ -67,7 +67,9 @@ class LivePacker:
         self._epochs: dict[tuple[str, int], Snapshot] = {}  # by the same digest and the epoch
         # 60 % of the bytes for test images; mistakes and shown images have the rest.
         self._sample = RowPacker(splits.test.images[:_MAX_SAMPLE]).pack(_IMAGE_BYTES * 6 // 10)
+        # The indices of images beyond the first ones, all images as a record, and their pixels.
         self._images_packed: tuple[list[int], LiveImages, NDArray[np.uint8]] | None = None
+        # The order of the training images, and packers of the first 5,000 and the first 200 in this order.
         self._training: tuple[NDArray[np.int64], RowPacker, RowPacker] | None = None
 
     def pack(self, replays: Sequence[Replay], max_bytes: int, shown: Sequence[int] = ()) -> Live:

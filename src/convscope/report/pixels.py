@@ -26,7 +26,8 @@ def paint(values: NDArray[np.float32] | NDArray[np.float64], palette: Palette, l
     """Colour `values` (H, W) as RGBA (H, W, 4), with `low` and `high` at the ends of the palette; NaN is clear.
 
     "signed" is blue below zero and orange above it, and more transparent nearer to zero: zero shows the ground, dark or
-    light. It expects low = -high. "grey" is black to white, "viridis" as in matplotlib.
+    light. It expects low = -high; from -2 to 2, the value -1 is blue with half the opacity. "grey" is black to white,
+    "viridis" as in matplotlib.
     """
     span = high - low
     scaled = np.clip((np.asarray(values, np.float64) - low) / span, 0, 1) if span > 0 else np.zeros(values.shape)
@@ -34,7 +35,7 @@ def paint(values: NDArray[np.float32] | NDArray[np.float64], palette: Palette, l
     scaled = np.where(missing, 0, scaled)
     pixels = np.empty((*values.shape, 4), np.uint8)
     if palette == "signed":
-        # From 0..1 to -1..1: the sign is the colour, the size the opacity.
+        # From 0..1 to -1..1: the sign is the colour, the size the opacity. If all values are equal, they are zero.
         signed = 2 * scaled - 1 if span > 0 else scaled
         pixels[..., :3] = np.where((signed < 0)[..., None], BLUE, ORANGE)
         pixels[..., 3] = np.rint(255 * np.abs(signed))

@@ -239,6 +239,9 @@ def svg_element(drawing: Figure, name: str, description: str) -> str:
 def inline_svg(svg: str, name: str, label: str) -> str:
     """Turn an SVG file into an element in the theme's colours and the page's fonts, without its title.
 
+    With the name "curves", `<g id="axes_1" style="stroke: #222222">` becomes
+    `<g id="curves-axes_1" style="stroke: var(--ink)">`, if #222222 is the ink of the light theme.
+
     Args:
         label: the attribute for screen readers.
     """

@@ -1,5 +1,9 @@
 """The facts of a page as values for its template: texts clipped and counted, pictures enlarged and packed.
 
+A view is a dictionary, or a list of them, whose keys the template reads. A pair of classes confused twelve times is
+`{"true": "4", "predicted": "9", "count": 12}`. A picture is a `uri` that holds it and its size in CSS pixels: 28 × 28
+pixels that may take 120 are shown four times as large, 112 × 112.
+
 The template escapes all of it; only the digits of an image's matrix and the diagram are markup.
 """
 
@@ -103,6 +107,7 @@ def _epochs_trained(page: PageFacts) -> Sentence:
     history, epochs = page.history, page.recipe["epochs"]
     best = history.best_epoch
     values = {"n": epochs, "trained": len(history.loss), "best": best}
+    # Only early stopping makes a choice, and only it can end a training before all epochs.
     key = "epochsOf" if page.choice else "epochs"
     return say(f"runs.{key}" if best is None else f"runs.{key}Best", **values)
 
@@ -130,7 +135,10 @@ def example_view(page: PageFacts) -> dict[str, object]:
 
 
 def _matrix_markup(rows: Sequence[Sequence[int]]) -> Markup:
-    """Write the numbers as aligned text, with runs of numbers above zero in `b` elements."""
+    """Write the numbers as aligned text, with runs of numbers above zero in `b` elements.
+
+    The row 0 0 12 255 is `  0   0 <b> 12 255</b>`.
+    """
     lines = []
     for row in rows:
         # One element for a run of ink and not for each number keeps the page small.
@@ -214,7 +222,11 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
 
 
 def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
-    """Describe each convolution's kernels as pictures; if there are very many, a part of them."""
+    """Describe each convolution's kernels as pictures; if there are very many, a part of them.
+
+    "signed" and "grey" show of each filter the kernel of input channel 0, at most 36 pixels wide. "all" shows those of
+    every input channel, at most 12 pixels wide; with a single channel it would show the same again.
+    """
     views = list[dict[str, object]]()
     for bank in banks:
         kernel, limit, channels, filters = bank.kernel, bank.limit, bank.num_channels, bank.num_filters
@@ -249,10 +261,9 @@ def diagram_view(architecture: Architecture) -> Markup:
     title = say("diagram.title", layers=len(architecture.table), size=size, classes=last.output_shape[0])
     labels = [say(f"diagram.{name}") for name in ("name", "output", "parameters", "macs")]
     # The page has one description, in its own language.
-    described = re.sub(r"<title>.*</desc>\n", "", architecture.diagram(), flags=re.DOTALL)  # its English description
-    return Markup(
-        follow_language(described.replace('role="img"', f'role="img" {attribute("aria-label", title)}'), labels)
-    )
+    svg = re.sub(r"<title>.*</desc>\n", "", architecture.diagram(), flags=re.DOTALL)  # without the English description
+    svg = svg.replace('role="img"', f'role="img" {attribute("aria-label", title)}')
+    return Markup(follow_language(svg, labels))
 
 
 def explanation_view(page: PageFacts) -> dict[str, object]:
@@ -318,5 +329,6 @@ def _map(pictures: list[Pixels], maps: NDArray[np.float32], channel: int, scale:
 
 def _scale(palette: Palette, low: float, high: float) -> dict[str, object]:
     bar = paint(np.linspace(low, high, 160)[None], palette, low, high)
+    # Kernels are painted from -limit to limit, so that zero is in the middle; maps are not.
     middle = "0" if palette != "viridis" else ""
     return {**pixels_view(bar), "low": f"{low:.3g}", "middle": middle, "high": f"{high:.3g}"}

@@ -28,6 +28,13 @@ def _ignore(*_: object) -> None:
 class Listeners:
     """The functions that a job calls; each does nothing by default.
 
+    A main job of two epochs that is compared with a dense network and over seeds calls
+
+        on_training, on_epoch (0), on_progress ..., on_epoch (1), on_progress ..., on_epoch (2), on_trained, on_page
+        on_phase, then the same from on_training to on_trained for the dense network
+        on_phase, on_topic, for each topic
+        on_phase, on_runs, on_result for each run, or on_diverged
+
     Attributes:
         on_download: with a file's name, the bytes so far and in all (None: unknown), while a data set is fetched.
         on_training: with the architecture's name, the number of epochs and of images, before each training.

@@ -50,7 +50,11 @@ def train_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobR
 
 
 def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobResult:
-    """Train, evaluate and write the page; then measure in phases, and update the page after each."""
+    """Train, evaluate and write the page; then measure in phases, and update the page after each.
+
+    train | evaluate | page    comparison | page    filters | page    ...    seeds | page
+                               phase 1              phase 2                  last phase
+    """
     # The engine has its own threads. One more Python thread loads and computes parts of the page beside the main one.
     with one_blas_thread(), ThreadPoolExecutor(1) as executor:
         loading = executor.submit(_load_page)

@@ -56,7 +56,10 @@ class SeedRuns(Recorded):
 
 
 def choose_seed_count(requested: int | None, seconds: float) -> tuple[int, str]:
-    """Choose the number of runs of each network, with the reason, if a run of each takes `seconds`."""
+    """Choose the number of runs of each network, with the reason, if a run of each takes `seconds`.
+
+    The first run is there. If a further one of each takes 10 s, there are two, within 25 s, and 3 is the number.
+    """
     if requested is not None:
         return requested, f"{requested} {'seed' if requested == 1 else 'seeds'}, as asked."
     further = int(_MAX_FURTHER_SECONDS / seconds) if seconds > 0 else USUAL_SEEDS  # 0 if nothing was trained now
@@ -80,6 +83,9 @@ def train_seeds(
     listeners: Listeners,
 ) -> SeedRuns | None:
     """Train the run's networks from further seeds, and return all runs; None if there is only one seed.
+
+    A run of seed 0 and its baseline, with five seeds: 1 to 4 are trained for both, and ten runs returned, first the
+    five of the run's network.
 
     Args:
         measured: the run and its baseline, if it has one. Further runs are stored in the run's folder, under seeds/;

@@ -37,8 +37,9 @@ class SweepRequest:
     command: str = ""
 
     def next_step(self, folder: Path) -> str:
-        """Write the command that measures the best trial on the test images, with new seeds."""
-        first = self.seeds + CHECK_SEEDS  # the seeds before took part in choosing or checking
+        """Write the command that measures the best trial on the test images, with thirty new seeds."""
+        # The seeds before took part: with one of each trial and five of the check, 0 to 5, so the new ones are 6 to 35.
+        first = self.seeds + CHECK_SEEDS
         words = ["convscope", "experiment", "--dataset", self.data, *_format_loading_options(self.loading)]
         words += ["--architecture", str(folder / "architecture.json")]
         return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", f"{first}-{first + 29}"])

@@ -1,4 +1,14 @@
-"""Measure evidence on a run's predictions, topic by topic, each into a file of the run folder."""
+"""Measure evidence on a run's predictions, topic by topic, each into a file of the run folder.
+
+Some topics need predictions for images that the network did not see. With 60,000 training images these are
+
+    held-out images            validation images, if the run held some out: with a fraction of 0.1, 6,000; else those
+                               of the siblings
+    out-of-fold predictions    of five siblings, networks trained like the run's, but each on 48,000 of the images, for
+                               the other 12,000: together for all 60,000
+
+Siblings take five further trainings, so they are trained when the first topic needs them, and kept for the others.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -259,11 +269,10 @@ def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[
     closed = dict(_find_topics_with_too_few_images(subject.splits))
     without_unseen_images, why = _find_closed_topics(subject)
     closed |= dict.fromkeys(without_unseen_images, why)
-    reasons = [
-        f"{', '.join(names)}: {why}"
-        for why in dict.fromkeys(closed.values())
-        if (names := [topic for topic in topics if closed.get(topic) == why])
-    ]
+    reasons = list[str]()
+    for why in dict.fromkeys(closed.values()):
+        if names := [topic for topic in topics if closed.get(topic) == why]:
+            reasons.append(f"{', '.join(names)}: {why}")
     if requested and reasons:  # topics chosen by default are left out instead
         raise RunError(f"{folder.path}: {'; '.join(reasons)}")
     return tuple(topic for topic in topics if topic not in closed), "; ".join(reasons)

@@ -42,7 +42,9 @@ from convscope.service.refusal import LATER
 from convscope.service.work import Work
 
 _CLOSING_SECONDS = 2  # time after `stop_seconds` for the last answers to be sent
-_LAST_SECONDS = 4.5  # time after `stop_seconds`, for threads to check their deadline
+# Time after `stop_seconds`, for threads to check their deadline. With the end of the process, it stays below the five
+# seconds that `serve` promises.
+_LAST_SECONDS = 4.5
 _BACKLOG = 128  # connections that the system queues until they are accepted
 
 

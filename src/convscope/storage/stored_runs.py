@@ -270,7 +270,7 @@ class StoredRuns:
             machine_text, machine = self._read_machine(machine_id)
             values = [digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256]
             parts = group.digest, group.text_sha256, group.weights_file, machine_text, history, predictions
-            # Against damage: the digest of all that was written.
+            # Against damage: the digest of all that was written, in the order in which `append` gives it to `hash_row`.
             if stored_rows.hash_row(values, *parts) != row_sha256:
                 raise ValueError("its digest does not match")
             # Against a hostile database with correct digests: every value that is used.

@@ -213,6 +213,10 @@ def _to_page_values(values: Mapping[str, Value]) -> dict[str, object]:
 
 
 def _to_page_value(value: Value) -> object:
+    """Convert a value to JSON, so that the page can format it again in its language.
+
+    97.5 % is [97.5, 1, "%"], the sentence above ["audit.wide", {"n": 3}], a name from the data "shirt", and 3 is 3.
+    """
     if isinstance(value, Sentence):
         return [value.key, _to_page_values(value.values)] if value.values else [value.key]
     if isinstance(value, Figure):

@@ -16,7 +16,7 @@ from convscope.texts import Sentence, figure, find_text, get_texts, join_sentenc
 
 _WIDEST_NAME = 12  # columns of a class's name
 _MAX_ROWS = 20  # the largest changes by class
-_MAX_TIMES = 1000  # multiply-adds of a variant, in a reason
+_MAX_TIMES = 1000  # a reason such as "it needs 3 times the multiply-adds of the network" is known up to this number
 
 
 def ablation_section(value: AblationRecord) -> Section:
@@ -57,7 +57,11 @@ def _filters(value: Ablation) -> list[Table | Chart]:
 def _class_finding(
     filters: Sequence[FilterAblation], is_significant: NDArray[np.bool_], names: Sequence[str], noun: str
 ) -> str:
-    """Find the filter whose ablation changes a class most, among the significant changes."""
+    """Say which filter's ablation costs a class the most accuracy, among the significant changes.
+
+    Args:
+        is_significant: (F, K), for each ablation and class.
+    """
     main = main_replacement(filters)
     indices = [index for index, ablation in enumerate(filters) if ablation.replacement == main]
     changes = np.array([filters[index].accuracy_change_by_class for index in indices])  # (indices, K)
@@ -77,7 +81,12 @@ def _class_finding(
 
 
 def _classes(value: Ablation) -> Table:
-    """Make the table of the significant changes by class, the largest first."""
+    """Make the table of the significant changes by class, the largest first.
+
+    class | layer  | replaced by | filter | points | low   | high
+    7     | conv2d | zero        | 3      | -6.10  | -7.80 | -4.60
+    """
+    # (F, K) and (F, K, 2): a row for each ablation, that is for each filter and replacement.
     is_significant, names = value.is_significant_by_class.unpack().astype(bool), value.class_names
     intervals, noun, marking = value.interval_by_class.unpack(), _noun(value), value.marking_by_class
     changes = [(value.filters[index], int(index), int(label)) for index, label in np.argwhere(is_significant)]
@@ -196,8 +205,8 @@ def _format_left_out(left_out: LeftOut) -> Sentence:
     reasons = [
         say("evidence.ablation.identical", name=_variant(variant)) for variant in get_texts("evidence.ablation.variant")
     ]
-    # The record has the reason in English. Its template is recognised by writing it with every number that it may
-    # hold.
+    # The record has the reason as an English text. To find its key, every text that it may be is written: each name and
+    # each number is filled in, and the one that is equal has the key.
     reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MAX_TIMES)]
     why = find_text(left_out.reason, [*reasons, translate_name("evidence.ablation.reasons", left_out.reason)])
     return say("evidence.ablation.reason", name=_variant(left_out.name), reason=why)

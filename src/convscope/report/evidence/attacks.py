@@ -120,15 +120,15 @@ def _gallery(value: Attacks) -> Gallery:
             cards.append(
                 Card(paint(moved, "signed", -widest, widest), [say("evidence.attacks.difference"), _format_size(size)])
             )
-    # (M, E), without the clean picture of each row. The title tells the first size that fools half of the images, or
-    # else the largest size.
+    # (M, E), without the clean picture of each row.
     fooled = np.array(shown.predictions)[:, 1:] != np.array(shown.labels)[:, None]
+    # The title tells the first size that fools half of the images (`argmax` finds the first True), or else the largest.
     fools_half = fooled.mean(axis=0) >= 0.5
-    best = int(fools_half.argmax()) if fools_half.any() else len(fools_half) - 1
+    chosen = int(fools_half.argmax()) if fools_half.any() else len(fools_half) - 1
     title = say(
         "evidence.attacks.fooled",
-        epsilon=f"{shown.epsilons[best]}",
-        fooled=int(fooled[:, best].sum()),
+        epsilon=f"{shown.epsilons[chosen]}",
+        fooled=int(fooled[:, chosen].sum()),
         images=len(fooled),
     )
     look = say("evidence.attacks.rows", widest=f"{widest}")

@@ -1,4 +1,13 @@
-"""The data's own faults as a section of the page: labels in doubt, known wrong ones, and duplicates, with pictures."""
+"""The data's own faults as a section of the page: labels in doubt, known wrong ones, and duplicates, with pictures.
+
+    suspect        an image whose label a network doubts that was not trained on it: the label is 4, the network is
+                   confident of 9 (`given_label` 4, `suggested_label` 9)
+    known error    a test image of a published review: most people did not choose its label, 4. If a majority chose 9,
+                   `agreed_label` is 9, else None
+    duplicates     a group of equal or nearly equal images, in one split or in both
+
+The pictures come with the record. It has room for a part of them, so not every image in a list has a card.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -80,6 +89,11 @@ def _accuracy_table(value: AuditRecord) -> list[Table]:
 
 
 def _errors_gallery(known: PredictedErrors | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
+    """Make the gallery of the known errors; the title says how often the network agrees with the people.
+
+    Of 15 errors, people agreed on another label for 12 (`agreed`), and the network predicts it for 10 (`joined`); for
+    3 it predicts the label in the file (`kept`), and 8 have a `rank`, as they are suspects too.
+    """
     if not known or not known.errors:
         return []
     errors = known.errors
@@ -109,6 +123,7 @@ def _errors_gallery(known: PredictedErrors | None, names: Sequence[str], picture
 def _suspects_gallery(
     suspects: LabelSuspectsRecord, known: PredictedErrors | None, names: Sequence[str], picture: Picture
 ) -> Gallery:
+    """Make the gallery of the suspects of a split; a line marks those that people rejected too."""
     split = suspects.split
     # Known errors are published for test images.
     rejected = {error.index for error in known.errors} if known and split == "test" else set[int]()
@@ -181,11 +196,12 @@ def _duplicates_table(duplicates: DuplicatesRecord) -> Table:
 
 
 def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], picture: Picture) -> list[Gallery]:
+    """Make the gallery of groups of duplicates: up to three members side by side, their labels and their indices."""
     cards = []
     for group in duplicates.groups:
         members = [(member, picture(member.split, member.index)) for member in group.members]
         shown = [(image, pixels) for image, pixels in members if pixels is not None][:_MAX_MEMBERS]
-        # One picture alone shows no duplicate. The file has room for a limited number of pictures.
+        # Of members without a picture nothing is shown, and one picture alone shows no duplicate.
         if len(shown) < 2:
             continue
         labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(member.label for member in group.members)]

@@ -124,6 +124,8 @@ def _temperature_sentence(value: Calibration) -> Sentence:
     temperature: str = figure(value.temperature, 2)
     if interval:
         temperature = say("within", value=temperature, low=figure(interval[0], 2), high=figure(interval[1], 2))
+    # The record names the images in English, such as "out-of-fold training images of 5 sibling networks". The key of
+    # this text is found by trying the numbers.
     siblings = (say("evidence.calibration.siblings", n=count) for count in range(2, _MAX_SIBLINGS))
     images = find_text(value.fitted_on, [*siblings, translate_name("evidence.calibration.on", value.fitted_on)])
     values = {"temperature": temperature, "images": images}

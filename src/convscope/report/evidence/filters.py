@@ -1,4 +1,8 @@
-"""The section on filters: what activates each."""
+"""The section on filters: what activates each.
+
+A filter has a card: nine pictures of what it reads at its strongest activations, three in a row, and lines such as
+"selectivity 0.92, for 7". A filter that few images activate has fewer pictures.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -106,8 +110,9 @@ def _describe_receptive_field(value: FilterCards, layer: FilterLayerCards, noun:
 
 
 def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: bool) -> list[Card]:
+    """Make a card for each filter that has pictures: of its strongest activations, the strongest first."""
     pictures = layer.pictures
-    real = pictures.real.unpack()
+    real = pictures.real.unpack()  # (n, 9, h, w, C): `number` counts the n filters that have pictures
     scale = scale_to(3 * max(real.shape[2:4]), _GRID)
     cards = []
     for number, index in enumerate(pictures.filters):

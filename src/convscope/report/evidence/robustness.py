@@ -21,6 +21,7 @@ _MAX_OPACITY = 0.6  # opacity of a cell's red at accuracy 0; the number on it st
 
 def robustness_section(value: Robustness) -> Section:
     """Make the section of robustness."""
+    # The record lists each corruption in all its strengths, then the next: (corruptions, strengths).
     names = list(dict.fromkeys(corruption.name for corruption in value.corruptions))
     accuracies = np.array([corruption.accuracy for corruption in value.corruptions]).reshape(len(names), -1)
     return topic_section("robustness", [_heat(value, names, accuracies)], shows=say_images("robustness", value))
@@ -75,6 +76,9 @@ def _draw_heat(
     blur    95.1   90.2   60.3       81.9
     noise   97.0   96.1   95.0       96.0
     mean    96.1   93.2   77.7       89.0
+
+    Args:
+        marked: the cells that get a frame, of corruptions in the strength that MNIST-C has.
     """
     rows, strengths = accuracies.shape
     left, top, gap, (width, height) = 136, 68, 8, _CELL
@@ -114,6 +118,7 @@ def _draw_cells(
     axes.imshow(colours, interpolation="none", aspect="auto")
     for (row, column), accuracy in np.ndenumerate(shown):
         axes.text(column, row, figure(100 * accuracy, 1), ha="center", va="center_baseline")
+    # In rows: the last cell ends at n - 0.5, and the middle of the row of means is half a cell below the gap.
     below = len(shown) - 0.5 + (gap + _CELL[1] / 2) / _CELL[1]
     for column, mean in enumerate(means):
         axes.text(column, below, figure(100 * mean, 1), ha="center", va="center_baseline", color=MUTED)

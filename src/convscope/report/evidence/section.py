@@ -1,5 +1,13 @@
 """A section of the page as values: what it shows and does not, and its tables, charts and galleries in order; as HTML.
 
+    Section        shows, does_not_show: "The network's predictions for ..."
+      Table        header, rows
+      Chart        drawing, and its numbers as a table
+      Gallery      cards: a picture with lines of text each
+
+The `title` of a part says what its numbers show, such as "People rejected 15 test labels". Its `look` says how to read
+it, such as "Each dot is a run".
+
 Every text is data, which the template escapes.
 """
 

@@ -1,4 +1,10 @@
-"""Collect the numbers of a run by name, such as `test/accuracy`, from the records of its folder."""
+"""Collect the numbers of a run by name from the records of its folder.
+
+test/accuracy, test/accuracy_low, test/accuracy_high    the evaluation, with the ends of its interval
+comparison/p_value                                      the comparison with the baseline
+seeds/cnn/mean, seeds/cnn/sd                            the runs over seeds of the network `cnn`
+seconds/train                                           a step of the job
+"""
 
 import re
 
