@@ -51,6 +51,7 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
     if epochs == 0:
         raise ValueError("histories has no epochs; train for at least one epoch")
     with house_style():
+        # 40 pixels for the title, 184 for the axes, and 48 below them for the numbers of the epochs and the label.
         drawing = new_drawing(CHART_WIDTH, 272, title)
         axes = add_axes(drawing, 56, _TOP, CHART_WIDTH - 56 - _NAMES, 184)
         labels = []

@@ -36,8 +36,11 @@ def draw_diagram(architecture: Architecture) -> Drawing:
 
 
 def _draw_element(axes: Axes, element: ET.Element, inherited: dict[str, str]) -> None:
+    """Draw a text, path or rectangle of the SVG, or all those of a group.
+
+    `<g fill="none"><path d="M0 0 h10" style="stroke:red"/></g>` is a path with fill "none" and stroke "red".
+    """
     kind = element.tag.rpartition("}")[2]
-    # Children inherit the attributes of their group.
     look = {**inherited, **element.attrib}
     look |= dict(part.split(":", 1) for part in element.attrib.get("style", "").split(";") if part)
     if kind == "g":

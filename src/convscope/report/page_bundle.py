@@ -49,7 +49,7 @@ def load_bundle() -> Bundle:
     engine = files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()
     catalogue = {language: dict(_leaves(texts)) for language, texts in catalogues().items()}
     keys = list(catalogue.pop("en"))  # the script itself holds the English texts
-    # The keys travel once, and each language as a plain list in their order.
+    # The keys travel once, and each language as a plain list in their order: keys ["a.b", "a.c"], de ["Ja", "Nein"].
     lists: dict[str, list[Any]] = {"keys": keys}
     lists |= {language: [texts[key] for key in keys] for language, texts in catalogue.items()}
     packed = {

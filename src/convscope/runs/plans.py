@@ -67,7 +67,7 @@ class PlanFile(FileRecord, kw_only=True):
 
     @property
     def level(self) -> float:
-        """Of the test at each look."""
+        """The significance level of the test at each look: 0.05 for a single look, and lower for more."""
         return LEVELS[self.looks - 1]
 
     def seeds_at(self, look: int) -> range:

@@ -91,15 +91,18 @@ class GuardMiddleware:
         await self._run_counted(scope, _Body(receive, headers, self), send)
 
     async def _run_counted(self, scope: Scope, body: "_Body", send: Send) -> None:
-        """Run the application with a body and an answer whose bytes are counted."""
+        """Run the application with a body and an answer whose bytes are counted.
+
+        An answer `start, "ab", "cd" (last)` of the application reaches the server as `start, "ab", "cd", "" (last)`.
+        """
         self.bodies.append(body)
         num_answer_bytes = 0  # of the last part of the answer, from which on it is held here
 
         async def send_counted(message: Message) -> None:
             """Send a part of the answer; the bytes of the last part count as held until the client has taken them."""
-            # The last part is sent as if more followed, and an empty part ends the answer. Two things come in between:
-            # the rest of a refused body is read, because the server closes the connection at the end of the answer;
-            # and the server waits until the client has taken most of the bytes, as it does at the next `send`.
+            # Two things come between the last part and the empty one that ends the answer: the rest of a refused body
+            # is read, because the server closes the connection at the end of the answer; and the server waits until the
+            # client has taken most of the bytes, as it does at the next `send`.
             nonlocal num_answer_bytes
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 num_answer_bytes = len(message.get("body", b""))
@@ -125,7 +128,8 @@ class GuardMiddleware:
         """Give up incomplete bodies, the oldest first, until the rest fits the limit.
 
         A part of `body` has just arrived. If it is incomplete, it has its place among the others by age. If it is
-        complete, it is given up only after all of them: with incomplete bodies A and B, in the order A, B, `body`.
+        complete, it is given up only after all of them: with incomplete bodies A and B, in the order A, B, `body`. (An
+        incomplete one is in this list twice, of which the second is never reached.)
         """
         incomplete = [waiting_body for waiting_body in self.bodies if waiting_body.size and not waiting_body.complete]
         for candidate in [*incomplete, body]:

@@ -53,6 +53,7 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
     sides = (comparison.a, comparison.b)
     height = _ROW * len(sides)
     with house_style():
+        # 16 pixels, the groups, 48 for their ticks, the difference, and 52 for its ticks and the note below them.
         drawing = new_drawing(CHART_WIDTH, top + height + between + _ROW + 52)
         axes = add_axes(drawing, left, top, width, height)
         for row, side in enumerate(sides):
