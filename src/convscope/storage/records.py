@@ -78,14 +78,13 @@ class StartRecord(Record, kw_only=True):
 class ScalingRecord(Record, kw_only=True):
     """The formula that turns a byte into the number that a network reads: `(byte * scale - mean) / std`.
 
-    With 1/255, 0.1307 and 0.3081, as PyTorch's example for MNIST has them, 0 becomes -0.424 and 255 becomes 2.821.
-
     Attributes:
         mean, std: one number, or one for each channel.
         inverted: True if 255 - byte takes the place of the byte.
         bgr: True if the network reads the channels in the order blue, green, red.
     """
 
+    # With 1/255, 0.1307 and 0.3081, as PyTorch's example for MNIST has them, 0 becomes -0.424 and 255 becomes 2.821.
     scale: float
     mean: float | tuple[float, ...]
     std: float | tuple[float, ...]
