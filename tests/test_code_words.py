@@ -68,9 +68,9 @@ def find_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.arg) and node.arg.strip("_") in VAGUE_NAMES:
             yield node.lineno, node.arg
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if not isinstance(node, ast.ClassDef) and is_participle(node.name):
-                if not any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list):  # that is a value
-                    yield node.lineno, f"{node.name}()"
+            is_value = any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list)
+            if not isinstance(node, ast.ClassDef) and is_participle(node.name) and not is_value:
+                yield node.lineno, f"{node.name}()"
             docstring = ast.get_docstring(node) or ""
             if VAGUE_DOCSTRING.match(docstring):
                 yield node.lineno, docstring.partition("\n")[0]
