@@ -120,5 +120,5 @@ def test_statistics_that_contradict_the_accuracies_leave_the_scaling_unclear(col
     weights = network.weights | {f"batch_normalization/{name}": array for name, array in changed.items()}
     table = find_scaling(replace(network, weights=weights), coloured)
     assert table.best is None
-    assert "with byte / 255" in table.sentence
+    assert "with byte / 255" in table.sentence  # the most accurate candidate
     assert "other statistics" in table.sentence

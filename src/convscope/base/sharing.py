@@ -15,7 +15,8 @@ from convscope.base.records import Record
 
 _Kind = TypeVar("_Kind", bound=Record)
 
-_QUOTED_PATH = re.compile(r"'((?:/|\.\./|~|[A-Za-z]:\\\\)[^']*)'")  # a path in a call, as `repr` writes it
+# A path in a call, as `repr` writes it: in double quotes if it holds an apostrophe.
+_QUOTED_PATH = re.compile(r"""(['"])((?:/|\.\./|~|[A-Za-z]:\\\\)(?:(?!\1).)*)\1""")
 # Keys of `run.json` whose values are paths: `argument` of data, `run` of a run that training started from, or that
 # gave an ensemble a member.
 _PATHS = ("argument", "run")
@@ -39,16 +40,31 @@ def without_folders(command: str) -> str:
 
     >>> without_folders("convscope train /home/ann/digits.npz"), without_folders("cs.run('/home/ann/digits.npz')")
     ('convscope train digits.npz', "cs.run('digits.npz')")
+    >>> path = "/home/o'neil/digits.npz"
+    >>> without_folders(f"cs.run({path!r})")
+    "cs.run('digits.npz')"
     """
     if "\n" in command:
         return "\n".join(map(without_folders, command.splitlines()))
     if not command.startswith("convscope "):
-        return _QUOTED_PATH.sub(lambda path: repr(last_part(path[1])), command)
+        return _QUOTED_PATH.sub(lambda path: repr(last_part(path[2])), command)
     try:
         words = shlex.split(command)
     except ValueError:  # the command is damaged: a quote does not end
         words = command.split()
-    return shlex.join(map(last_part, words))
+    return shlex.join(map(_shorten_word, words))
+
+
+def _shorten_word(word: str) -> str:
+    """Shorten a word of a command that is a path, or the paths among the values that it gives an option.
+
+    >>> [_shorten_word(word) for word in ("/home/ann/a=b.npz", "--out=/home/ann/run", "recipe=fast,/home/ann/r.json")]
+    ['a=b.npz', '--out=run', 'recipe=fast,r.json']
+    """
+    if "=" not in word or last_part(word) != word:
+        return last_part(word)
+    option, _, values = word.partition("=")
+    return f"{option}={','.join(map(_shorten_word, values.split(',')))}"
 
 
 def shareable(record: _Kind) -> _Kind:

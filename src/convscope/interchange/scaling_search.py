@@ -145,7 +145,7 @@ def find_scaling(imported: Imported, training: DatasetLike, on_progress: OnProgr
     remaining = _keep_accurate(trials)  # rule 1
     # Rule 2. Nothing remains if the batch normalisation fits only candidates that rule 1 has ruled out.
     if not (fitting := _keep_fitting(trials, remaining, imported, sample)):
-        return _make_table(trials, remaining, is_contradicted=True)
+        return _make_table(trials, sorted(remaining, key=lambda trial: -trial.accuracy), is_contradicted=True)
     remaining = fitting
     if len(remaining) > 1 and len(images) > len(sample):
         progress.total += len(remaining) * len(images)
@@ -360,8 +360,8 @@ def _conclude(trials: list[_Trial], remaining: list[_Trial], is_contradicted: bo
     correct = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
     if not _knows_classes(best):
         return False, (
-            f"its scaling is unclear: with none of {len(trials)} it classifies more than {correct} correctly, and its "
-            "outputs would fit other classes as well; it may be untrained, or trained on other classes or images"
+            f"its scaling is unclear: with {best.name} it classifies {correct} correctly, and its outputs would fit "
+            "other classes as well; it may be untrained, or trained on other classes or images"
         )
     if is_contradicted:
         return False, (
