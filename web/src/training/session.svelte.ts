@@ -1,4 +1,5 @@
 // A training in the page: sends requests to the worker and keeps the state that it reports.
+import { layerTable } from '../engine/architecture';
 import type { Architecture, Weights } from '../engine/types';
 import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type ChosenImages, type Conditions } from './conditions';
@@ -37,6 +38,7 @@ export class TrainingSession {
   isStarting = $state(false); // until the worker's first message about a run
   progress = $state.raw<Progress | null>(null);
   sample = $state.raw<Score | null>(null);
+  readonly accuracy = $derived(this.sample ? this.sample.correct / this.sample.count : null); // on the sample
   train = $state.raw<CurvePoint[]>([]); // measured on the images in training, with augmentation and dropout
   test = $state.raw<CurvePoint[]>([]); // measured on the sample of test images
   chosen = $state.raw<ChosenImages | null>(null); // the images that the run trains on
@@ -44,6 +46,7 @@ export class TrainingSession {
   taken = $state.raw<TakenStep | null>(null); // the last step with watched images
   weights = $state.raw<Weights | null>(null);
   architecture = $state.raw<Architecture | null>(null); // the network that the run trains
+  readonly table = $derived(this.architecture ? layerTable(this.architecture) : null);
   message = $state(''); // the error as a sentence; empty without one
 
   #worker: Worker | null = null; // starts with the first request

@@ -52,11 +52,6 @@ export function numberText(value: number, maxDigits = 4): string {
   return digits(text);
 }
 
-// Splits a name where a line may break: after an underscore, and before a capital letter.
-export function splitAtBreaks(text: string): string[] {
-  return text.split(/(?<=_)|(?<=[a-z])(?=[A-Z])/);
-}
-
 // Writes everything about a layer in one line.
 export function layerText(row: LayerRow): string {
   const { layer, receptiveField } = row;
