@@ -31,7 +31,10 @@ def galleries(value: FilterCards) -> list[Gallery]:
 
 
 def make_spot_model() -> tuple[Architecture, dict[str, Any], Dataset]:
-    """Make four filters of one pixel: of brightness, always zero, of twice the brightness, and active on one image."""
+    """Make four filters of one pixel: of brightness, always zero, of twice the brightness, and active on one image.
+
+    With p from 0 to 1 they are relu(p), relu(-1), relu(2 p) and relu(p - 0.9). Only image 120 has a p above 0.9.
+    """
     images = np.random.default_rng(0).integers(0, 200, (200, 6, 6, 1)).astype(np.uint8)
     images[120, 2, 3] = 255
     architecture = Architecture(
@@ -64,7 +67,9 @@ def test_a_card_shows_the_pixels_that_excite_its_filter_and_opens_their_image() 
     assert (card.split, card.index) == ("test", 120)
     assert card.lines[0] == "Filter 3"
     assert "nearly dead: active on 0.50\N{NO-BREAK SPACE}%" in card.lines
-    assert (card.picture[1:31, 1:31] == 255).all()  # the one bright pixel, enlarged, in its frame
+    # The first two of nine pictures, each a pixel of the image enlarged to 30: frame 0 | 1 to 30 | frame 31 |
+    # gap 32 to 34 | frame 35 | 36 to 65 | frame 66.
+    assert (card.picture[1:31, 1:31] == 255).all()
     assert not card.picture[1:31, 36:66].any()  # no other image excites it
 
 
@@ -73,7 +78,7 @@ def test_dead_filters_are_marked_and_counted() -> None:
     table, *_ = filters_section(value).parts
     assert isinstance(table, Table)
     assert table.title == "1 of 6 filters is dead"
-    assert table.rows[0] == ["conv2d", "4", "1", "1"]
+    assert table.rows[0] == ["conv2d", "4", "1", "1"]  # filters; dead: filter 1; nearly dead: filter 3
     dead = galleries(value)[0].cards[1]
     assert dead.lines[1] == "dead: always 0"
     assert (dead.split, dead.index) == (None, None)
@@ -100,17 +105,18 @@ def test_crops_are_transparent_beyond_the_image_and_dimmed_outside_the_receptive
     layers = (Conv2D(1, 3, padding="same", name="near"), Conv2D(2, 7, padding="same", name="far"))
     architecture = Architecture(Input(8, 8), (*layers, GlobalAveragePooling2D(), Dense(2)))
     weights = {name: np.zeros(shape, np.float32) for name, shape in architecture.weight_shapes.items()}
+    # Of 7 x 7 weights [3, 3] is in the middle; so each position of "far" repeats the output of "near" before it.
     weights["near/kernel"][1, 1], weights["far/kernel"][2, 2] = 1, 1
     images = np.zeros((4, 8, 8, 1), np.uint8)
     images[0, 0, 0] = 255
     dataset = Dataset(images, np.array([0, 1, 0, 1]), ("a", "b"), "made", "test")
     value = filter_cards(Model(architecture, weights, ("a", "b")), dataset)
     near, far = (gallery.cards[0].picture for gallery in galleries(value))
-    # Place (0, 0) of the first layer reads rows and columns -1 to 1, ten pixels each.
+    # Position (0, 0) of "near" reads rows and columns -1 to 1, enlarged to ten pixels each, within a frame of one.
     assert (near[1:11, 1:31, 3] == 0).all()
     assert (near[1:31, 1:11, 3] == 0).all()
     assert (near[11:31, 11:31, 3] == 255).all()
-    # Place (1, 1) of the second reads rows and columns up to 5 of the whole image, three pixels each.
+    # Position (1, 1) of "far" reads 9 x 9 pixels: rows and columns up to 5 of the 8, enlarged to three pixels each.
     assert (far[1:19, 1:19, 3] == 255).all()
     assert (far[19:25, 1:25, 3] == 80).all()
     assert (far[1:25, 19:25, 3] == 80).all()

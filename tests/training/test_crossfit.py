@@ -68,10 +68,13 @@ def test_the_sizes_of_folds_differ_by_at_most_one_image_in_all_and_in_each_class
         assert counts.max() - counts.min() <= 1
 
 
-def test_folds_are_drawn_by_the_seed_and_nothing_else():
-    labels = np.arange(300) % 10
-    np.testing.assert_array_equal(deal(labels, 5, seed=4), deal(labels, 5, seed=4))
-    assert (deal(labels, 5, seed=4) != deal(labels, 5, seed=5)).any()
+def test_folds_follow_from_their_own_seed_or_else_from_that_of_the_training():
+    data = make_uneven_data()
+    assert (deal(data.labels, 2, seed=4) != deal(data.labels, 2, seed=5)).any()
+    for seeds in ({"seed": 4}, {"seed": 5, "folds_seed": 4}):
+        cross = crossfit(cs.presets.ann, data, ONE_EPOCH, folds=2, threads=1, **seeds)
+        np.testing.assert_array_equal(cross.fold, deal(data.labels, 2, seed=4))
+        assert cross.seed == seeds["seed"]
 
 
 def test_the_logits_are_the_same_bytes_for_any_number_of_threads(small_mnist):
