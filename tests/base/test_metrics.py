@@ -132,17 +132,23 @@ def test_wilson_interval_contains_the_fraction_and_stays_within_0_and_1(trials, 
 
 @pytest.mark.parametrize(("only_a", "only_b", "count"), [(1, 7, 21), (40, 20, 160), (3, 160, 10_000), (0, 9, 300)])
 def test_the_ends_of_a_paired_interval_are_where_the_score_is_z(only_a, only_b, count):
-    """Check Tango's interval by its definition, with the most likely chances found numerically."""
+    """Check each end d by its definition: there only_a - only_b is Z of its standard errors from n d.
+
+    If d is the true difference of the accuracies, q the chance that B alone is correct and q + d that A alone is, an
+    image adds -1, 1 or 0 to only_a - only_b, with the mean d and the variance 2 q + d - d². The likeliest q counts.
+
+    Source: Tango 1998, Statistics in Medicine 17, 891-908.
+    """
     not_differing = count - only_a - only_b
     for difference in np.ravel(metrics.difference_interval(np.array([only_a]), np.array([only_b]), count)).tolist():
 
-        def negative_log_likelihood(q, d=difference):  # chances: q that B alone is correct, q + d that A alone is
+        def negative_log_likelihood(q, d=difference):
             return -(xlogy(only_a, q + d) + xlogy(only_b, q) + xlogy(not_differing, 1 - 2 * q - d))
 
         bounds = (max(0.0, -difference), (1 - difference) / 2)  # all three chances are at least 0
         q = minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
-        error = np.sqrt(count * (2 * q + difference - difference**2))
-        assert abs(only_a - only_b - count * difference) / error == pytest.approx(Z, rel=1e-4)
+        standard_error = np.sqrt(count * (2 * q + difference - difference**2))
+        assert abs(only_a - only_b - count * difference) / standard_error == pytest.approx(Z, rel=1e-4)
 
 
 def test_the_paired_interval_of_equal_predictions_contains_zero():

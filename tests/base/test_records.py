@@ -138,11 +138,8 @@ def test_a_file_that_is_missing_too_large_or_no_file_is_one_error(tmp_path: Path
     large = tmp_path / "large.json"
     with large.open("wb") as file:
         file.truncate(65 << 20)
-    for path, message in (
-        (tmp_path / "no.json", "No such file"),
-        (tmp_path, "regular|directory"),
-        (large, "the limit"),
-    ):
+    missing, folder = tmp_path / "no.json", tmp_path
+    for path, message in ((missing, "No such file"), (folder, "regular|directory"), (large, "the limit")):
         with pytest.raises(RunError, match=message):
             read(path, Table)
 

@@ -138,13 +138,11 @@ def test_passes_have_no_schedule_no_validation_and_no_early_stopping(digits):
         epochs=3, schedule=Schedule("linear"), validation_fraction=0.2, early_stopping=EarlyStopping(patience=1)
     )
     classes = np.arange(10)
-    trained_fully, trained_by_passes = (
-        two_epochs(epochs=None, recipe=recipe) for recipe in (full, cs.Recipe(epochs=3))
-    )
-    for classifier in (trained_fully, trained_by_passes):
+    by_full, by_plain = (two_epochs(epochs=None, recipe=recipe) for recipe in (full, cs.Recipe(epochs=3)))
+    for classifier in (by_full, by_plain):
         classifier.partial_fit(X[:200], y[:200], classes).partial_fit(X[:200], y[:200])
-    assert trained_fully.model_.weights_sha256 == trained_by_passes.model_.weights_sha256
-    assert trained_fully.history_.val_loss == ()
+    assert by_full.model_.weights_sha256 == by_plain.model_.weights_sha256
+    assert by_full.history_.val_loss == ()
 
 
 def test_a_pass_after_early_stopping_goes_on_from_the_epoch_that_was_chosen(digits):

@@ -85,6 +85,7 @@ def test_a_replacement_in_a_later_layer_overrides_one_in_an_earlier_layer(engine
     network = open_network(architecture, initial_weights(architecture, 0), engine)
     images = np.random.default_rng(0).integers(0, 256, (3, 6, 7, 1), np.uint8)
     pooled, convolved = Replacement("max_pooling2d", 1, 2.0), Replacement("conv2d", 1, 1.0)
+    # Channel 1 at the four positions of a map (2, 2, 3), and where the map is flattened.
     flat = [Replacement("flatten", 3 * index + 1, 4.0) for index in range(4)]
     ablations = [[pooled], [pooled, convolved], [convolved, pooled], [*flat, pooled, convolved], flat, [convolved]]
     logits = network.ablation_logits(images, ablations)
@@ -121,11 +122,7 @@ def test_no_ablations_and_no_images_give_nothing(engine):
         ([Replacement("conv2d", 16)], ValueError, "filter is 16; conv2d has filters 0 to 15"),
         ([Replacement("dense", -1)], ValueError, "filter is -1; dense has filters 0 to 127"),
         ([Replacement("flatten", 800)], ValueError, "filter is 800; flatten has filters 0 to 799"),
-        (
-            [Replacement("conv2d", 0, float("nan"))],
-            ValueError,
-            "value of filter 0 of conv2d is nan; it must be a finite",
-        ),
+        ([Replacement("conv2d", 0, np.nan)], ValueError, "value of filter 0 of conv2d is nan; it must be a finite"),
         ([Replacement("conv2d", 0, 1e39)], ValueError, "value of filter 0 of conv2d is 1e\\+39; it must be a finite"),
         ([Replacement("conv2d", 2), Replacement("conv2d", 2, 1.0)], ValueError, "conv2d is replaced 2 times"),
         ([Replacement("input", 0)], KeyError, "no layer 'input'; the layers are conv2d, max_pooling2d"),

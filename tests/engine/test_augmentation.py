@@ -46,13 +46,9 @@ def test_both_engines_give_the_same_bytes_where_none_is_rounded(shape):
     images, key = random_images(60, *shape), stream_key(3, "augment", 2)
     assert key > 2**63  # the keys use all 64 bits
     for augmentation in (
-        Augmentation(shift=1),
-        Augmentation(shift=30),
-        Augmentation(cutout=1),
-        Augmentation(4, cutout=8),
-        Augmentation(horizontal_flip=True),
-        Augmentation(3, cutout=3, horizontal_flip=True),
-    ):
+        Augmentation(shift=1), Augmentation(shift=30), Augmentation(cutout=1), Augmentation(4, cutout=8),
+        Augmentation(horizontal_flip=True), Augmentation(3, cutout=3, horizontal_flip=True),
+    ):  # fmt: skip
         expected = augment(images, augmentation, key, 5_000_000_000)
         changed = native_augment(images, augmentation, key, 5_000_000_000)
         np.testing.assert_array_equal(changed, expected, err_msg=str(augmentation))
@@ -190,6 +186,7 @@ def test_a_crop_is_a_window_of_the_image():
     np.testing.assert_allclose(maps[:, [0, 1], [1, 0]], 0, atol=0.01)
     assert_even(side, 0.6, 1)
     small = side < 0.9
+    # A window of 0.6 of the image leaves 0.4 beside it: its middle lies up to 0.2 · SIZE from that of the image.
     for offset in (maps[small, 0, 2], maps[small, 1, 2]):
         assert_even(offset / ((1 - side[small]) * SIZE / 2), -1, 1)
 
@@ -280,6 +277,7 @@ def test_values_stay_between_black_and_white():
 def test_noise_is_gaussian_and_each_value_has_its_own(isa):
     images = np.full((100, 31, 33, 3), 128, np.uint8)
     noise = native_augment(images, Augmentation(noise=20), 6, 0, isa).astype(float) - 128
+    # Values are rounded to whole grey levels: this adds a variance of 1/12, and 10 counts as below 10.5.
     assert abs(noise.mean()) < 0.15
     assert noise.std() == pytest.approx(np.sqrt(20**2 + 1 / 12), rel=0.005)
     assert abs(stats.kurtosis(noise.ravel())) < 0.03

@@ -111,11 +111,9 @@ def test_networks_agree_with_the_reference_whose_operands_are_rounded(isa: str, 
 @pytest.mark.parametrize("isa", ISAS)
 def test_convolutions_with_dilation_or_groups_are_computed_in_float32(isa: str) -> None:
     layers = (
-        Conv2D(32, 3, padding="same", activation="relu", dilation_rate=2),
-        MaxPooling2D(2),
-        Conv2D(32, 3, groups=2),
-        GlobalAveragePooling2D(),
-    )
+        Conv2D(32, 3, padding="same", activation="relu", dilation_rate=2), MaxPooling2D(2),
+        Conv2D(32, 3, groups=2), GlobalAveragePooling2D(),
+    )  # fmt: skip
     architecture = Architecture(Input(13, 11, 16, 1 / 256), layers)
     weights, images = random_weights(architecture), random_images((13, 11, 16), 9)
     network = NativeNetwork(architecture, weights, 2, isa, "bfloat16")

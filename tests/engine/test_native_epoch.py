@@ -249,6 +249,7 @@ def test_progress_may_fork_a_process_that_reads_and_ends(digits: Dataset) -> Non
 @forks_with_threads
 def test_a_process_forked_by_progress_must_not_return(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0), 2)
+    """Check it by the exit code of the child: 0 for the error that it should get, 4 for another, 5 for none."""
     parent, children = os.getpid(), []
 
     def fork(*_: object) -> None:

@@ -129,5 +129,6 @@ def test_equal_numbers_far_from_zero_have_no_variance() -> None:
     dataset = cs.Dataset(np.full((24, 4, 4, 1), 200, np.uint8), np.zeros(24, np.int64), ("a", "b"))
     train(native, dataset, 24, rate=0.05, optimizer=SGD())
     weights = native.weights()
+    # All pixels become 200 · 1e-3 + 1000; with a momentum of 0, statistics are those of the batch.
     np.testing.assert_allclose(weights["batch_normalization/moving_mean"], 1000.2, rtol=1e-6)
     assert weights["batch_normalization/moving_variance"][0] < 1e-6

@@ -74,10 +74,7 @@ def test_a_signal_handler_may_compute_logits_while_logits_are_computed() -> None
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (
-            np.zeros((2, 28, 27, 1), np.uint8),
-            r"uint8 of shape \(2, 28, 27, 1\); this model needs uint8 \(N, 28, 28, 1\)",
-        ),
+        (np.zeros((2, 28, 27, 1), np.uint8), r"of shape \(2, 28, 27, 1\); this model needs uint8 \(N, 28, 28, 1\)"),
         (np.zeros((28, 28, 1), np.uint8), r"uint8 of shape \(28, 28, 1\)"),
         (np.zeros((2, 28, 28, 1), np.float32), "float32 of shape"),
     ],

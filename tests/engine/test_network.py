@@ -67,6 +67,10 @@ def test_float64_is_rounded_to_the_nearest_and_ties_to_even():
 
 
 def test_bfloat16_bits_are_every_number_with_a_short_fraction():
+    """Decode them by the format's definition: a sign, 8 bits of an exponent e, and 7 bits of a fraction f.
+
+    The value is (128 + f) · 2^(e - 127 - 7). For e = 0 it is f · 2^(1 - 127 - 7), and for e = 255 not finite.
+    """
     bits = np.arange(2**16, dtype=np.uint32).astype(np.uint16)
     values = float_array(bits)
     exponent, fraction = (bits >> 7 & 0xFF).astype(int), (bits & 0x7F).astype(int)

@@ -38,7 +38,7 @@ def random_images(seed, shape):
 
 
 def real_images(count):
-    """Read the first `count` training images of MNIST without the project's readers."""
+    """Read the first training images of MNIST, after headers of 16 and 8 bytes, without the project's readers."""
     folder = Path(convscope.data.datasets.__file__).parent / "embedded" / "mnist"
     with gzip.open(folder / "train-images-idx3-ubyte.gz") as file:
         images = np.frombuffer(file.read(16 + 784 * count), np.uint8, offset=16)
@@ -150,6 +150,7 @@ def test_dropout_uses_the_published_random_sequence():
 
 
 def test_dropout_drops_each_value_independently_at_its_rate():
+    # Key, layer, first image, shape, and the rate in units of 2^-24.
     kept = draw_dropout_mask(2**64 - 1, 3, 5, (200, 10, 10, 2), int(0.2 * 2**24))
     assert kept.mean() == pytest.approx(0.8, abs=5 * sqrt(0.8 * 0.2 / kept.size))
     assert draw_dropout_mask(1, 3, 5, (9, 9), 0).all()
@@ -267,9 +268,7 @@ def test_activations_are_the_outputs_of_the_named_layers():
         row.layer.name: row.output_shape for row in architecture.table
     }
     assert (outputs["conv2d"] >= 0).all()
-    np.testing.assert_array_equal(
-        outputs["flatten"].reshape(outputs["max_pooling2d_1"].shape), outputs["max_pooling2d_1"]
-    )
+    np.testing.assert_array_equal(outputs["flatten"], outputs["max_pooling2d_1"].reshape(65, -1))
     np.testing.assert_allclose(outputs["dense_1"], softmax(network.logits(images).astype(float)), atol=1e-6)
 
 

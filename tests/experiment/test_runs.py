@@ -274,19 +274,15 @@ def test_with_on_diverged_a_diverging_run_is_reported_and_the_others_go_on(
 
 
 def test_training_that_diverged_is_not_tried_again(small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
-    calls = list[DivergedRun]()
+    calls, specs = list[DivergedRun](), [make_diverging_spec(small_folder)]
     for _ in range(2):
-        assert (
-            train_runs([make_diverging_spec(small_folder)], small_splits, folder=tmp_path, on_diverged=calls.append)
-            == []
-        )
+        assert train_runs(specs, small_splits, folder=tmp_path, on_diverged=calls.append) == []
     assert calls[0] == calls[1]
     unused = DyingWorkers(0)
     unused.submit = pytest.fail
-    specs = [make_diverging_spec(small_folder)]
     train_runs(specs, small_splits, folder=tmp_path, executor=unused, on_diverged=calls.append)
     with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged in epoch 1"):
-        train_runs([make_diverging_spec(small_folder)], small_splits, folder=tmp_path)
+        train_runs(specs, small_splits, folder=tmp_path)
 
 
 def test_data_in_memory_are_refused_by_remote_executors(small_splits: cs.Splits):

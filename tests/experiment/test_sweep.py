@@ -75,7 +75,7 @@ def test_unknown_fields_and_values_are_refused(name: str):
     assert REFUSED[name] in str(caught.value)
 
 
-def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: cs.Splits, tmp_path: Path):
+def test_a_grid_ranks_all_combinations_and_measures_the_best_by_other_seeds(small_splits: cs.Splits, tmp_path: Path):
     runs = list[cs.RunResult]()
     vary = ["learning_rate=0.00001,0.01", "filters=2,4"]
     sweep = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path, on_result=runs.append)
@@ -83,12 +83,14 @@ def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: c
         (0.00001, 2), (0.00001, 4), (0.01, 2), (0.01, 4),
     ]  # fmt: skip
     assert len(runs) == 4 + 2 * CHECK_SEEDS  # trials, then other seeds of the best one and of the default
+    # The trials, by their accuracies on the images that choose.
     assert [trial.choice for trial in sweep.trials] == sorted((trial.choice for trial in sweep.trials), reverse=True)
     assert sweep.best_trial.values["learning_rate"] == 0.01
     assert sweep.recipe.optimizer.learning_rate == 0.01
     num_held_out = sweep.num_choice + sweep.num_check
     assert num_held_out == round(len(small_splits.train) / 6)
     assert all(trial.num_images == len(small_splits.train) - num_held_out for trial in sweep.trials)
+    # The best one and the default, by other seeds.
     assert sweep.best is not None
     assert sweep.best.seeds == tuple(range(1, 1 + CHECK_SEEDS))
     assert sweep.best.interval[0] <= sweep.best.accuracy <= sweep.best.interval[1]

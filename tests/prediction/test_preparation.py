@@ -43,6 +43,7 @@ def test_the_handwriting_of_a_model_is_used_for_preparation():
     ],
 )
 def test_unknown_preparation_is_inferred_from_the_data_set(shape, name, centre, target):
+    """Check that names of digits and letters mean centred ones, as large as in MNIST: 20 of 28 pixels."""
     preparation = preparation_of(make_model(shape, provenance={} if name is None else {"dataset": name}))
     assert preparation.is_assumed
     assert preparation.handwriting == Handwriting("light", target, centre=centre)

@@ -168,23 +168,26 @@ def test_single_letters_are_joined_without_spaces():
 
 
 def make_segments(*blobs):
-    return Segments(np.zeros((40, 200), np.uint8), 1.0, (blobs,), 40.0, 0, 0, 0)
+    """Make a line of blobs in a picture of 40 x 200 pixels, whose characters are usually 40 pixels high."""
+    ink = np.zeros((40, 200), np.uint8)
+    return Segments(ink, scale=1.0, lines=(blobs,), height=40.0, num_specks=0, num_rules=0, num_left_out=0)
 
 
 def test_the_cheapest_path_takes_two_parts_where_they_cost_less_than_the_whole():
     parts = np.ones((40, 40), np.int16)
     parts[:, 20:] = 2
-    lattice = make_lattice(make_segments(Blob(0, 0, parts, (1.0,))), 0)
+    lattice = make_lattice(make_segments(Blob(0, 0, parts, cuts=(1.0,))), 0)
     spans = {(span.first, span.last): number for number, span in enumerate(lattice.spans)}
     assert set(spans) == {(0, 1), (1, 2), (0, 2)}
     costs = [0.0] * 3
-    costs[spans[0, 2]] = 3.0
+    costs[spans[0, 2]] = 3.0  # of the whole; the parts cost what a cut through one stroke width costs
     assert find_cheapest(lattice, costs, cut_cost=2.0) == [spans[0, 1], spans[1, 2]]
     assert find_cheapest(lattice, costs, cut_cost=4.0) == [spans[0, 2]]
 
 
 def test_a_stroke_joins_a_bar_above_it_but_not_another_tall_stroke():
     tall, bar = np.ones((40, 8), np.int16), np.ones((6, 20), np.int16)
+    # Blobs 0 to 3 by their tops and left sides: a stroke and a bar, then two strokes.
     lattice = make_lattice(make_segments(Blob(0, 0, tall), Blob(0, 9, bar), Blob(0, 34, tall), Blob(0, 44, tall)), 0)
     spans = {(span.first, span.last) for span in lattice.spans}
     assert (0, 2) in spans

@@ -37,7 +37,7 @@ HOSTILE_NAMES = (
     "a name of sixty characters that is far too long for any axis", "靴 👢", 'quote " and & <b>bold</b>',
     "line\nbreak\x00\x1b[31m",
 )  # fmt: skip
-HISTORY = History((0.3, 0.1), (0.9, 0.97), (0.2, 0.08), (0.93, 0.975), (1.5, 1.25))
+HISTORY = History((0.3, 0.1), (0.9, 0.97), (0.2, 0.08), (0.93, 0.975), (1.5, 1.25))  # of two epochs
 
 
 def make_record(splits: Splits, architecture: cs.Architecture, recipe: Recipe) -> PageRecord:
@@ -82,7 +82,8 @@ def make_contents(
     if with_baseline:
         dense = cs.presets.ann(shape, len(names))
         baseline = Replay(Model(dense, initial_weights(dense, 0), names), history)
-        rival = Candidate("ann", make_evaluation(splits.test, strength - 1), 118_282, 118_016, 473_128, 0.5)
+        costs = {"parameters": 118_282, "macs": 118_016, "weights_bytes": 473_128, "training_seconds": 0.5}
+        rival = Candidate("ann", make_evaluation(splits.test, strength - 1), **costs)
         comparison = compare(Candidate.from_model(model, evaluation, 2.75), rival)
     few = splits.test.take(np.arange(len(names)))  # an ablation of each filter runs the network again
     snapshots = {epoch: initial_weights(network, epoch) for epoch in range(len(history) + 1)}
@@ -121,12 +122,7 @@ def residual_network(shape: tuple[int, int, int], num_classes: int) -> cs.Archit
 
 def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
     """Make a network with a depthwise convolution of two filters for each channel."""
-    layers = (
-        cs.Conv2D(6),
-        cs.DepthwiseConv2D(5, depth_multiplier=2),
-        cs.Flatten(),
-        cs.Dense(num_classes, activation="softmax"),
-    )
+    layers = (cs.Conv2D(6), cs.DepthwiseConv2D(5, depth_multiplier=2), cs.Flatten(), cs.Dense(num_classes, "softmax"))
     return cs.Architecture(cs.Input(*shape), layers, "depthwise")
 
 

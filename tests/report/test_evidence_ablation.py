@@ -119,6 +119,7 @@ def test_a_section_without_measurements_has_no_parts() -> None:
 
 
 def test_the_class_with_the_largest_significant_loss_is_named() -> None:
+    # Row 4 is filter 2 replaced by zero: of each filter, a row by zero is followed by one by its mean.
     single = RUNS["cnn"]().single
     names, changes = single.class_names, list(single.filters[4].accuracy_change_by_class)
     changes[7] = -0.5
@@ -162,8 +163,8 @@ def test_variants_that_lie_close_together_have_a_tick() -> None:
 def test_variants_without_an_error_or_an_interval_are_drawn_too() -> None:
     values = make_retrained(VARIANTS[:1], mean=0.9995)
     variants = [replace(architecture, mean=1.0, interval=None) for architecture in values.architectures]
-    left, right = draw_architectures(variants, 50).axes[0].get_xlim()
-    assert left > 0.01 > right > 0
+    left, right = draw_architectures(variants, 50).axes[0].get_xlim()  # from many errors to few
+    assert left > 0.5 / 50 > right > 0  # no error is drawn as half of one among 50 images
 
 
 def test_the_table_of_variants_lists_omitted_variants() -> None:

@@ -34,9 +34,9 @@ def make_probabilities(labels, num_classes: int):
 
 
 def audit_faulty_data(names=NAMES, shape=(10, 12, 1), with_train: bool = True) -> tuple[cs.Splits, AuditRecord]:
-    """Audit two doubtful training labels, one doubtful test label, and a test image that duplicates a training image.
+    """Audit doubtful labels of training images 6 and 9 and test image 8, and duplicates with different labels.
 
-    The duplicates have different labels.
+    Test image 4 (label 1) equals training image 3 (label 0), as labels are the index modulo the number of classes.
     """
     train, test = make_dataset(60, "train", names, shape), make_dataset(30, "test", names, shape, seed=1)
     images = test.images.copy()
@@ -79,6 +79,7 @@ def test_a_card_has_the_picture_of_its_image_and_leads_to_it():
     card = parts(audit_section(value), Gallery)["1 of 30 test labels are suspect"].cards[0]
     assert (card.split, card.index) == ("test", 8)
     np.testing.assert_array_equal(card.picture, image_pixels(splits.test.images[8]))
+    # From the label, 8 modulo 3 = 2, to the predicted class 0.
     assert card.lines == ["靴 👢 → </script><i…", "confidence 90.00\N{NO-BREAK SPACE}%"]
 
 
@@ -90,7 +91,7 @@ def test_duplicates_stand_side_by_side_with_both_labels():
     (card,) = gallery.cards
     assert card.lines == ["</script><i… or a name of s…", "train 3, test 4", "equal"]
     assert (card.split, card.index) == ("test", 4)
-    left, right = card.picture[:, :12], card.picture[:, -12:]
+    left, right = card.picture[:, :12], card.picture[:, -12:]  # images are 12 pixels wide
     np.testing.assert_array_equal(left, image_pixels(splits.train.images[3]))
     np.testing.assert_array_equal(right, left)
 
@@ -99,13 +100,14 @@ def test_the_accuracy_is_stated_with_and_without_duplicates():
     _, value = audit_faulty_data()
     table = parts(audit_section(value), Table)["1 of 30 test images duplicate a training image"]
     assert [row[:4] for row in table.rows] == [
-        ("all", "30", "29", "96.67\N{NO-BREAK SPACE}%"),
+        ("all", "30", "29", "96.67\N{NO-BREAK SPACE}%"),  # images, correct predictions: all but that for image 8
         ("without 1 duplicate", "29", "28", "96.55\N{NO-BREAK SPACE}%"),
     ]
 
 
 def test_known_errors_have_their_votes_and_predictions(mnist_value: AuditRecord):
     section = audit_section(mnist_value)
+    # People agreed on another label for 10 of the 15; for image 947, one of them, the network repeats the wrong label.
     title = (
         "People rejected 15 test labels. Where they agreed on another label, the network gives the same one in 9 of "
         "10 cases"

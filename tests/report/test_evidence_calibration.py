@@ -65,6 +65,7 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
         ("Negative log-likelihood, nats", "negative_log_likelihood", 1, 4),
         ("AURC × 1000", "aurc", 1000, 3),
     ):
+        # A row has the title, then before, after and change, each followed by its interval.
         written = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in rows[title][1::2]]
         values = [getattr(part, name).value for part in (value.before, value.after, value.changes)]
         assert written == pytest.approx([factor * value for value in values], abs=0.51 * 10**-digits)
@@ -101,7 +102,7 @@ def test_the_titles_state_the_effect_of_the_temperature() -> None:
 def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
     value = calibrate()
 
-    def with_errors(*errors_left: int) -> Calibration:
+    def with_errors(*errors_left: int) -> Calibration:  # after refusing 0, 1, 2, 5 and 10 % of the images
         curve = value.after.risk_coverage
         refusals = [
             replace(refusal, num_errors_left=errors, num_left=1000)

@@ -41,12 +41,13 @@ def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out(
     chart = charts(value)[0]
     pixels = clouds(chart)
     width = (pixels.shape[1] - 16) // 2  # two panels with a gap of 16 pixels
+    # Class "a" has two images predicted correctly and a wrong one, class "b" three correct ones.
     for panel, blue, red in ((pixels[:, :width], 2, 1), (pixels[:, -width:], 3, 0)):
         dots = [(panel == (*colour, 255)).all(axis=2).sum() / 16 for colour in (BLUE, RED)]
         assert dots == [blue, red]  # dots of so few points have 4 · 4 pixels
     left = pixels[:, :width]
     rows, columns = np.nonzero((left == (*RED, 255)).all(axis=2))
-    assert rows.max() < left.shape[0] / 2  # the second point lies at the upper left
+    assert rows.max() < left.shape[0] / 2  # the wrong one, (0, 1), lies at the upper left
     assert columns.max() < width / 2
 
 
@@ -74,6 +75,7 @@ def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are
     shown = texts(chart)
     assert len(shown) == 2 * 26
     assert "The 26 classes with the fewest neighbours of their own class are shown." in chart.look
+    # Each class has two texts; the second is its agreement "(label 7)". Class 3 has none.
     assert [text.rpartition("(label ")[2] for text in shown[1::2]] == [f"{n})" for n in range(27) if n != 3]
     assert chart.drawing.get_size_inches()[0] * 72 <= 896
     assert chart.numbers is not None

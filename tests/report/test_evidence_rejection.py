@@ -62,10 +62,10 @@ def test_a_section_shows_examples_shares_scores_and_refused_test_images() -> Non
     assert isinstance(shares, Table)
     assert isinstance(scores, Table)
     assert isinstance(costs, Gallery)
-    assert len(outside.cards) == 4 * len(value.out_of_distribution)
-    assert outside.columns == 8
-    assert len(shares.rows) == 6 + len(value.out_of_distribution)
-    assert len(scores.rows) == len(value.out_of_distribution)
+    num_sets = len(value.out_of_distribution)
+    assert (len(outside.cards), outside.columns) == (4 * num_sets, 8)  # four examples of a set, two sets in a row
+    assert len(shares.rows) == 6 + num_sets  # first test images: correct, wrong, and four alterations
+    assert len(scores.rows) == num_sets
     for table in (shares, scores):
         assert {len(row) for row in table.rows} == {len(table.header)}
 
@@ -86,11 +86,8 @@ def test_the_title_names_the_most_confident_image_that_is_not_refused() -> None:
     value = replace(value, out_of_distribution=tuple(outside))
     title = rejection_section(value).parts[0].title  # type: ignore[union-attr]
     assert title == "All of these out-of-distribution images are refused"
-    shown = {
-        "refused": (True, True, False, True),
-        "predictions": (0, 0, 3, 0),
-        "probabilities": (0.9, 0.9, 0.99999, 0.9),
-    }
+    shown = {"refused": (True, True, False, True), "predictions": (0, 0, 3, 0)}
+    shown["probabilities"] = (0.9, 0.9, 0.99999, 0.9)
     outside[1] = replace(outside[1], examples=replace(outside[1].examples, **shown))
     value = replace(value, out_of_distribution=tuple(outside))
     title = rejection_section(value).parts[0].title.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]

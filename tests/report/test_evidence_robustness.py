@@ -51,11 +51,11 @@ def test_the_heat_table_shows_the_accuracy_under_each_corruption(small):
     value = small[0]
     heat = robustness_section(value).parts[0]
     rows = heat.numbers.rows
-    assert len(rows) == 75
+    assert len(rows) == 15 * 5  # corruptions, strengths
     first = value.corruptions[0]
     assert rows[0][0] == "shot noise"
     assert rows[0][2].startswith(f"{100 * first.accuracy:.2f}")
-    assert [row[1] for row in rows[:5]] == ["1", "2", "3", "4", "5*"]
+    assert [row[1] for row in rows[:5]] == ["1", "2", "3", "4", "5*"]  # * as in MNIST-C
     means = {}
     for corruption in value.corruptions:
         means.setdefault(corruption.name, []).append(corruption.accuracy)
@@ -92,6 +92,7 @@ def test_the_gallery_has_a_row_an_image_and_a_difference_beside_each_attack(smal
     value = small[1]
     gallery = attacks_section(value).parts[1]
     examples = len(value.examples.indices)
+    # A row: the image, then for each of three epsilons the attacked image and its difference. 76 is the largest.
     assert (gallery.columns, len(gallery.cards)) == (7, 7 * examples)
     for row in range(examples):
         cards = gallery.cards[7 * row : 7 * row + 7]
@@ -100,9 +101,7 @@ def test_the_gallery_has_a_row_an_image_and_a_difference_beside_each_attack(smal
         for attacked, difference in ((1, 2), (3, 4), (5, 6)):
             moved = cards[attacked].picture[..., 0].astype(int) - cards[0].picture[..., 0]
             alpha = cards[difference].picture[..., 3]
-            np.testing.assert_array_equal(
-                alpha > 1, np.abs(moved) * 255 / 76 > 1.5
-            )  # opaque at 76, the largest epsilon
+            np.testing.assert_array_equal(alpha > 1, np.abs(moved) * 255 / 76 > 1.5)  # opaque (255) at 76
             orange = cards[difference].picture[..., 0] > cards[difference].picture[..., 2]
             assert (orange[moved > 0]).all()
             assert not (orange[moved < 0]).any()

@@ -51,6 +51,7 @@ def test_weights_are_exact_and_snapshots_are_rounded(payloads: dict[str, Any]) -
     assert epochs_of(first) == [0, 1, 2]
     for name, weight in initial_weights(architecture, 1).items():
         weights = unpack(first["snapshots"][1]["weights"][name])
+        # In steps of a 25th of the largest weight, so off by a 50th; 49.9 leaves room for rounding.
         assert np.abs(weights - weight).max() <= np.abs(weight).max() / 49.9
     assert second["name"] == "ann"
     assert second["snapshots"] == []
@@ -94,20 +95,15 @@ def test_the_500_most_confident_of_very_many_mistakes_are_listed() -> None:
 
 @pytest.mark.parametrize("room", [400_000, 1_000_000, 1_500_000])
 def test_the_packed_part_fills_its_room_and_no_more(room: int) -> None:
-    model = make_dense((12, 12, 1), 64, 5)
-    part = pack(
-        model,
-        make_noise((12, 12, 1), 6000, 5),
-        room,
-        epochs=30,
-        baseline=make_replay(make_dense((12, 12, 1), 32, 5), 30),
-    )
+    model, baseline = make_dense((12, 12, 1), 64, 5), make_replay(make_dense((12, 12, 1), 32, 5), 30)
+    part = pack(model, make_noise((12, 12, 1), 6000, 5), room, 30, baseline)
     size = len(json.dumps(part, separators=(",", ":")))
     assert 0.9 * room < size < 1.03 * room
 
 
 @pytest.mark.slow
-def test_snapshots_beyond_the_limit_are_left_out_from_the_end() -> None:
+def test_snapshots_share_the_room_with_training_images() -> None:
+    """Check what gives way: first the baseline's epochs, then training images beyond 200, then the run's own epochs."""
     splits, model = make_noise((12, 12, 1), 9000, 5), make_dense((12, 12, 1), 64, 5)
     dense_replay = make_replay(make_dense((12, 12, 1), 32, 5), 5)
     wide = pack(model, splits, 3_000_000, 12, dense_replay)
@@ -129,11 +125,11 @@ def test_snapshots_beyond_the_limit_are_left_out_from_the_end() -> None:
 @pytest.mark.slow
 def test_a_large_network_on_large_images_still_makes_a_page() -> None:
     splits, model = make_noise((64, 64, 3), 300, 2), make_dense((64, 64, 3), 130, 2)
-    part = pack(model, splits, 3_850_000, epochs=3)
-    assert model.architecture.parameters > 1_500_000
+    part = pack(model, splits, 3_850_000, epochs=3)  # what a page of 4 MB has for it
+    assert model.architecture.parameters > 1_500_000  # more than 6 MB in float32
     assert part["models"][0]["snapshots"] == []
     assert unpack(part["models"][0]["weights"]["dense/kernel"]).shape == (12288, 130)
-    assert len(json.dumps(part["images"])) < 810_000
+    assert len(json.dumps(part["images"])) < 810_000  # images have limits of their own, 800,000 and 400,000 bytes
     assert 0 < part["images"]["num_sample"] <= 100
     assert len(json.dumps(part["training"])) < 410_000
     assert part["training"]["of"] == 300
@@ -157,7 +153,7 @@ def test_shuffled_images_are_taken_in_the_order_of_the_file() -> None:
 def test_of_sorted_images_all_classes_come_early(labels: NDArray[np.int64]) -> None:
     order = training_order(labels, 10)
     assert np.array_equal(np.sort(order), np.arange(len(labels)))
-    for count in (30, 3000):
+    for count in (30, 3000):  # of the first 30 images at least 3 are of each class, of 3,000 at least 10
         present = np.bincount(labels[order[:count]], minlength=10)
         assert present[np.unique(labels)].min() >= min(10, count // 10)
 
@@ -174,7 +170,5 @@ def test_stored_means_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) ->
     means = filter_means(model, splits.test.images)
     computed = LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model)], 500_000).to_dict()
     monkeypatch.delattr("convscope.report.live.filter_means")
-    stored = (
-        LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model, means=lambda: means)], 500_000).to_dict()
-    )
-    assert stored == computed
+    stored = LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model, means=lambda: means)], 500_000)
+    assert stored.to_dict() == computed

@@ -52,11 +52,8 @@ def contents() -> RunContents:
 @pytest.mark.parametrize("evidence_bytes", [0, 800_000])
 def test_a_page_of_mnist_has_at_most_four_megabytes(contents: RunContents, evidence_bytes: int) -> None:
     """The evidence of `convscope run` takes about 350,000 bytes, that of all topics about 800,000."""
-    section = Section("size", "Size", "", "", [])
-    rendered = [
-        RenderedSection("size", AblationRecord(), section, f'<section id="size">{"x" * evidence_bytes}</section>')
-    ]
-    contents = replace(contents, evidence=rendered)
+    section, html = Section("size", "Size", "", "", []), f'<section id="size">{"x" * evidence_bytes}</section>'
+    contents = replace(contents, evidence=[RenderedSection("size", AblationRecord(), section, html)])
     size = len(render_report(contents).encode())
     assert evidence_bytes + 1_000_000 < size <= MAX_BYTES
     assert contents.payload.live.models[0].snapshots, "the epochs have their place before training images do"

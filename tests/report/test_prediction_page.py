@@ -66,7 +66,7 @@ def test_each_picture_is_shown_with_its_steps_its_prediction_and_its_attribution
         assert f'<h2 class="file">{name}</h2>' in section
         titles = re.findall(r"<li.*?<p>(.*?)</p>", section)
         assert titles == ["picture", *model.handwriting.steps, "attribution"]
-        assert section.count('style="width:') == 5
+        assert section.count('style="width:') == 5  # bars: the five likeliest of ten classes
     assert "5 more classes" in html
     assert "convscope predict x" in html
 

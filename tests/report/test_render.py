@@ -87,6 +87,7 @@ def page(request: pytest.FixtureRequest, parse: Callable[[str], Page]) -> Page:
 def test_the_layer_table_names_shortcuts_and_counts_moving_statistics(parse: Callable[[str], Page]) -> None:
     text = re.sub(r"\s+", " ", parse("residual").text)
     assert "Add of stem" in text
+    # A mean and a variance for each channel of two normalisations: 2 · 6 + 2 · 3.
     assert "18 of the parameters are moving statistics, which are not trained by gradients." in text
     assert "moving statistics" not in parse("cnn").text
 
@@ -185,6 +186,7 @@ def test_every_chart_has_its_numbers_beside_it(pages: dict[str, str], payloads: 
 
 def test_kernels_and_maps_name_their_layer(pages: dict[str, str]) -> None:
     layers = Counter(re.findall(r'<figure data-layer="(\w+)"', pages["cnn"]))
+    # A convolution has its kernels in colour, in grey and, if they read several channels, all of them; and its maps.
     assert layers == {"conv2d": 3, "max_pooling2d": 1, "conv2d_1": 4, "max_pooling2d_1": 1}
 
 

@@ -105,18 +105,14 @@ def test_an_axis_suits_the_values_of_its_field(name: str):
 
 
 def test_each_field_has_a_panel_and_a_trial_that_diverged_no_dot():
-    trials = [
-        make_trial(0, 1.0, a=1, b=2, c="x"),
-        make_trial(1, 0.5, a=2, b=3, c="y"),
-        make_trial(2, None, a=3, b=4, c="z"),
-    ]
+    trials = [make_trial(n, choice, a=n, b=n + 1, c="xyz"[n]) for n, choice in enumerate((1.0, 0.5, None))]
     panels = draw_sweep(trials, 100).axes
     assert [axes.get_xlabel() for axes in panels] == ["a", "b", "c"]
     assert [sum(len(line.get_xdata()) for line in axes.lines) for axes in panels] == [2, 2, 2]
-    assert panels[0].lines[-1].get_ydata()[0] == 0.005  # the best one: no error, drawn as half of one
+    assert panels[0].lines[-1].get_ydata()[0] == 0.005  # the best one: no error, drawn as half of one in 100
 
 
-def test_very_many_trials_are_drawn_in_a_moment():
+def test_of_very_many_trials_the_best_thousand_are_drawn():
     trials = [make_trial(number, 0.9 - number / 10**6, rate=0.001 + number) for number in range(20_000)]
     [axes] = draw_sweep(trials, 5000).axes
     assert sum(len(line.get_xdata()) for line in axes.lines) == 1000

@@ -155,7 +155,7 @@ def test_a_notebook_shows_the_report_in_a_sandboxed_frame_or_else_the_text(copy:
     assert "&lt;!doctype html&gt;" in shown.lower()
     assert 'width="900"' in shown
     assert 'sandbox="allow-scripts allow-downloads"' in shown
-    assert shown.count("<") == 2
+    assert shown.count("<") == 2  # of the frame: the report within its attribute is escaped
     (copy.path / "report.html").unlink()
     assert "accuracy" in copy._repr_html_()
     assert "<iframe" not in copy._repr_html_()
@@ -188,4 +188,6 @@ def test_the_command_line_says_how_to_open_a_run_from_arrays(run: cs.Run):
     completed = CliRunner().invoke(main, ["report", str(run.path)])
     assert completed.exit_code == 1
     assert completed.output.startswith(f"Error: {run.path}: was made from arrays")
+    assert "cs.open_run(" in completed.output
+    # A comparison needs only the stored predictions.
     assert CliRunner().invoke(main, ["compare", str(run.path), str(run.path / "baseline")]).exit_code == 0

@@ -108,7 +108,7 @@ def test_load_model_refuses_a_bad_file_and_names_it(model: cs.Model, tmp_path: P
     assert str(path) in str(caught.value)
 
 
-def test_save_model_to_a_full_disk_keeps_the_old_make(model: cs.Model, tmp_path: Path, monkeypatch):
+def test_save_model_to_a_full_disk_keeps_the_old_file(model: cs.Model, tmp_path: Path, monkeypatch):
     path = tmp_path / "model.safetensors"
     save_model(model, path)
     before = path.read_bytes()

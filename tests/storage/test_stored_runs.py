@@ -93,13 +93,12 @@ def test_the_weights_are_on_the_disk_before_their_row_is(folder: Path, monkeypat
     keep_runs(folder, range(5, 6))
     assert synced == [("file", 5)]  # SQLite syncs its own files
     synced.clear()
-    second = replace(
-        SPEC, architecture=replace(SPEC.architecture, layers=(cs.Flatten(), cs.Dense(4), cs.Dense(3, "softmax")))
-    )
-    keep_runs(folder, range(1), second)
+    layers = (cs.Flatten(), cs.Dense(4), cs.Dense(3, "softmax"))
+    keep_runs(folder, range(1), replace(SPEC, architecture=replace(SPEC.architecture, layers=layers)))
+    # A new file of weights, and the folders that may have got a new name: its own, and that of all runs.
     assert synced == [("file", 6), ("folder", 6), ("folder", 6)]
     with closing(run_database.open_writer(folder / "runs")) as database:
-        assert database.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
@@ -185,7 +184,7 @@ def test_shared_files_of_runs_are_repaired_by_the_next_training(folder: Path, st
 def test_damaged_weights_spoil_only_one_run(folder: Path):
     [path] = (folder / "runs" / "weights").iterdir()
     content = bytearray(path.read_bytes())
-    content[-4:] = b"\0\0\x80\x3f"
+    content[-4:] = b"\0\0\x80\x3f"  # 1.0 as the last weight of the last run
     path.write_bytes(content)
     assert list_seeds(folder) == [0, 1, 2, 3, 4]
     load_model(folder / "runs" / digest_of(3))
@@ -236,6 +235,7 @@ def test_a_journal_that_names_another_file_is_refused(hot_folder: Path, tmp_path
     victim, journal = tmp_path / "victim", hot_folder / "runs" / "runs.db-journal"
     victim.write_text("mine")
     name = str(victim).encode()
+    # At the end of a journal: a page number, the name, its length, the sum of its bytes, and the mark of journals.
     record = name + len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + bytes.fromhex("d9d505f920a163d7")
     journal.write_bytes(journal.read_bytes() + b"\xff" * 4 + record)
     for read in (lambda: list_seeds(hot_folder), lambda: keep_runs(hot_folder, range(5, 6))):
@@ -277,7 +277,7 @@ def test_other_tables_are_refused(folder: Path, what: str):
 
 @pytest.mark.parametrize("name", ["runs.db", "runs.db-journal"])
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd"), Path.mkdir])
-def test_pipes_and_devices_are_refused_without_waiting(folder: Path, name: str, make: Callable[[Path], None]):
+def test_pipes_links_and_folders_are_refused_without_waiting(folder: Path, name: str, make: Callable[[Path], None]):
     path = folder / "runs" / name
     path.unlink(missing_ok=True)
     make(path)

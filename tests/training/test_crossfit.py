@@ -121,15 +121,8 @@ def test_colour_images_train_a_custom_architecture():
 
 
 def test_each_finished_fold_is_reported():
-    folds = []
-    crossfit(
-        cs.presets.ann,
-        make_noise([0, 1] * 4, 2),
-        ONE_EPOCH,
-        folds=3,
-        threads=1,
-        on_fold=lambda *completed: folds.append(completed),
-    )
+    folds, data = [], make_noise([0, 1] * 4, 2)
+    crossfit(cs.presets.ann, data, ONE_EPOCH, folds=3, threads=1, on_fold=lambda *done: folds.append(done))
     assert folds == [(1, 3), (2, 3), (3, 3)]
 
 

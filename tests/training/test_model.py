@@ -29,7 +29,7 @@ def images(count=20):
 
 def test_moving_statistics_are_counted_as_non_trainable():
     model = init_model(Architecture(Input(9, 7, 3), (Flatten(), Dense(3), BatchNormalization())))
-    assert "576, and 6 non-trainable" in str(model)
+    assert "576, and 6 non-trainable" in str(model)  # 9 · 7 · 3 · 3 + 3 of the dense layer, and 3 + 3 twice
     assert "non-trainable" not in str(make_model())
 
 

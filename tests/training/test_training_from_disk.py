@@ -43,7 +43,7 @@ def folder(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def on_disk(small_mnist: cs.Splits, folder: Path, monkeypatch) -> cs.Splits:
-    """`small_mnist` on disk, read in blocks so small that an epoch has several pools of images."""
+    """`small_mnist` on disk, read in blocks so small that an epoch has several pools of images of 784 bytes."""
     monkeypatch.setenv(disk.IN_MEMORY_VARIABLE, "0")
     monkeypatch.setattr(disk, "PART_BYTES", 500 * 784)
     monkeypatch.setattr("convscope.engine.ablations.BLOCK_BYTES", 250 * 784)
@@ -167,7 +167,7 @@ def test_memory_counts_arrays_in_memory_and_not_on_disk(small_mnist, on_disk):
     assert measured.data_bytes == on_disk.train.labels.nbytes + on_disk.test.labels.nbytes
     pool = pools.pool_images(on_disk.train.images, RECIPE.batch_size)
     more = measured.training_bytes - training_bytes(architecture, RECIPE, small_mnist.train, small_mnist.test)
-    assert more > 2 * 784 * pool - 8 * 1000
+    assert more > 2 * 784 * pool - 8 * 1000  # two pools of images; a pool's order and labels take less than the set's
 
 
 _CHILD = """
@@ -218,6 +218,5 @@ def test_a_folder_larger_than_the_bound_is_left_on_disk(folder: Path, monkeypatc
     assert is_on_disk(data.train.images)
     assert not is_on_disk(data.test.images)
     assert data.to_dict() == in_memory.to_dict()
-    assert cs.train(cs.presets.ann, data, RECIPE)[0].weights_sha256 == (
-        cs.train(cs.presets.ann, in_memory, RECIPE)[0].weights_sha256
-    )
+    models = [cs.train(cs.presets.ann, part, RECIPE)[0] for part in (data, in_memory)]
+    assert models[0].weights_sha256 == models[1].weights_sha256

@@ -100,9 +100,7 @@ def test_the_plan_counts_runs_and_multiply_adds(mnist):
     assert plan.num_runs == 5 * 9  # the whole network, five changed networks, and 100, 1,000 and 10,000 images
     macs = cs.presets.ann().macs
     linear_model, half_width, double_width = 7840, 784 * 64 + 64 * 64 + 640, 784 * 256 + 256 * 256 + 2560
-    changed = (
-        linear_model + half_width + double_width + 2 * macs
-    )  # linear activations and unscaled pixels cost the same
+    changed = linear_model + half_width + double_width + 2 * macs  # linear activations, unscaled pixels: as before
     assert plan.times == pytest.approx(5 * (1 + changed / macs + (100 + 1_000 + 10_000) / 60_000))
 
 

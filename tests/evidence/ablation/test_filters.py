@@ -47,15 +47,13 @@ def test_an_ablation_equals_a_model_whose_weights_make_the_filter_constant():
         recalls = [x.recall - y.recall for x, y in zip(ablated.classes, whole.classes, strict=True)]
         assert effect.accuracy_change_by_class == pytest.approx(recalls, abs=6e-7)  # kept as float32
         right, ablated_right = whole.y_true == whole.y_pred, ablated.y_true == ablated.y_pred
-        mended, broken = (~right & ablated_right).sum(), (right & ~ablated_right).sum()
-        low, high = difference_interval(np.array([mended]), np.array([broken]), len(dataset))
-        assert effect.interval == (low[0], high[0])
-        assert effect.p_value == pytest.approx(mcnemar_exact(int(mended), int(broken)))
-        for label in range(7):
-            members = whole.y_true == label
-            mended, broken = (~right & ablated_right & members).sum(), (right & ~ablated_right & members).sum()
-            low, high = difference_interval(np.array([mended]), np.array([broken]), int(members.sum()))
-            assert intervals[row, label] == pytest.approx((low[0], high[0]), abs=1e-6)
+        mended, broken = ~right & ablated_right, right & ~ablated_right  # predictions
+        assert effect.p_value == pytest.approx(mcnemar_exact(int(mended.sum()), int(broken.sum())))
+        # Of all images, then of those of each class.
+        members = [np.ones(len(dataset), bool), *(whole.y_true == label for label in range(7))]
+        expected = [difference_interval((mended & m).sum()[None], (broken & m).sum()[None], m.sum()) for m in members]
+        np.testing.assert_array_equal(effect.interval, np.ravel(expected[0]))
+        np.testing.assert_allclose(intervals[row], np.squeeze(expected[1:]), atol=1e-6)
 
 
 def test_without_a_convolution_hidden_units_are_ablated():

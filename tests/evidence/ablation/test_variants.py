@@ -25,9 +25,8 @@ def test_parameters_of_each_variant_of_the_cnn_are_those_counted_by_hand():
         "same padding": conv + conv_1 + (7 * 7 * 32 * 128 + 128) + last,
         "no hidden dense layer": conv + conv_1 + (5 * 5 * 32 * 10 + 10),
         "global pooling": conv + conv_1 + (32 * 128 + 128) + last,
-        **dict.fromkeys(
-            ("pixels not scaled", "100 images", "1,000 images", "10,000 images"), 108_618
-        ),  # as the network
+        # The parameters of the network itself:
+        **dict.fromkeys(("pixels not scaled", "100 images", "1,000 images", "10,000 images"), 108_618),
     }
 
 
@@ -73,9 +72,8 @@ def test_shortcuts_normalisation_dropout_and_poolings_are_changed_one_at_a_time(
     assert [layer.kind for layer in made["no shortcuts"].layers].count("Add") == 0
     plain = made["no batch normalisation"].layers[1]
     assert (plain.activation, plain.use_bias) == ("relu", True)
-    assert (
-        made["no batch normalisation"].parameters == network.parameters - 2 * 6 + 6
-    )  # scales and offsets; then biases
+    # Less the scales and offsets of 6 channels, and with biases instead.
+    assert made["no batch normalisation"].parameters == network.parameters - 2 * 6 + 6
     assert made["no dropout"].parameters == network.parameters
     assert [layer.kind for layer in made["max pooling"].layers].count("MaxPooling2D") == 1
     linear = [layer.activation for layer in made["linear activations"].layers if hasattr(layer, "activation")]

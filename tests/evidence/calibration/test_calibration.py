@@ -69,9 +69,8 @@ def test_an_undetermined_temperature_is_stated():
 
 
 def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
-    monkeypatch.setattr(
-        "convscope.evidence.calibration.calibration._MAX_FITTED", 400
-    )  # logits: 100 images of 4 classes
+    # The limit counts logits: 100 images of 4 classes.
+    monkeypatch.setattr("convscope.evidence.calibration.calibration._MAX_FITTED", 400)
     logits, labels = draw_logits()
     held_out_logits, held_out_labels = draw_logits(199, seed=1)
     calibration = measure_calibration(logits, labels, held_out_logits, held_out_labels, fitted_on="validation images")

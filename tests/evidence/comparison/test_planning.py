@@ -32,17 +32,17 @@ def draw_wrong(stream, seeds, rates, images=2000):
 @pytest.mark.parametrize("ratio", [0.01, 0.3, 1, 10])
 def test_equal_networks_differ_significantly_in_at_most_5_5_percent(seeds, ratio):
     for chance in (0.1, 0.3, 0.8):
-        for images in (0.0, 0.3, 3.0):
+        for images_to_seeds in (0.0, 0.3, 3.0):  # the variance that images cause, to that which seeds cause
             spreads = (SD**2, ratio * SD**2)
-            share = images * (spreads[0] / seeds[0] + spreads[1] / seeds[1])
+            images = images_to_seeds * (spreads[0] / seeds[0] + spreads[1] / seeds[1])
             # At most 5.5 %, and 0.2 points for the error of 4,000 simulated experiments.
-            assert make_variances(share, chance, spreads=spreads).power(seeds, 0.0) < 0.057
+            assert make_variances(images, chance, spreads=spreads).power(seeds, 0.0) < 0.057
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [5, 12])
 def test_the_power_equals_simulated_comparisons(seeds):
-    stream, rates = np.random.default_rng(5), (0.05, 0.065)
+    stream, rates = np.random.default_rng(5), (0.05, 0.065)  # error rates: they differ by 0.015
     is_significant = [group_difference(*draw_wrong(stream, seeds, rates)).p_value < 0.05 for _ in range(300)]
     pilots = [DifferenceVariances.from_flags(*draw_wrong(stream, 40, rates)) for _ in range(20)]
     known = DifferenceVariances(

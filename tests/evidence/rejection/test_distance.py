@@ -75,8 +75,8 @@ def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_anal
     features = hidden_features(model, dataset.images, "flatten").astype(np.float64)
     theirs = LinearDiscriminantAnalysis(solver="svd").fit(features, dataset.labels).transform(features)
     computed = (features - distance.centre.unpack()) @ distance.axes.unpack()
-    correlations = np.abs(np.corrcoef(computed.T, theirs.T)[:3, 3:])
-    np.testing.assert_allclose(correlations[::-1].diagonal(), 1, atol=1e-6)  # ours grow, theirs fall
+    correlations = np.abs(np.corrcoef(computed.T, theirs.T)[:3, 3:])  # (3, 3), of our axes with theirs
+    np.testing.assert_allclose(correlations[::-1].diagonal(), 1, atol=1e-6)  # our last axis is their first
 
 
 def test_an_evenly_grey_image_scores_lower_than_nearly_all_training_images():

@@ -44,12 +44,12 @@ def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
         is_out = np.arange(60) % 3 == fold
         sibling = init_model_for(dataset, fold + 1)
         parts.append((sibling, dataset.take(np.flatnonzero(~is_out)), dataset.take(np.flatnonzero(is_out))))
-    # Of 60 images and a new one 6 may be refused, so at most 5 lie at or below a threshold.
+    # Of 60 images and a new one 6 may be refused, so at most 5 lie at or below thresholds, which are among the lowest.
     rule = fit_rejection(whole, parts, keep=0.9)
-    largest = np.sort(np.concatenate([max_logit(sibling.logits(out.images)) for sibling, _, out in parts]))
-    assert rule.thresholds["max_logit"] in largest[:6]
+    logits = np.concatenate([max_logit(sibling.logits(out.images)) for sibling, _, out in parts])
+    assert rule.thresholds["max_logit"] in np.sort(logits)[:5]
     distances = [fit_distance(sibling, seen).scores(sibling, out.images) for sibling, seen, out in parts]
-    assert rule.thresholds["mahalanobis"] in np.sort(np.concatenate(distances))[:7]
+    assert rule.thresholds["mahalanobis"] in np.sort(np.concatenate(distances))[:5]
     # The distance that the rule keeps is the model's own, fitted to all images that it was trained on.
     _, seen, out = parts[0]
     together = replace(seen, images=np.concatenate([seen.images, out.images]), labels=np.r_[seen.labels, out.labels])

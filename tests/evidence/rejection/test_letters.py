@@ -27,9 +27,8 @@ def test_letters_are_prepared_as_mnists_digits_are():
     for image in images[..., 0]:
         rows, columns = np.nonzero(image)
         assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
-        assert (
-            abs(np.average(np.arange(28), weights=image.sum(axis=1)) - 14) <= 0.5
-        )  # the centre of mass, in whole pixels
+        centre_of_mass = np.average(np.arange(28), weights=image.sum(axis=1))
+        assert abs(centre_of_mass - 14) <= 0.5  # moved by whole pixels
         assert image.max() == 255
 
 

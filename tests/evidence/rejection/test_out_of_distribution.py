@@ -67,7 +67,7 @@ def test_inverted_and_turned_images_are_test_images():
 def test_photo_crops_show_different_parts_of_a_photo_and_near_ones_are_a_cluster():
     crops = next(x for x in out_of_distribution_sets(photos(), max_images=200)[0] if x.name == "photo crops")
     assert len({crop.tobytes() for crop in crops.images}) > 190
-    assert 8 <= len(np.unique(crops.clusters)) <= 16
+    assert 8 <= len(np.unique(crops.clusters)) <= 4 * 4  # cells of the photo; some may be the centre of no crop
     assert np.ptp(crops.images[..., 0].astype(int) - crops.images[..., 2]) > 30  # the crops have colours
 
 

@@ -30,6 +30,7 @@ def test_a_warp_is_scipys_linear_interpolation_with_zeros_outside(angle):
     expected = np.zeros(images.shape)
     # Padded, because scipy does not interpolate between the outermost pixels and the black beyond them.
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0))).astype(float)
+    # SciPy reads inverse @ position + offset: the centre, one further in where padded, comes to centre + shift.
     offset = centre + 1 - inverse @ (centre + 1 + shift)
     for image in range(len(images)):
         for channel in range(2):

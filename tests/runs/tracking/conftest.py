@@ -19,10 +19,9 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images = random.integers(0, 90, (count, 18, 14), dtype=np.uint8)
         for image, label in zip(images, labels, strict=True):
             image[6 * label : 6 * label + 6] += 120
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(
-            struct.pack(">IIII", 0x803, *images.shape) + images.tobytes()
-        )
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, count) + labels.tobytes())
+        images_header, labels_header = struct.pack(">IIII", 0x803, *images.shape), struct.pack(">II", 0x801, count)
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(images_header + images.tobytes())
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(labels_header + labels.tobytes())
     return folder
 
 

@@ -198,7 +198,7 @@ def _change_file(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
     elif kind == "database":
         yield from _change_database(path)
     elif kind == "rows":
-        content = path.read_bytes()
+        content = path.read_bytes()  # .npy: 8 bytes, the length of a text (2 bytes), the text of 118, and the numbers
         for length in (0, 5, 127, 128, len(content) - 1):
             yield f"{length} bytes", content[:length]
         for shape in ("(1000000000000, 1)", "()", "(-1,)", "(0, 0)", "None", "(" * 100):
@@ -207,7 +207,7 @@ def _change_file(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
         header, rest = _tensors(path)
         for value in (np.nan, np.inf, 3e38, -3e38, 1e-45):
             numbers = np.frombuffer(rest, "<f4").copy()
-            numbers[:: 1 if abs(value) < 1 else 7] = value
+            numbers[:: 1 if abs(value) < 1 else 7] = value  # all are tiny, or each seventh is huge or no number
             whole = json.dumps(header).encode()
             yield f"weights = {value}", struct.pack("<Q", len(whole)) + whole + numbers.tobytes()
     else:
@@ -238,21 +238,20 @@ def _change_archive(path: Path) -> Iterator[tuple[str, bytes]]:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             text = header.ljust(117) + "\n"
-            archive.writestr(
-                "y_true.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + bytes(480)
-            )
+            start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+            archive.writestr("y_true.npy", start + bytes(60 * 8))  # 60 labels of 8 bytes
         yield f"header {header[:40]}", buffer.getvalue()
 
 
 def _change_database(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield changes of a database: values of columns, random bytes anywhere and in page headers, and its length."""
-    content, random_bytes = path.read_bytes(), random.Random(path.name)
+    content, stream = path.read_bytes(), random.Random(path.name)
     values = ["NULL", "0", "-1", "9223372036854775807", "1e300", "9e999", "'x'", "''", "x'00ff'", "zeroblob(100000)"]
     with closing(sqlite3.connect(path)) as database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         columns = [(table, row[1]) for table in tables for row in database.execute(f"PRAGMA table_info({table})")]
     every_change = [(table, column, value) for table, column in columns for value in values]
-    for table, column, value in random_bytes.sample(every_change, min(8 * MAX_CHANGES, len(every_change))):
+    for table, column, value in stream.sample(every_change, min(8 * MAX_CHANGES, len(every_change))):
         with closing(sqlite3.connect(":memory:")) as database:
             database.deserialize(content)
             database.execute("PRAGMA journal_mode = MEMORY")
@@ -261,12 +260,12 @@ def _change_database(path: Path) -> Iterator[tuple[str, bytes]]:
             yield f"{table}.{column} = {value}", database.serialize()
     for _ in range(8 * MAX_CHANGES):
         changed = bytearray(content)
-        for _ in range(random_bytes.choice((1, 1, 4, 64))):
-            changed[random_bytes.randrange(len(changed))] = random_bytes.randrange(256)
+        for _ in range(stream.choice((1, 1, 4, 64))):
+            changed[stream.randrange(len(changed))] = stream.randrange(256)
         yield f"bytes {sum(a != b for a, b in zip(changed, content, strict=True))}", bytes(changed)
     for _ in range(8 * MAX_CHANGES):  # changes of the headers of pages
-        changed, page = bytearray(content), 4096 * random_bytes.randrange(len(content) // 4096)
-        changed[page + random_bytes.randrange(100)] = random_bytes.randrange(256)
+        changed, page = bytearray(content), 4096 * stream.randrange(len(content) // 4096)
+        changed[page + stream.randrange(100)] = stream.randrange(256)
         yield f"page {page // 4096}", bytes(changed)
     for length in (0, 5, 100, 512, 4096, len(content) // 2, len(content) - 1):
         yield f"{length} bytes", content[:length]
