@@ -100,7 +100,7 @@ def test_dropout_changes_nothing_but_training(engine: type[NativeNetwork | Refer
 def test_training_resumes_from_a_state_without_averages_of_statistics(
     engine: type[NativeNetwork | ReferenceNetwork],
 ) -> None:
-    """Earlier versions wrote only the statistics from which training goes on."""
+    """Earlier versions wrote only the statistics from which training goes on, and these as the weights."""
     layers = (
         cs.Conv2D(6, 3, activation="relu"), cs.BatchNormalization(activation="gelu"), cs.DepthwiseConv2D(3),
         cs.BatchNormalization(), cs.GlobalAveragePooling2D(), cs.BatchNormalization(), cs.Dense(5),

@@ -65,6 +65,7 @@ def test_runs_from_a_model_and_from_random_weights_form_separate_groups(stored: 
     assert "from " + runs[0].weights_sha256[:8] in printed
     assert "random weights of seed 7" in printed
     finished, left_out = read_finished_runs([folder])
+    # From the weights of their own seeds, from the first run's, and from those of seed 7.
     assert (len({run.kind for run in finished}), left_out) == (3, [])
     succeed("ensemble", folder, "--out", folder / "joined", "--json")
     members = open_run(folder / "joined").record.members

@@ -240,7 +240,7 @@ def test_few_images_give_a_winner_or_one_error_before_anything_is_trained(num_im
 def test_the_truly_best_trial_is_a_contender_in_95_percent_of_sweeps(share: float, others: int):
     """Simulate errors of trials: number 0 is 1 % better than `others` equal ones, and the last is far worse."""
     stream, held, is_choosing = np.random.default_rng(2), 0, np.ones(400, np.bool_)
-    factors = [0.99, *[1.0] * others, 3.0 / share]
+    factors = [0.99, *[1.0] * others, 3.0 / share]  # the last has 30 % of errors, whatever the share
     for _ in range(1000):
         rates = share * stream.beta(0.3, 2.7, 400)  # error rates of the images, about 10 % of `share`, for all trials
         trials = {

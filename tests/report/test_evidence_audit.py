@@ -85,9 +85,8 @@ def test_a_card_has_the_picture_of_its_image_and_leads_to_it():
 
 def test_duplicates_stand_side_by_side_with_both_labels():
     splits, value = audit_faulty_data()
-    gallery = parts(audit_section(value), Gallery)[
-        "Groups with different labels: 1 of 1; across training and test images: 1"
-    ]
+    title = "Groups with different labels: 1 of 1; across training and test images: 1"
+    gallery = parts(audit_section(value), Gallery)[title]
     (card,) = gallery.cards
     assert card.lines == ["</script><i… or a name of s…", "train 3, test 4", "equal"]
     assert (card.split, card.index) == ("test", 4)
@@ -122,9 +121,8 @@ def test_known_errors_have_their_votes_and_predictions(mnist_value: AuditRecord)
 
 
 def test_suspects_that_people_rejected_are_marked(mnist_value: AuditRecord):
-    gallery = parts(audit_section(mnist_value), Gallery)[
-        "14 of 10,000 test labels are suspect; people rejected 14 of them"
-    ]
+    title = "14 of 10,000 test labels are suspect; people rejected 14 of them"
+    gallery = parts(audit_section(mnist_value), Gallery)[title]
     assert all(card.lines[2] == "also rejected by people" for card in gallery.cards)
 
 

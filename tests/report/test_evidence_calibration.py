@@ -46,6 +46,7 @@ def test_the_section_has_the_diagrams_the_figures_and_the_refusals() -> None:
     by_width, refusals = (chart.numbers for chart in charts(section))
     assert by_width is not None
     assert refusals is not None
+    # The bins as trained, then those after the temperature.
     images = [count for _, figures in value.sides for count in figures.by_width.num_images]
     assert [row[2] for row in by_width.rows] == [f"{count:,}" for count in images]
     assert confidence_finding(value) in charts(section)[0].look

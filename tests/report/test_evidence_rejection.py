@@ -100,9 +100,8 @@ def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
     value = with_shares(value, lambda number, _: 0.25 if names[number] == "shuffled pixels" else 0.5)
     table = rejection_section(value).parts[1]
     assert isinstance(table, Table)
-    assert table.title.replace("\N{NO-BREAK SPACE}", " ").startswith(
-        "Hardest to refuse: shuffled pixels, 25.0 % refused"
-    )
+    title = table.title.replace("\N{NO-BREAK SPACE}", " ")
+    assert title.startswith("Hardest to refuse: shuffled pixels, 25.0 % refused")
     assert table.look.endswith("Left out: letters; no font is installed.")
 
 

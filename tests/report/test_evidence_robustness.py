@@ -69,10 +69,8 @@ def test_the_heat_table_shows_the_accuracy_under_each_corruption(small):
 
 def test_the_attacks_finding_names_the_epsilon_that_fools_half_or_the_remaining_accuracy(small):
     value = small[1]
-    assert (
-        attacks_finding(replace(value, median_epsilon=16.4, median_epsilon_interval=(14.6, None)))
-        == "PGD needs about 16 [15, \N{INFINITY}] of 255 grey levels to fool the network on half of the images"
-    )
+    expected = "PGD needs about 16 [15, \N{INFINITY}] of 255 grey levels to fool the network on half of the images"
+    assert attacks_finding(replace(value, median_epsilon=16.4, median_epsilon_interval=(14.6, None))) == expected
     left = value.attacks[-1]
     assert left.method == "pgd"
     assert f"{100 * left.accuracy:.2f}" in attacks_finding(replace(value, median_epsilon=None))

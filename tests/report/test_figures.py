@@ -153,10 +153,11 @@ def test_the_users_settings_do_not_change_a_figure(runs: dict[str, RunContents])
 
 def test_a_drawing_shows_itself_in_a_notebook_that_takes_no_html(runs: dict[str, RunContents]) -> None:
     png, shown = chart_makers(runs["cnn"])["comparison"]()._repr_png_()
-    assert (shown["width"], shown["height"]) == (448, 40 + 72 + 32)
+    height = 40 + 2 * 36 + 32  # pixels of the title, of a row for each model, and of the axis
+    assert (shown["width"], shown["height"]) == (448, height)
     assert shown["alt"].startswith("This run of cnn makes fewer errors than this run of ann")
     with Image.open(BytesIO(png)) as picture:
-        assert picture.size == (2 * 448, 2 * (40 + 72 + 32))
+        assert picture.size == (2 * 448, 2 * height)
 
 
 def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(runs: dict[str, RunContents]) -> None:

@@ -37,9 +37,8 @@ def draw_stroke(height=90, width=120):
 def make_page(model, pictures, names=None):
     page = PredictionPage("runs/one", model.class_names)
     predictions = predict(model, pictures, names=names)
-    for prediction, picture, attribution in zip(
-        predictions, pictures, map_predictions(model, predictions), strict=True
-    ):
+    maps = map_predictions(model, predictions)
+    for prediction, picture, attribution in zip(predictions, pictures, maps, strict=True):
         page.add(prediction, picture, attribution)
     return page
 
@@ -58,9 +57,8 @@ def make_calibration(threshold):
 
 def test_each_picture_is_shown_with_its_steps_its_prediction_and_its_attribution():
     model = make_model()
-    html = render_prediction_page(
-        make_page(model, [draw_stroke(), draw_stroke(60, 60)], ["a.png", "b.png"]), "convscope predict x"
-    )
+    page = make_page(model, [draw_stroke(), draw_stroke(60, 60)], ["a.png", "b.png"])
+    html = render_prediction_page(page, "convscope predict x")
     for number, name in ((1, "a.png"), (2, "b.png")):
         section = re.search(rf'<section id="picture-{number}">.*?</section>', html, re.DOTALL)[0]
         assert f'<h2 class="file">{name}</h2>' in section
@@ -89,9 +87,8 @@ def test_a_picture_that_needs_no_preparation_is_shown_without_steps(mnist):
 
 def test_names_are_data_and_never_markup():
     names = (HOSTILE, f"{HOSTILE}2", "\x1b[31m")
-    html = render_prediction_page(
-        make_page(make_model(names), [draw_stroke()] * 2, [HOSTILE, "b"]), f"convscope {HOSTILE}"
-    )
+    page = make_page(make_model(names), [draw_stroke()] * 2, [HOSTILE, "b"])
+    html = render_prediction_page(page, f"convscope {HOSTILE}")
     assert "<script" not in html
     assert "<img src=x" not in html
     assert "&lt;/script&gt;&lt;img src=x" in html
@@ -100,15 +97,15 @@ def test_names_are_data_and_never_markup():
 
 
 def test_a_refused_picture_is_marked_before_its_nearest_class():
-    html = render_prediction_page(make_page(make_model(calibration=make_calibration(1e9)), [draw_stroke()]))
+    refusing, accepting = (make_model(calibration=make_calibration(threshold)) for threshold in (1e9, -1e9))
+    html = render_prediction_page(make_page(refusing, [draw_stroke()]))
     assert re.search(r'class="score refused">none of these <small>nearest \d, ', html)
     assert "Refused as none of the classes" in html
-    html = render_prediction_page(make_page(make_model(calibration=make_calibration(-1e9)), [draw_stroke()] * 3))
+    html = render_prediction_page(make_page(accepting, [draw_stroke()] * 3))
     assert "No picture is refused" in html
     assert "not calibrated" not in html
-    html = render_prediction_page(
-        make_page(make_model(calibration=make_calibration(-1e9)), [draw_stroke(), draw_stroke() * 0 + 255])
-    )
+    blank = np.full((90, 120, 3), 255, np.uint8)
+    html = render_prediction_page(make_page(accepting, [draw_stroke(), blank]))
     assert "1 of 2 is refused as none of the classes" in html
     assert "hardly any ink was found" in html
 

@@ -216,10 +216,8 @@ def test_every_picture_has_an_alternative_text(page: Page) -> None:
 def test_the_sections_stand_in_the_readers_order(pages: dict[str, str]) -> None:
     sections = re.findall(r'<section[^>]* id="(\w+)"', pages["cnn"].partition("<main>")[2].partition("</main>")[0])
     assert sections == [
-        *(
-            "verdict", "training", "evaluation", "comparison", "classes", "data", "model", "kernels", "maps",
-            "ablation", "reproduce", "glossary",
-        )
+        "verdict", "training", "evaluation", "comparison", "classes", "data", "model", "kernels", "maps", "ablation",
+        "reproduce", "glossary",
     ]  # fmt: skip
 
 
@@ -235,9 +233,8 @@ def test_sections_after_the_comparison_are_folded_under_a_finding(pages: dict[st
     ]
     assert "<details open" not in main
     for heading in folded:
-        match = re.match(
-            r"<summary><h2>[^<]+</h2><span>([^<]+\.)</span></summary>", re.sub("</?say-text[^>]*>", "", heading)
-        )
+        unmarked = re.sub("</?say-text[^>]*>", "", heading)
+        match = re.match(r"<summary><h2>[^<]+</h2><span>([^<]+\.)</span></summary>", unmarked)
         assert match
         assert re.search(r"\d", match[1]) or match[1].startswith("This network has no ")
 
@@ -283,9 +280,8 @@ def test_the_verdict_states_its_evidence_and_its_limits(pages: dict[str, str], p
 def test_a_page_says_that_validation_images_chose_and_test_images_did_not(parse: Callable[[str], Page]) -> None:
     text = parse("stopped").text.replace("\N{NO-BREAK SPACE}", " ")
     choice = "stopped after epoch 2 of 5, 1 epoch without a better val_loss; weights of epoch 1"
-    assert (
-        f"20 % of the training images, were measured after each epoch and used for early stopping ({choice})." in text
-    )
+    used = f"20 % of the training images, were measured after each epoch and used for early stopping ({choice})."
+    assert used in text
     assert "custom, 2 of 5 epochs, weights of epoch 1" in text
     assert "200 training images (20 % of them held out for validation) and 200 test images" in text
     assert "A ring marks the epoch" in text

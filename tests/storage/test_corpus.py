@@ -113,6 +113,7 @@ def test_weights_of_few_bits_are_counted_as_stored_in_ensembles_too(copied: Path
     assert sizes[0] < sizes[1] / 2
     for first, second in (("low-bit", "run"), ("run", "low-bit")):
         out = copied / f"{first}-first"
+        # `a` is the ensemble, which stores both; `b` is the mean of its members.
         against = succeed("ensemble", copied / first, copied / second, "--out", out, "--json")["against_members"]
         assert (against["a"]["weights_bytes"], against["b"]["weights_bytes"]) == (sum(sizes), sum(sizes) // 2)
         assert count_stored_bytes(cs.open_run(out).folder) == sum(sizes)

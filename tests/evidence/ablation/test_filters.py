@@ -50,8 +50,11 @@ def test_an_ablation_equals_a_model_whose_weights_make_the_filter_constant():
         mended, broken = ~right & ablated_right, right & ~ablated_right  # predictions
         assert effect.p_value == pytest.approx(mcnemar_exact(int(mended.sum()), int(broken.sum())))
         # Of all images, then of those of each class.
-        members = [np.ones(len(dataset), bool), *(whole.y_true == label for label in range(7))]
-        expected = [difference_interval((mended & m).sum()[None], (broken & m).sum()[None], m.sum()) for m in members]
+        groups = [np.ones(len(dataset), bool), *(whole.y_true == label for label in range(7))]
+        expected = [
+            difference_interval((mended & group).sum()[None], (broken & group).sum()[None], group.sum())
+            for group in groups
+        ]
         np.testing.assert_array_equal(effect.interval, np.ravel(expected[0]))
         np.testing.assert_allclose(intervals[row], np.squeeze(expected[1:]), atol=1e-6)
 

@@ -60,10 +60,8 @@ def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
     verdicts = {True: "yes", False: "no"}
     for row, pair in zip(rows, result.comparisons, strict=True):
         assert (row[0], row[2]) == pair.names
-        cells = " ".join(
-            [format_p_number(pair.p_value), format_p_number(pair.adjusted_p_value), verdicts[pair.is_distinguishable]]
-        )
-        assert " ".join(row).endswith(cells)
+        p_values = [format_p_number(p) for p in (pair.p_value, pair.adjusted_p_value)]
+        assert " ".join(row).endswith(" ".join([*p_values, verdicts[pair.is_distinguishable]]))
     assert "corrected for 10 comparisons, the intervals are not" in " ".join(text.split())
     assert "<b>" not in html
     assert "&lt;b&gt;" in html

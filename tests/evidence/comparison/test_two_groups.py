@@ -91,9 +91,8 @@ def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
     assert alone.is_distinguishable
     assert "makes no errors" in alone.verdict
     assert not corrected.is_distinguishable
-    assert corrected.verdict.startswith(
-        "No significant difference between these runs: accuracy of a minus accuracy of b"
-    )
+    unclear = "No significant difference between these runs: accuracy of a minus accuracy of b"
+    assert corrected.verdict.startswith(unclear)
 
 
 @pytest.mark.parametrize(

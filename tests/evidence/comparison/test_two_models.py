@@ -187,7 +187,7 @@ def test_candidate_from_model_counts_its_costs():
     model = init_model(cs.presets.cnn())
     candidate = Candidate.from_model(model, make_candidate("a", [1]).evaluation, training_seconds=1.5)
     assert (candidate.name, candidate.parameters, candidate.macs) == ("cnn", 108_618, 758_592)
-    assert (candidate.weights_bytes, candidate.training_seconds) == (434_472, 1.5)
+    assert (candidate.weights_bytes, candidate.training_seconds) == (4 * 108_618, 1.5)
     quantized = Candidate.from_model(model, candidate.evaluation, weight_bits=4)
     filters = 16 + 32 + 128 + 10
     # Two weights of 4 bits a byte; for each filter a quantization step and a bias of 4 bytes each.

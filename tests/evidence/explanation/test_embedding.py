@@ -82,9 +82,8 @@ def test_the_embedding_shows_the_input_of_the_last_dense_layer():
     theirs = PCA(2, svd_solver="full").fit(hidden)
     np.testing.assert_allclose(np.abs(embedding.points.unpack()), np.abs(theirs.transform(hidden)), atol=1e-4)
     np.testing.assert_allclose(embedding.explained_variance[:2], theirs.explained_variance_ratio_, atol=1e-6)
-    np.testing.assert_allclose(
-        hidden @ embedding.directions.unpack() - embedding.offset, embedding.points.unpack(), atol=1e-4
-    )
+    projected = hidden @ embedding.directions.unpack() - embedding.offset
+    np.testing.assert_allclose(projected, embedding.points.unpack(), atol=1e-4)
     nearest = NearestNeighbors(n_neighbors=10).fit(hidden).kneighbors(return_distance=False)
     shares = (dataset.labels[nearest] == dataset.labels[:, None]).mean(axis=1)
     assert embedding.agreement == pytest.approx(shares.mean())

@@ -75,10 +75,9 @@ def test_the_nine_most_exciting_images_equal_a_full_sort_of_the_maps(monkeypatch
             highest = highest_of_filters[:, card.filter]
             order = np.argsort(-highest, kind="stable")
             expected = [image for image in order[:9] if highest[image] > 0]
-            assert list(card.exciting.index) == expected
-            for index, cell, value in zip(
-                card.exciting.index, card.exciting.positions, card.exciting.value, strict=True
-            ):
+            shown = card.exciting
+            assert list(shown.index) == expected
+            for index, cell, value in zip(shown.index, shown.positions, shown.value, strict=True):
                 assert maps[(index, *cell, card.filter)] == pytest.approx(highest[index], rel=1e-6)
                 assert value == pytest.approx(highest[index], rel=1e-5)
             np.testing.assert_allclose(card.quantiles, np.percentile(highest, [0, 25, 50, 75, 100]), rtol=1e-5)

@@ -67,9 +67,7 @@ def test_the_score_is_the_distance_to_all_images_minus_the_smallest_distance_to_
 
 
 def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_analysis(monkeypatch):
-    monkeypatch.setattr(
-        "convscope.evidence.rejection.distance._shrink_covariance", lambda covariance, _count: covariance
-    )
+    monkeypatch.setattr("convscope.evidence.rejection.distance._shrink_covariance", lambda covariance, _: covariance)
     model, dataset = init_model(make_network(cs.Flatten(), cs.Dense(4))), make_blobs(3000)
     distance = fit_distance(model, dataset)
     features = hidden_features(model, dataset.images, "flatten").astype(np.float64)

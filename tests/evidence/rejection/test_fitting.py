@@ -31,7 +31,8 @@ def test_the_scores_of_a_rule_together_keep_the_stated_share_of_held_out_images(
     refused = rule.refuses(model, held_out.images)
     assert (~refused).sum() == rule.num_kept
     # The share kept is a little above `keep`: ties and three thresholds leave at most 6 of 300 images unrefused.
-    assert 1 - rule.max_refused_share <= rule.num_kept / len(held_out) < keep + 6.5 / len(held_out)
+    share_kept = rule.num_kept / len(held_out)
+    assert 1 - rule.max_refused_share <= share_kept < keep + 6.5 / len(held_out)
     assert rule.num_held_out == len(held_out)
     by_guard = (rule.statistics.scores(held_out.images) < rule.thresholds[GUARD]).sum()
     assert by_guard <= 0.2 * (1 - keep) * len(held_out) + 1e-9  # `GUARD_SHARE`
@@ -84,6 +85,7 @@ def test_a_rule_refuses_noise_blank_images_and_negatives(rule, part):
 
 
 def test_a_rule_for_colour_blobs_refuses_noise_and_blank_images_too():
+    # A round blob near the middle of each image, in the colour of its class on a dark ground.
     stream = np.random.default_rng(0)
     grid = np.indices((16, 16)) / 15
     centres = stream.uniform(0.3, 0.7, (400, 2, 1, 1))

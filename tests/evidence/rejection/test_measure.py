@@ -84,7 +84,7 @@ def test_confidences_for_each_set_are_the_calibrated_probabilities(measured, rul
         assert (result.most_frequent, result.num_most_frequent) == (counts.argmax(), counts.max())
     assert (calibrated.temperature, measured.temperature) == (0.5, None)
     num_confident = [sum(images.num_confident for images in x.out_of_distribution) for x in (measured, calibrated)]
-    assert num_confident[0] < num_confident[1]
+    assert num_confident[0] < num_confident[1]  # a temperature below 1 makes predictions more confident
 
 
 def test_the_cost_of_refusing_is_also_measured_on_altered_images(measured, rule, model, known):

@@ -56,9 +56,8 @@ def test_a_rule_refuses_images_below_any_of_its_thresholds(stored, noise_part):
     model, images = noise_part
     for record in stored:
         rule = RejectionRule.from_dict(record["rule"])
-        scores = compute_scores(
-            model, images, model.logits(images), list(rule.thresholds), rule.distance, rule.statistics
-        )
+        fitted = rule.distance, rule.statistics
+        scores = compute_scores(model, images, model.logits(images), list(rule.thresholds), *fitted)
         below = np.any([scores[name] < threshold for name, threshold in rule.thresholds.items()], axis=0)
         np.testing.assert_array_equal(rule.refuses(model, images), below)
         assert rule.scores(model, images).dtype == np.float64

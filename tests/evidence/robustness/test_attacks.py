@@ -47,7 +47,8 @@ def test_attacks_of_epsilon_zero_change_nothing(attacks, model, digits):
 def test_pgd_includes_images_fooled_at_smaller_epsilons(attacks, model, digits):
     labels = digits.labels.astype(np.int64)
     wrong = model.predict(digits.images) != labels
-    for attack in select(attacks, "pgd")[1:4]:  # each epsilon attacks only the images that smaller ones did not fool
+    # Of the epsilons 2, 4 and 8, each attacks only the images that smaller ones did not fool.
+    for attack in select(attacks, "pgd")[1:4]:
         left = ~wrong
         attacked = pgd(
             model, digits.images[left], labels[left], attack.epsilon, steps=min(10, 4 * attack.epsilon), restarts=2,

@@ -172,13 +172,17 @@ def _json(path: Path) -> Any:
 
 
 def _tensors(path: Path) -> tuple[Any, bytes]:
+    """Read a safetensors file: the length of the header in 8 bytes, the header, and the rest."""
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     return json.loads(content[8 : 8 + length]), content[8 + length :]
 
 
 def _change_file(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
-    """Yield descriptions of changes of the file at `path`, and its bytes after each change alone."""
+    """Yield descriptions of changes of the file at `path`, and its bytes after each change alone.
+
+    A safetensors file has three kinds: its header (JSON), in it the description of the model (JSON), and the numbers.
+    """
     if kind == "lines":
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         for what, text in change_json(rows[0], path.name):
