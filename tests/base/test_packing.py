@@ -46,6 +46,7 @@ def test_rows_are_packed_until_their_json_is_full(max_bytes: int, count: int) ->
     assert packed.shape[0] == count
     assert np.array_equal(packed.unpack(), rows[:count])
     assert count == 0 or packed.num_json_bytes <= max_bytes
+    # A packer goes in steps of a 64th of all rows: of 2 or 3.
     assert count == len(rows) or Packed.from_array(rows[: count + 3]).num_json_bytes > max_bytes
 
 

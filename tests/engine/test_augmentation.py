@@ -126,7 +126,8 @@ POSITIONS = np.indices((SIZE, SIZE)).transpose(1, 2, 0)[MIDDLE, MIDDLE] - SIZE /
 def measure_maps(augmentation, count=200):
     """Return (count, 2, 3): for each image the affine map from a position to the one where its pixel is read.
 
-    Fitted by least squares; positions are (row, column) from the middle, the last column of a map is its offset.
+    Fitted by least squares; positions are (row, column) from the middle, the last column of a map is its offset. Where
+    nothing changes, a map is [[1, 0, 0], [0, 1, 0]].
     """
     image = (5 * np.indices((SIZE, SIZE))).astype(np.uint8).transpose(1, 2, 0)
     augmented = native_augment(np.tile(image, (count, 1, 1, 1)), augmentation, 11)

@@ -46,6 +46,7 @@ def make_experiment(
     return Experiment("mnist", np.zeros(10_000, np.uint8), 60_000, tuple(runs)).to_record()
 
 
+# Groups as (architecture, recipe), seeds of each, epochs of each, and the split if it is not the test images.
 CASES: dict[str, tuple[Any, ...]] = {
     "one group": ([("cnn", "classic")], 30, [10]),
     "one run": ([("cnn", "classic")], 1, [1]),

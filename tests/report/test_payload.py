@@ -68,7 +68,7 @@ def test_a_colour_picture_is_lossless(payloads: dict[str, Any]) -> None:
 def test_very_many_kernels_and_maps_are_sampled_and_counted(payloads: dict[str, Any]) -> None:
     bank, maps = payloads["colour"]["kernels"][1], payloads["colour"]["feature_maps"][0]
     assert bank["shape"] == [1, 1, 100, 70]
-    assert unpack(bank["values"]).shape == (1, 1, 64, 64)
+    assert unpack(bank["values"]).shape == (1, 1, 64, 64)  # at most 64 channels, filters and maps
     assert maps["num_maps"] == 100
     assert unpack(maps["values"]).shape == (20, 32, 64)
 

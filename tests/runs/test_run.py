@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shared import invoke
 
 import convscope as cs
 from convscope.base.errors import RunError
@@ -181,13 +182,9 @@ def test_a_wrong_argument_is_named_before_anything_is_made(data: cs.Splits, tmp_
 
 
 def test_the_command_line_says_how_to_open_a_run_from_arrays(run: cs.Run):
-    from click.testing import CliRunner
-
-    from convscope.cli import main
-
-    completed = CliRunner().invoke(main, ["report", str(run.path)])
+    completed = invoke("report", run.path)
     assert completed.exit_code == 1
     assert completed.output.startswith(f"Error: {run.path}: was made from arrays")
     assert "cs.open_run(" in completed.output
     # A comparison needs only the stored predictions.
-    assert CliRunner().invoke(main, ["compare", str(run.path), str(run.path / "baseline")]).exit_code == 0
+    assert invoke("compare", run.path, run.path / "baseline").exit_code == 0

@@ -176,7 +176,7 @@ def test_a_record_with_a_wrong_key_is_refused_with_the_path_of_the_key(record: R
     path.write_text(json.dumps(whole))
     assert set(whole) == {field.encode_name for field in structs.fields(RunFile)}
     assert open_run(tmp_path).record.to_dict() == whole
-    wrong = {"architecture": [], "recipe": []}
+    wrong = {"architecture": [], "recipe": []}  # these two accept any object
     optional = {field.encode_name for field in structs.fields(RunFile) if not field.required}
     for key in whole:
         changes = [{**whole, key: wrong.get(key, {"x": 1})}, {**whole, key: -1}]

@@ -119,6 +119,7 @@ def test_weights_without_a_row_are_overwritten(folder: Path, tmp_path_factory, m
     assert weights.read_bytes() == expected.read_bytes()
 
 
+# Of the run of seed 2, whose id is 3.
 DAMAGE = {
     "its loss": "UPDATE run SET loss = 0.0 WHERE seed = 2",
     "its seed": "UPDATE run SET seed = 9 WHERE seed = 2",

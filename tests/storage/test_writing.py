@@ -119,7 +119,7 @@ def test_of_many_threads_one_writes_at_a_time(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-# Writes to a folder, and lets child processes try the same folder and one inside it.
+# Writes to a folder, lets child processes try the same folder and one inside it, and writes to it again itself.
 CHILD = """
 import sys
 from multiprocessing import get_context

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,8 +120,6 @@ def test_progress_runs_through_all_pools_of_an_epoch(on_disk):
 
 
 def test_an_interrupt_within_a_pool_ends_training_and_its_thread(on_disk):
-    import threading
-
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 

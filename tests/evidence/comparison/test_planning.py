@@ -22,9 +22,9 @@ def make_variances(images=0.0, chance=0.7, freedom=inf, spreads=(SD**2, SD**2)):
 
 def draw_wrong(stream, seeds, rates, images=2000):
     """Draw the errors of two networks, (seeds, images) each, on the same easier and harder images."""
-    ease = stream.beta(0.3, 2.7, images) * 10  # mean 1
+    difficulty = stream.beta(0.3, 2.7, images) * 10  # mean 1
     return tuple(
-        stream.random((seeds, images)) < rate * ease * (1 + stream.normal(0, 0.1, (seeds, 1))) for rate in rates
+        stream.random((seeds, images)) < rate * difficulty * (1 + stream.normal(0, 0.1, (seeds, 1))) for rate in rates
     )
 
 

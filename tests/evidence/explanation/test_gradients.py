@@ -5,6 +5,7 @@ import pytest
 
 import convscope as cs
 from convscope.base import metrics
+from convscope.engine.reference_passes import Passes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 9, 8, 2), np.uint8)
 LABELS = np.array([0, 2, 1, 2, 0])
@@ -26,8 +27,6 @@ def model() -> cs.Model:
 
 def compute_mean(model: cs.Model, of: str, weights: dict) -> float:
     """Compute the mean loss or the mean logit of the label in float64, which finite differences need."""
-    from convscope.engine.reference_passes import Passes
-
     logits = Passes(model.architecture).forward(weights, IMAGES)[-1]
     if of == "loss":
         return metrics.cross_entropy(logits, LABELS)
