@@ -25,7 +25,10 @@ def mix(keys):
 
 
 def generate(number):
-    """Return the arguments of `prepare` for picture `number`: boxes on a gradient, with a shadow and noise."""
+    """Return the arguments of `prepare` for picture `number`: boxes on a gradient, with a shadow and noise.
+
+    Each picture has 2²⁰ keys: the first half for the noise of its numbers, the second for what else is drawn.
+    """
     first = number << 20
 
     def draw(slot, below):

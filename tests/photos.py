@@ -141,11 +141,16 @@ def enlarge(image: Ink, factor: float, pen: float = 0.0) -> Ink:
 
 
 def _contact(canvas: Ink, piece: Ink, top: int, right: int) -> int:
-    """Return the column where `piece`, pushed from the right, first meets ink."""
-    rows = canvas[top : top + piece.shape[0]] > _CONTACT * 255
-    reach = np.where(rows.any(axis=1), rows.shape[1] - rows[:, ::-1].argmax(axis=1), -rows.shape[1])
-    starts = np.where((piece > _CONTACT * 255).any(axis=1), (piece > _CONTACT * 255).argmax(axis=1), rows.shape[1])
-    met = int((reach - starts).max())
+    """Return the column where `piece`, pushed from the right, first meets ink.
+
+    In a row whose ink on the canvas ends before column 30, and whose ink in the piece starts at column 4, both touch if
+    the piece lies at column 26; the row that gives the largest column stops it.
+    """
+    written, ink = canvas[top : top + piece.shape[0]] > _CONTACT * 255, piece > _CONTACT * 255
+    width = written.shape[1]
+    ends = np.where(written.any(axis=1), width - written[:, ::-1].argmax(axis=1), -width)  # an empty row stops nothing
+    starts = np.where(ink.any(axis=1), ink.argmax(axis=1), width)
+    met = int((ends - starts).max())
     return met if met > right - piece.shape[1] else right
 
 

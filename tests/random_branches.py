@@ -21,7 +21,12 @@ def joining_layer(
     activation: ActivationName,
     may_leave: bool,
 ) -> tuple[Layer, Shape] | None:
-    """Return a layer that reads an earlier one, which gets a name, and what it is given; None where none fits."""
+    """Return a layer that reads an earlier one, which gets a name, and the shape it is given; None where none fits.
+
+    `shapes` begins with the image's, so the layer at `index` gives shapes[index + 1], and -1 is the image. A `Branch`
+    goes back to any map or vector, or only to the last one unless it `may_leave` that one unread. An `Add` reads the
+    same shape, a `Concatenate` one that differs in channels alone; both prefer what nobody reads yet.
+    """
     last, axes = shapes[-1], 1 if kind.startswith(VECTOR) else 3
     kind = kind.removeprefix(VECTOR)
     if kind == "Branch":
@@ -29,8 +34,8 @@ def joining_layer(
         if not may_leave and len(last) == axes:
             fitting = [len(layers) - 1]
     else:
-        read = slice(0, None if kind == "Add" else -1)
-        fitting = [index for index in range(-1, len(layers)) if shapes[index + 1][read] == last[read]]
+        compared = slice(0, None if kind == "Add" else -1)
+        fitting = [index for index in range(-1, len(layers)) if shapes[index + 1][compared] == last[compared]]
         fitting = [index for index in fitting if index in unread(layers)] or fitting
     if not fitting or (not layers and kind != "Branch"):
         return None

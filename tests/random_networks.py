@@ -131,8 +131,10 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> cs
     shapes: list[Shape] = [image.shape]
     ranges = Wide(rng)
     for index, kind in enumerate(kinds):
-        # What a branch leaves unread is joined straight behind the way to vectors, unless a vector is to follow there.
-        _append(ranges, layers, shapes, (kind,), may_leave=not "".join(kinds[index + 2 : index + 3]).startswith(VECTOR))
+        # What a branch leaves unread is joined straight behind the way to vectors, which is the next kind at the
+        # earliest. So a branch leaves nothing if the kind after that is a vector's: it must follow without a join.
+        next_but_one = kinds[index + 2] if index + 2 < len(kinds) else ""
+        _append(ranges, layers, shapes, (kind,), may_leave=not next_but_one.startswith(VECTOR))
         if kind in WAYS_TO_VECTORS:
             join_unread(rng, layers, shapes)
     join_unread(rng, layers, shapes)

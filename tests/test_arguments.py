@@ -82,22 +82,14 @@ def good() -> dict[str, object]:
 
 @pytest.mark.parametrize(("name", "parameter"), ARGUMENTS)
 def test_a_function_names_the_argument_of_a_wrong_type(name, parameter, good):
-    function, arguments = FUNCTIONS[name], {}
-    for declared in signature(function).parameters.values():
-        if declared.name == parameter:
-            arguments[declared.name] = _Strange()
-            break
-        if declared.default is declared.empty:
-            arguments[declared.name] = good[declared.name]
-    if name in ("compare_groups", "plan"):
+    function = FUNCTIONS[name]
+    declared = signature(function).parameters.values()
+    arguments = {required.name: good[required.name] for required in declared if required.default is required.empty}
+    if name in ("compare_groups", "plan"):  # here `a` and `b` are groups of runs
         answers = np.zeros((1, 2), int)
         group = cs.RunGroup("g", (0,), answers[0], answers, "x", "test", 1, 1, 1)
-        arguments |= {name: group for name in "ab" if name != parameter}
-    arguments |= {
-        parameter.name: good[parameter.name]
-        for parameter in signature(function).parameters.values()
-        if parameter.default is parameter.empty and parameter.name not in arguments
-    }
+        arguments |= {"a": group, "b": group}
+    arguments[parameter] = _Strange()
     with pytest.raises((TypeError, ValueError), match=rf"^{parameter}\b.*it must be "):
         function(**arguments)
 

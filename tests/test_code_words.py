@@ -29,13 +29,7 @@ DECLARATIONS = {".py": None, ".cpp": _CPP, ".hpp": _CPP, ".ts": _SCRIPT, ".mjs":
 """How a language declares a variable or a parameter. Python has a parser for it."""
 NO_CODE = re.compile(r"//[^\n]*|<!--.*?-->|/\*.*?\*/|<style.*|'[^'\n]*'|\"[^\"\n]*\"|`[^`]*`", re.DOTALL)
 
-LIMITS = {
-    "architecture": 1,
-    "base": 2,
-    "evidence": 6,
-    "experiment": 1,
-    "training": 1,
-}
+LIMITS = {"architecture": 1, "base": 2, "evidence": 6, "experiment": 1, "training": 1}
 """How often each part still uses them. A part that is not here has none; one that has fewer lowers its number."""
 
 

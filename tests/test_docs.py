@@ -74,6 +74,7 @@ def test_code_tables_formulas_and_headings_are_not_wrapped(wrap: ModuleType):
         assert wrap.wrap(text).split() == text.split()
         assert len(wrap.wrap(text).splitlines()) <= len(text.splitlines()) + 1
     assert all(len(line) <= 100 for line in wrap.wrap(f"{long}\n\n- {long}").splitlines())
+    # "- " or "2. " at the start of a line would begin a list; here they stand after 18 · 5 = 90 characters, at its end.
     assert not re.search(r"^(-|2\.) ", wrap.wrap(18 * "word " + "- 2. " + long), re.MULTILINE)
 
 

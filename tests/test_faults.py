@@ -33,7 +33,8 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_disk_fails_from_the_chosen_write_on_or_once(
     faults: Any, tmp_path: Path, once: dict[str, str], expected: list[int]
 ):
-    environment = os.environ | faults.failing_disk(tmp_path, faults.compile_failing_disk(tmp_path), 2) | once
+    library = faults.compile_failing_disk(tmp_path)
+    environment = os.environ | faults.failing_disk(tmp_path, library, 2) | once  # two of the four writes succeed
     (tmp_path / "file").touch()
     completed = subprocess.run(
         [sys.executable, "-c", WRITE_FOUR_TIMES, tmp_path / "file"], env=environment, capture_output=True, text=True,

@@ -25,7 +25,7 @@ def test_each_dependency_and_extra_is_pinned_to_its_lower_bound():
     assert sorted(completed.stdout.split()) == sorted(bound.partition(",")[0].replace(">=", "==") for bound in declared)
 
 
-def test_the_higher_of_two_bounds_counts_and_none_is_refused():
+def test_the_higher_of_two_lower_bounds_counts_and_a_package_without_one_is_refused():
     find_lowest_versions = runpy.run_path(str(LOWEST))["find_lowest_versions"]
     versions = find_lowest_versions(["a>=1,<3", "a[x]>=2.5", "b>=1"])
     assert {name: str(version) for name, version in versions.items()} == {"a": "2.5", "b": "1"}

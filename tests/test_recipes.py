@@ -14,6 +14,7 @@ def test_classic_is_the_notebooks_recipe():
     assert RECIPES["classic"] is classic
 
 
+# A recipe each of whose values differs from its default, so that none is lost on the way through JSON.
 FULL = Recipe(
     3,
     7,
@@ -87,10 +88,7 @@ def test_recipes_that_differ_only_in_their_name_are_equal():
         ({"averaging": 1}, "recipe: averaging is 1; it must be a number of at least 0 and below 1"),
         ({"clip_norm": 0}, "recipe: clip_norm is 0; it must be a number above 0"),
         ({"class_weights": 3}, "recipe: class_weights is 3; it must list one number per class"),
-        (
-            {"class_weights": "even"},
-            "recipe: class_weights is 'even'; it must list one number per class, or be 'balanced'",
-        ),
+        ({"class_weights": "even"}, "class_weights is 'even'; it must list one number per class, or be 'balanced'"),
         ({"class_weights": (1, -1)}, "recipe: class_weights is -1; it must be a number from 0"),
         ({"validation_fraction": 1}, "recipe: validation_fraction is 1; it must be a number of at least 0 and below 1"),
         ({"validation_fraction": -0.1}, r"validation_fraction is -0\.1"),
@@ -133,10 +131,7 @@ def test_adam_rejects_invalid_arguments(arguments, message):
         ({"schedule": {"decay": 1}}, "schedule has no 'decay'; it has kind"),
         ({"optimizer": {"kind": "Lion"}}, "recipe: optimizer is of kind 'Lion'; it must be one of Adam, SGD"),
         ({"optimizer": {"kind": "SGD", "beta_1": 0.9}}, "optimizer has no 'beta_1'; it has "),
-        (
-            {"optimizer": {"kind": "SGD", "momentum": 1}},
-            "recipe: momentum is 1; it must be a number of at least 0 and below 1",
-        ),
+        ({"optimizer": {"kind": "SGD", "momentum": 1}}, "momentum is 1; it must be a number of at least 0 and below 1"),
         ({"optimizer": {"kind": "SGD", "nesterov": 1}}, "recipe: nesterov is 1; it must be true or false"),
         ({"optimizer": {"kind": "SGD", "learning_rate": 0}}, "recipe: learning_rate is 0"),
         ({"augmentation": 3}, "augmentation must be an object with shift, rotation, .*, noise, not 3"),

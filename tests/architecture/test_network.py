@@ -255,7 +255,7 @@ END = (Flatten(), Dense(10))
         (
             IMAGE,
             (*END, BatchNormalization(activation="relu")),
-            "batch_normalization: the last layer must have the activation",
+            "normalization: the last layer must have the activation",
         ),
         (
             IMAGE,

@@ -30,9 +30,7 @@ def test_the_presets_have_the_published_numbers_of_parameters():
     assert sum(isinstance(layer, BatchNormalization) for layer in presets.deep().layers) == 6
 
 
-@pytest.mark.parametrize(
-    ("name", "limit"), [("tiny697", 697), ("tiny2k", 2_000), ("tiny8k", 8_000), ("tiny25k", 25_000)]
-)
+@pytest.mark.parametrize(("name", "limit"), [("tiny697", 697), ("tiny2k", 2000), ("tiny8k", 8000), ("tiny25k", 25_000)])
 def test_a_tiny_preset_has_at_most_the_parameters_of_its_name_and_trains_longer(name: str, limit: int):
     assert PRESETS[name]().parameters <= limit
     assert RECIPES[name].epochs > RECIPES["accurate"].epochs

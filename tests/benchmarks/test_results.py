@@ -179,7 +179,7 @@ def make_frontier_row(
     accuracies = [0.99 + 0.001 * seed for seed in range(seeds)]
     spread = {"sd": None, "interval": None, "variation": None}  # of one seed
     if seeds > 1:
-        variation = asdict(RunVariation(seeds, 10_000, 0.995, 0.0005, 0.0007, 0.0003))
+        variation = asdict(RunVariation(seeds, 10_000, 0.995, sd_seeds=0.0005, sd_images=0.0007, sd_true=0.0003))
         spread = {"sd": stdev(accuracies), "interval": mean_interval(accuracies), "variation": variation}
     return {
         "name": name, "architecture": "cnn", "recipe": "fast", "views": 1, "members": members, "precision": precision,
@@ -254,6 +254,7 @@ def test_fresh_seeds_are_equivalent_only_if_the_interval_lies_within_the_margin(
     parts["frontier-fresh"] = {**parts["frontier"], "rows": fresh}
     page = publish.page("<!-- results: frontier-fresh --><!-- end -->", parts)
     lines = [line for line in page.splitlines() if line.startswith("| `")]
+    # The interval is 0.010 ± t · 0.05 · √(2/30), with t = 2.00 for 58 degrees of freedom.
     assert lines[0] == ("| `cnn-accurate` | 99.500 % (30) | 99.510 % (30) | +0.010 | [-0.016, +0.036] | yes |")
     assert [line.endswith("| undecided |") for line in lines] == [False, False, True]
     del parts["frontier-fresh"]
@@ -287,7 +288,9 @@ def test_pictures_and_chance_are_left_out_until_they_are_measured(publish: Modul
     page = publish.page(text, make_frontier_parts(make_frontier_row(publish, "cnn-fast", digest, 30)))
     assert page.count("frontier-parameters.svg") == 2
     assert page.count("](docs/frontier-parameters.svg)") == page.count("](frontier-seconds.svg)") == 1
-    assert "| `cnn-fast` | 30 | 0.050 | 0.070 | 0.071 | 0.108 | 52 % | 68 % |" in page  # for 4.5 images, not 5
+    # In points: sd_seeds, sd_images, and of a difference √2 · 0.05 on the same images, √(2 (0.07² + 0.03²)) on others.
+    # Chance alone reaches 5 of 10,000 images, from 4.5 on before rounding, in 52 % and 68 % of the pairs.
+    assert "| `cnn-fast` | 30 | 0.050 | 0.070 | 0.071 | 0.108 | 52 % | 68 % |" in page
 
 
 def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(publish: ModuleType, digest: str):

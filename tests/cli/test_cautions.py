@@ -30,13 +30,11 @@ def test_a_training_of_few_steps_recommends_a_number_of_epochs(small_folder: Pat
     completed = invoke(*few, "--epochs", 1, "--out", tmp_path / "run")
     assert completed.exit_code == 0, completed.output
     assert "Warning: training has only 8 steps" in completed.stderr  # 1,000 / 128, rounded up
-    assert (
-        "(1 epoch of 1,000 images in batches of 128); try --epochs 25" in completed.stderr
-    )  # 200 steps are recommended
+    # 25 epochs of 8 steps are the 200 that are recommended.
+    assert "(1 epoch of 1,000 images in batches of 128); try --epochs 25" in completed.stderr
     completed = invoke(*few, "--epochs", 1, "--validation-fraction", 0.5, "--out", tmp_path / "half", "--json")
-    assert [text.partition(",")[0] for text in json.loads(completed.stdout)["warnings"]] == [
-        "training has only 4 steps"
-    ]
+    warnings = json.loads(completed.stdout)["warnings"]
+    assert [warning.partition(",")[0] for warning in warnings] == ["training has only 4 steps"]
     printed = succeed(*few, "--epochs", 7, "--out", tmp_path / "more", "--json")
     assert printed["warnings"] == []  # 56 steps; it warns below 50
 
@@ -55,9 +53,8 @@ def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tm
     nothing = {"support": 0, "precision": None, "recall": None, "recall_interval": None, "f1": None}
     assert absent == {"class_name": "3", **nothing}
     succeed("report", out)
-    assert re.search(
-        r'<td colspan="3"><say-text[^>]*>no test images</say-text></td>', (out / "report.html").read_text()
-    )
+    page = (out / "report.html").read_text()
+    assert re.search(r'<td colspan="3"><say-text[^>]*>no test images</say-text></td>', page)
 
 
 @pytest.mark.parametrize(

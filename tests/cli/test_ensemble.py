@@ -39,7 +39,7 @@ def test_the_probabilities_are_the_mean_of_the_members(ensemble: tuple[Path, dic
     comparison = printed["against_members"]
     assert comparison["b"]["accuracy"] == pytest.approx(members_correct.mean())
     gains = (joint["y_pred"] == joint["y_true"]) - members_correct
-    # The t-test counts half an image more as won and half as lost, so that equal networks have a p-value.
+    # The t-test adds a gain and a loss whose squares are a half each, so that equal networks have a variance, too.
     gains = np.append(gains, [0.5**0.5, -(0.5**0.5)])
     assert comparison["p_value"] == pytest.approx(stats.ttest_1samp(gains, 0).pvalue)
     assert "seed" not in comparison["verdict"] + comparison["sentence"]

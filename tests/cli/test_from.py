@@ -201,9 +201,8 @@ def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs
     succeed(*options, "--out", tmp_path / "first")
     started = (*options, "--from", tmp_path / "first")
     error = run_fails(*started, "--test-fraction", 0.3, "--out", tmp_path / "other")
-    assert (
-        "it was trained on 100 of the 300 test images of" in error
-    )  # 30 % of 1,000, but only 20 % were cut off before
+    # 30 % of 1,000 images, of which the first run trained on those beyond the 20 % that it cut off.
+    assert "it was trained on 100 of the 300 test images of" in error
     succeed(*started, "--out", tmp_path / "same")
 
 

@@ -61,8 +61,8 @@ def test_a_file_describes_its_classes_and_architecture(model, tmp_path):
     assert description["weights_sha256"] == model.weights_sha256
 
 
-def test_open_keras_names_a_missing_file(architectures, tmp_path):
-    (tmp_path / "bytes.keras").write_bytes(b"PK\x03\x04" + bytes(100))
+def test_open_keras_refuses_a_file_that_is_missing_damaged_or_has_no_logits(architectures, tmp_path):
+    (tmp_path / "bytes.keras").write_bytes(b"PK\x03\x04" + bytes(100))  # begins as a zip archive does
     for name in ("none.keras", "bytes.keras"):
         with pytest.raises(ConvscopeError, match="Keras cannot open it"):
             open_keras(tmp_path / name)
@@ -95,8 +95,9 @@ def test_means_over_windows_that_reach_over_edges_are_right_or_refused(size: tup
         try:
             logits = to_keras(model, output="logits").predict(images, verbose=0)
         except EngineError:
+            # Keras on PyTorch counts zeros in the mean of windows of 3 or more where they lie unevenly around the map.
             assert backend_name() == "torch"
             continue
         assert np.abs(logits - model.logits(images)).max() < 1e-5
         num_converted += 1
-    assert num_converted >= 6  # of 16 windows; PyTorch's backend refuses some
+    assert num_converted >= 7 if backend_name() == "torch" else num_converted == 16

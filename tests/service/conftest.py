@@ -24,7 +24,8 @@ def grey_model() -> Model:
     """Return a model of 8 × 8 grey images, with class names that HTML or a terminal may obey and a rejection rule."""
     layers = (Conv2D(4, name="conv2d"), Flatten(name="flatten"), Dense(3, name="dense"))
     network = Architecture(Input(8, 8, 1), layers, "small")
-    rule = RejectionRule({"max_probability": 0.5}, {"max_probability": 0.9}, 0.99, 100, 99, 100, {"patches": 0.9})
+    scores = {"thresholds": {"max_probability": 0.5}, "medians": {"max_probability": 0.9}, "keep": 0.99}
+    rule = RejectionRule(**scores, num_held_out=100, num_kept=99, num_made_up=100, made_up={"patches": 0.9})
     return Model(
         network,
         initial_weights(network, 1),

@@ -20,6 +20,7 @@ export class DenseNetwork {
   ) {
     const [inputs, units] = [hidden.kernel.length, hidden.bias.length];
     this.numClasses = output.bias.length;
+    // The window, the field and the costs are placeholders: no code that is tested with this network reads them.
     const field = { size: [1, inputs], jump: [1, 1], start: [0, 0] } as LayerRow['receptiveField'];
     const row = (index: number, kind: string, name: string, from: number[], to: number): LayerRow => ({
       index,

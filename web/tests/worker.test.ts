@@ -9,6 +9,7 @@ import type { Reply, Request } from '../src/training/messages';
 import { fast } from '../src/training/recipe';
 import { uniform } from './engine/cases';
 
+// The worker is loaded once, so the tests run in this order: the first one opens the data that all of them train on.
 const heard: Reply[] = [];
 const page = {
   onmessage: (_: { data: Request }): void => undefined,
@@ -49,7 +50,7 @@ const labels = Uint8Array.from({ length: 200 }, (_, i) => i % 4);
 const images = Uint8Array.from(uniform(1, 200 * 16, 0, 256));
 const sample = { images: images.slice(0, 10 * 16), labels: labels.slice(0, 10) };
 const recipe = { ...fast, epochs: 2, batchSize: 8 };
-const conditions = { images: 20, wrongLabels: 0.5 };
+const conditions = { images: 20, wrongLabels: 0.5 }; // 20 images are 3 steps of at most 8: 8 + 8 + 4
 const start = {
   kind: 'start' as const,
   architecture,
@@ -69,6 +70,7 @@ test('a run reports its images, and a point for the untrained network and for ea
   const { chosen } = await reply('chosen');
   expect(chosen).toEqual(chooseImages(labels, 4, conditions, 3));
   const points = heard.flatMap((message) => (message.kind === 'epoch' ? [message.point] : []));
+  // The epoch, the steps until its end, and how many images of both splits were classified.
   expect(points.map(({ epoch, step, train, test }) => [epoch, step, train.count, test.count])).toEqual([
     [0, 0, 20, 10],
     [1, 3, 20, 10],
@@ -84,7 +86,7 @@ test('a step in parts equals the step that is taken, with the assigned labels', 
   ask({ kind: 'step', watched: sample.images });
   const { taken } = await reply('step');
   const { update, images: batch } = taken;
-  expect(batch.length).toBe(8 * 16);
+  expect(batch.length).toBe(8 * 16); // 8 images of 16 pixels
   const classes = new Map(
     Array.from(chosen.indices, (image, i) => [String(images.slice(16 * image, 16 * image + 16)), chosen.labels[i]]),
   );
@@ -101,6 +103,8 @@ test('a step in parts equals the step that is taken, with the assigned labels', 
   expect(updates[1].stretch.loss).toBeCloseTo(update.loss, 10);
 });
 
+// Pixels of up to 255 · 1e34 give logits of about 1e37 and, in the only step of the epoch, gradients of about 1e36: all
+// finite. But a weight moves by 1e4 times its gradient, 1e40, and float32 ends at 3.4e38.
 test('training whose weights overflow while the loss is finite has diverged at the end of the epoch', async () => {
   heard.length = 0;
   const large = {

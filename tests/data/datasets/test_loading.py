@@ -149,14 +149,8 @@ def test_a_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatch):
 
 
 FOLDERS = {
-    "images more than labels": (
-        {"train_images": random_images(5, 6, 9)},
-        "holds 5 images, but .*train-labels.* 4 labels",
-    ),
-    "labels more than images": (
-        {"test_labels": labels(1, 2, 3)},
-        "t10k-images.* 2 images, but .*t10k-labels.* 3 labels",
-    ),
+    "fewer labels": ({"train_images": random_images(5, 6, 9)}, "holds 5 images, but .*train-labels.* 4 labels"),
+    "more labels": ({"test_labels": labels(1, 2, 3)}, "t10k-images.* 2 images, but .*t10k-labels.* 3 labels"),
     "sizes differ": (
         {"test_images": random_images(2, 9, 6)},
         "train-images.* 6 × 9 × 1 .*, but .*t10k-images.* 9 × 6 × 1",

@@ -73,6 +73,7 @@ def test_sixteen_bits_whose_zero_is_white_are_inverted():
 
 def test_twelve_bits_reach_white():
     packed = bytes([0xFF, 0xF8, 0x00])  # 4095 and 2048
+    # The tags are explained in `tiff_of`: 2 × 1 pixels of 12 bits, in one strip of 3 bytes that begins at byte 8.
     entries = {256: 2, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 3}
     content = b"II*\0" + struct.pack("<I", 12) + packed + b"\0" + tiff_directory(entries)
     np.testing.assert_array_equal(read_picture(content)[..., 0], [[255, 128]])
@@ -237,6 +238,7 @@ def tiff_of(width, height, tiles=None):
 
 
 def webp_of(width, height):
+    """Return a WebP file whose chunk VP8X states this size, each side less 1 in three bytes, and without pixels."""
     sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + sizes + b"VP8L" + struct.pack("<I", 8) + bytes(8)
     return b"RIFF" + struct.pack("<I", len(body)) + body

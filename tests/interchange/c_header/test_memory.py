@@ -26,7 +26,7 @@ def test_the_cnn_needs_only_memory_for_the_image_and_its_first_maps() -> None:
     model = cs.Model(network, weights, tuple("0123456789"))
     memory = plan_memory(plan_steps(model), 28 * 28, keep_last=False)
     assert memory.size == 28 * 28 + 26 * 26 * 16  # values; the second convolution's maps are smaller
-    assert memory.offsets[1] == memory.offsets[2]  # pooling works in place
+    assert memory.offsets[1] == memory.offsets[2]  # offset 0 is the image's, n that of step n: pooling works in place
 
 
 def test_a_shortcut_keeps_its_memory_until_it_is_added() -> None:
@@ -56,6 +56,8 @@ def test_no_value_is_overwritten_before_it_is_read(seed: int) -> None:
     for number, step in enumerate(steps, 1):
         for value in step.reads:
             assert (owner[slices[value]] == value).all()
+        # A step writes over what it reads only where both begin at the same cell.
         in_place = {value for value in step.reads if memory.offsets[value] == memory.offsets[number]}
-        assert set(owner[slices[number]].tolist()) & set(step.reads) <= in_place
+        overwritten = set(owner[slices[number]].tolist())
+        assert overwritten & set(step.reads) <= in_place
         owner[slices[number]] = number

@@ -66,10 +66,9 @@ def test_packed_weights_take_their_bits_and_lose_nothing(bits: int, limit: int) 
     levels = np.random.default_rng(bits).integers(-limit, limit + 1, 101)
     packed = pack(levels, bits)
     assert packed.nbytes == -(-101 * bits // 8)  # rounded up
-    indices, per_byte = np.arange(101), 8 // bits
-    fields = (
-        packed[indices // per_byte] >> indices % per_byte * bits & 2**bits - 1
-    )  # the lowest bits hold the first level
+    # With 4 bits, byte 3 holds level 6 in its lowest bits and level 7 in its highest, each plus 7 and so from 0 to 14.
+    byte_index, index_in_byte = np.divmod(np.arange(101), 8 // bits)
+    fields = (packed[byte_index] >> index_in_byte * bits) & (2**bits - 1)
     np.testing.assert_array_equal(fields.astype(int) - limit, levels)
 
 
@@ -115,6 +114,7 @@ def test_the_integers_of_quantized_kernels_are_the_levels_of_the_model(bits: int
         assert step.bits == bits
         assert step.kernel is not None
         kernel = model.weights[f"{step.step.name}/kernel"]
+        # A column for each filter; a depthwise kernel (h, w, channels, multiplier) has channels · multiplier of them.
         columns = kernel.reshape(-1, kernel.shape[-1] * (kernel.shape[-2] if step.step.kind == "depthwise" else 1))
         levels = step.kernel.reshape(columns.shape)
         grid_steps = np.abs(columns).max(axis=0) / np.abs(levels).max(axis=0)
@@ -152,10 +152,9 @@ def test_a_header_of_four_bits_states_its_bytes_and_takes_them(small_mnist: cs.S
     constants = sum(int(line.split()[1]) for line in sizes.splitlines() if line.startswith(".rodata"))
     stated = re.search(r"NET_WEIGHT_BYTES (\d+)", text)
     assert stated is not None
-    kernels = (
-        16 * 25 + 3 * 9 * 256 + 160
-    ) // 2  # convolutions of 5 × 5 and 3 × 3 and the dense layer, two weights a byte
-    # A channel has a bias and a multiplier of 4 bytes and a shift of 1, in a layer that normalises also a weight of 1.
+    # A convolution of 5 × 5, three of 3 × 3 and the dense layer, with 16 channels and two weights a byte. A channel has
+    # a bias and a multiplier of 4 bytes and a shift of 1, and in a layer that only normalises a weight of 1, too.
+    kernels = (16 * 25 + 3 * 9 * 16 * 16 + 16 * 10) // 2
     convolved, normalised, classes = 4 * 16 * (4 + 4 + 1), 2 * 16 * (1 + 4 + 4 + 1), 10 * (4 + 4)
     assert int(stated[1]) == kernels + convolved + normalised + classes
     assert int(stated[1]) <= constants <= int(stated[1]) + 64 * 16  # gaps of aligned arrays, and constants of the code

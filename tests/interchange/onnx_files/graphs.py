@@ -25,7 +25,7 @@ def numbers(*shape: int) -> np.ndarray:
 def proto(
     nodes, constants=None, shape=("N", 2, 9, 7), output="y", opset: int = 17, dtype=TensorProto.FLOAT
 ) -> onnx.ModelProto:
-    """Make a model that reads `x` of `shape` and computes `output`."""
+    """Make a model that reads `x` of `shape` and computes `output`, in file format 8, which old runtimes read too."""
     graph = helper.make_graph(
         nodes,
         "g",
@@ -46,7 +46,7 @@ def compute_in_runtime(model: onnx.ModelProto, images: np.ndarray, axes=(0, 3, 1
     """Compute the output for images (N, H, W, C) / 255 with the axes in the order `axes`, in ONNX Runtime."""
     session = _session(model.SerializeToString())
     inputs = (images.astype(np.float32) / 255).transpose(axes)
-    inputs = inputs.reshape([len(inputs), *(size for size in session.get_inputs()[0].shape[1:])])
+    inputs = inputs.reshape([len(inputs), *session.get_inputs()[0].shape[1:]])  # one row an image for (N, numbers)
     return session.run(None, {"x": inputs})[0]
 
 
@@ -60,7 +60,7 @@ def compute_outputs_in_runtime(path: Path, images: np.ndarray) -> dict[str, np.n
 def _session(content: bytes):
     onnxruntime = require("onnxruntime")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 3  # errors, but no warnings
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 

@@ -19,6 +19,7 @@ from convscope.interchange.onnx_files import open_onnx, read_onnx, write_onnx
 from convscope.interchange.onnx_files.wire import MAX_FIELDS, check_wire
 
 BASE = [node("Conv", "x w", "m"), node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
+RELU = [["a"], ["b"], [node("Relu", "a", "b")], []]  # inputs, outputs, nodes and opsets of a function
 
 
 def _make_good() -> onnx.ModelProto:
@@ -58,6 +59,7 @@ def _wide_image(model: onnx.ModelProto) -> None:
 
 
 def _many_filters_of_one_weight(model: onnx.ModelProto) -> None:
+    """Put 40 convolutions in front, which pad the maps by 2 · 512 rows and columns each and share four numbers."""
     nodes = [node("Conv", f"{'x' if i == 0 else f'c{i - 1}'} w2", f"c{i}", pads=[512] * 4) for i in range(40)]
     model.graph.node[0].input[0] = "c39"
     for added in reversed(nodes):
@@ -66,6 +68,7 @@ def _many_filters_of_one_weight(model: onnx.ModelProto) -> None:
 
 
 def _constants_that_grow(model: onnx.ModelProto) -> None:
+    """Add a row and a column of 6,000 numbers, which gives 36 million, and ten times more."""
     model.graph.initializer.append(onnx.numpy_helper.from_array(numbers(1, 6000), "row"))
     model.graph.initializer.append(onnx.numpy_helper.from_array(numbers(6000, 1), "column"))
     grown = [node("Add", "row column", "g0")] + [node("Add", f"g{i} column", f"g{i + 1}") for i in range(9)]
@@ -74,8 +77,7 @@ def _constants_that_grow(model: onnx.ModelProto) -> None:
     model.graph.node[-1].input[1] = "g10"
 
 
-RELU = [["a"], ["b"], [node("Relu", "a", "b")], []]
-BAD: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
+BAD: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {  # a change of a good file, and a part of the error
     "weights elsewhere": (_external, "in '/etc/passwd', and only a file beside it, named without a folder, is read"),
     "an attribute elsewhere": (_external_in_an_attribute, "are in another file, though it is no weight of the network"),
     "one dimension more": (lambda m: m.graph.initializer[0].dims.append(1 << 40), "'w' is damaged: it holds 216 bytes"),

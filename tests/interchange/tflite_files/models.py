@@ -1,7 +1,14 @@
 """Build models of TensorFlow Lite by hand, with a small writer of FlatBuffers.
 
 A table is a dictionary from field numbers of TensorFlow Lite's schema to values: texts, arrays, tables, lists of
-tables, and numbers as (letter of `struct`, number).
+tables, and numbers as (letter of `struct`, number). The fields that are written here:
+
+    Model           0 version, 1 operator codes, 2 graphs, 4 buffers, 7 signatures (1 outputs: 0 name, 1 tensor)
+    SubGraph        0 tensors, 1 inputs, 2 outputs, 3 operators
+    Tensor          0 shape, 1 type, 2 buffer, 3 name, 4 quantisation: 2 scales, 3 zero points, 6 axis of the scales
+    Operator        0 index of its code, 1 inputs, 2 outputs, 4 options
+    OperatorCode    0 number up to 127, 1 name of a custom operator, 3 number
+    Buffer          0 bytes
 """
 
 import struct

@@ -1,7 +1,9 @@
 """Models of TensorFlow Lite are read as layers, without TensorFlow; damaged ones give one clear error each.
 
 The numbers of operators (3 CONV_2D, 4 DEPTHWISE_CONV_2D, 9 FULLY_CONNECTED, 17 MAX_POOL_2D, 25 SOFTMAX, ...) and of
-their options are those of TensorFlow Lite's schema.fbs.
+their options are those of TensorFlow Lite's schema.fbs. A window's options are 0 padding (0 SAME, 1 VALID), 1 and 2
+strides of columns and rows, then 3 the activation (1 RELU, 3 RELU6) of a CONV_2D, 3 the multiplier of a
+DEPTHWISE_CONV_2D, or 3 and 4 the columns and rows of a MAX_POOL_2D. An elementwise operator has its activation in 0.
 """
 
 from pathlib import Path
@@ -221,8 +223,8 @@ def make_float16_network(count: int) -> Model:
     for number in range(count):
         name = model.tensor(f"again {number}", DENSE.shape)
         model.call(6, ["half"], name)
-    model.operators[3][1] = np.array([model.names.index("p"), model.names.index("again 0")], "<i4")
-    model.operators = [*model.operators[5:], *model.operators[:5]]
+    model.operators[3][1] = np.array([model.names.index("p"), model.names.index("again 0")], "<i4")  # the dense layer's
+    model.operators = [*model.operators[5:], *model.operators[:5]]  # the conversions come first
     return model
 
 

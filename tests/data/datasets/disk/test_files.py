@@ -57,9 +57,9 @@ def test_a_large_npy_file_stays_on_disk(tmp_path, array):
 
 @pytest.mark.parametrize("name", ["x_train", "x_test"])
 def test_a_stored_array_of_an_archive_stays_there(tmp_path, array, name):
-    extra = np.zeros((100, 3, 3), np.uint8)
-    arrays = {"x_train": array, "y": np.arange(40), "x_test": extra} if name == "x_train" else {"a": extra, name: array}
-    np.savez(tmp_path / "set.npz", **arrays)
+    # x_train is the first of the archive, and x_test the last.
+    others = {"y": np.arange(40), "extra": np.zeros((100, 3, 3), np.uint8)}
+    np.savez(tmp_path / "set.npz", **({name: array, **others} if name == "x_train" else {**others, name: array}))
     images = open_npz_member(tmp_path / "set.npz", name)
     assert is_on_disk(images)
     np.testing.assert_array_equal(images[:], as_4d(array))
@@ -115,7 +115,7 @@ def test_other_dtypes_and_orders_are_left_to_the_reader(tmp_path, array):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (idx_header((40, 6, 5)) + bytes(1000), "incomplete, download"),
+        (idx_header((40, 6, 5)) + bytes(1000), "incomplete, download"),  # of 40 · 6 · 5 = 1,200 bytes
         (idx_header((40, 6, 5)) + bytes(1201), "damaged or has another format"),
         (idx_header((2000,)) + bytes(2000), r"has the shape \(2000,\); images must be"),
         (b"\0\0\x0d\3" + bytes(1000), "float32"),
@@ -174,7 +174,7 @@ def test_images_of_changed_bytes_are_complete_or_refused(tmp_path, kind, changes
     content = bytearray(path.read_bytes())
     for number, value in changes:  # the headers and the table of an archive lie within 200 bytes of an end
         content[-1 - number % 200 if near_end else number % 200] = value
-    path.write_bytes(content[: len(content) - cut if cut > 40 else None])
+    path.write_bytes(content[: len(content) - cut if cut > 40 else None])  # a fifth of the files end too early
     read = {"idx": open_idx, "npy": open_npy, "npz": lambda file: open_npz_member(file, "x_train")}[kind]
     try:
         images = read(path)

@@ -39,6 +39,7 @@ def home(monkeypatch, tmp_path) -> Path:
 
 
 def idx(array: np.ndarray) -> bytes:
+    """Return an IDX file of unsigned bytes (0x08), or of 32-bit integers (0x0c) for any other dtype."""
     kind, numbers = (0x08, array) if array.dtype == np.uint8 else (0x0C, array.astype(">i4"))
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape) + numbers.tobytes()
 
@@ -102,8 +103,7 @@ def debian(monkeypatch) -> None:
 @pytest.mark.usefixtures("debian")
 def test_fashion_mnist_is_read_from_debians_package():
     data = cs.load_dataset("fashion-mnist")
-    assert data.train.images.shape == (60_000, 28, 28, 1)
-    assert data.test.images.shape == (10_000, 28, 28, 1)
+    assert data.image_shape == (28, 28, 1)
     assert data.train.class_counts.tolist() == [6000] * 10
     assert data.test.class_counts.tolist() == [1000] * 10
     assert data.class_names[int(data.train.labels[0])] == "Ankle boot"  # the picture that everybody shows
@@ -196,6 +196,7 @@ LETTERS = DATASETS["emnist-letters"]
 
 
 def emnist_files(first_label: int, name: str = "emnist-letters") -> dict[str, bytes]:
+    """Return the files by name; EMNIST stores each image column by column, as if it lay on its side."""
     entry = replace(LETTERS, name=name)
     arrays = {
         ("train", "images"): TRAIN_IMAGES.swapaxes(1, 2),

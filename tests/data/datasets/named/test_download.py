@@ -52,10 +52,7 @@ BAD = {
     "not now": (status(503), "answers 503 Service Unavailable"),
     "too much": (endless, "sends more than 300,000 bytes"),
     "a length too long": (sending(Content_Length=10**30), "sends more than 300,000 bytes"),
-    "chunks that end too early": (
-        in_chunks(CONTENT[:1000], end=b""),
-        "ended prematurely|InvalidChunkLength|incomplete",
-    ),
+    "chunks that end early": (in_chunks(CONTENT[:1000], end=b""), "ended prematurely|InvalidChunkLength|incomplete"),
     "cut short": (sending(CONTENT[:1000], Content_Length=len(CONTENT)), "sent other bytes|IncompleteRead"),
     "no more bytes": (stalling, "Read timed out"),
     "to a file": (status(302, Location="file:///etc/passwd"), "No connection adapters"),

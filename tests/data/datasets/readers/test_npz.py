@@ -132,7 +132,10 @@ def with_method(method: int) -> bytes:
 
 
 def with_field(offset: int, value: int, size: int) -> bytes:
-    """Return a good archive with a changed field in the central directory's entry of the first member, x_train."""
+    """Return a good archive with a changed field in the central directory's entry of the first member, x_train.
+
+    Fields of an entry and their offsets: 8 flags, 16 CRC-32, 20 packed size, 24 size, 42 offset of the member.
+    """
     content = bytearray(archive())
     start = content.index(b"PK\x01\x02") + offset
     content[start : start + size] = value.to_bytes(size, "little")
@@ -161,10 +164,7 @@ MALFORMED = {
     "labels as dates": (archive(y_train=Y_TRAIN.astype("M8[D]")), "y_train is datetime64[D]; save labels as whole"),
     "labels in two columns": (archive(y_train=np.stack([Y_TRAIN] * 2, 1)), "(6, 2); labels must be (N,)"),
     "a label of blanks": (archive(y_train=np.array(["a", " "] * 3)), "y_train: image 2 has no label"),
-    "a label of 300 letters": (
-        archive(y_train=np.array(["a" * 300] * 6)),
-        "the label has 300 characters; the limit is 255",
-    ),
+    "a long label": (archive(y_train=np.array(["a" * 300] * 6)), "the label has 300 characters; the limit is 255"),
     "a label that is no UTF-8": (archive(y_train=np.array([b"\xff"] * 6)), "holds text that cannot be read"),
     "5,000 labels": (archive(y_train=np.arange(5000).astype(str)), "more than 4096 different labels"),
     "class names as numbers": (archive(class_names=np.arange(3)), "class_names is int64 of shape (3,); save"),
@@ -190,7 +190,7 @@ MALFORMED = {
     "size one too small": (with_field(24, len(npy(X_TRAIN)) - 1, 4), "is not a complete .npz archive"),
     "wrong checksum": (with_field(16, 0, 4), "Bad CRC-32"),
     "packed size too large": (with_field(20, 0x7FFFFFFF, 4), "packed into 2,147,483,647, which a file of"),
-    "place beyond the file": (with_field(42, 0x7FFFFFFF, 4), "is not a complete .npz archive"),
+    "offset beyond the file": (with_field(42, 0x7FFFFFFF, 4), "is not a complete .npz archive"),
 }
 
 
