@@ -14,6 +14,9 @@ namespace {
 
 constexpr int64_t count = 11;  // not a whole number of slices
 
+// A(height, width, channels), then its layers: convolution(filters, rows, columns, has relu, Moves) with Moves {stride
+// down, stride right, "same" padding, row dilation, column dilation, groups}. addition(l), branch(l) and
+// concatenation(l) read the output of layer l, counted from 0; -1 is the image.
 std::vector<Architecture> architectures() {
     using A = Architecture;
     return {
@@ -272,8 +275,10 @@ TEST(outputs_with_an_ablation_match_the_naive_network) {
 // the layer again.
 TEST(an_ablation_of_a_channel_whose_part_of_the_sum_overflows_is_finite) {
     const Architecture a = Architecture(1, 2, 1).convolution(2, 1, 1, false).convolution(1, 1, 2, false).flatten();
-    // All outputs of the first layer are 2. Channel 0 adds 2 (1e38 + 1e38) = 4e38 to the logit, more than a float
-    // holds, and channel 1 adds 2 (-1e38 - 0.5e38).
+    // All outputs of the first layer are its bias, 2. The weights of the second, (column, channel), are
+    //     1e38  -1e38  |  1e38  -0.5e38
+    // Channel 0 adds 2 (1e38 + 1e38) = 4e38 to the logit, more than a float holds, and channel 1 adds
+    // 2 (-1e38 - 0.5e38) = -3e38, which is the logit without channel 0.
     const std::vector<Weights> weights = {{{0, 0}, {2, 2}}, {{1e38, -1e38, 1e38, -0.5e38}, {0}}, {}};
     Engine engine(a, weights, kernels);
     const std::vector<uint8_t> bytes = {1, 2};

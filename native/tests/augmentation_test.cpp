@@ -18,7 +18,8 @@ Buffer<float> untouched_buffer(int64_t count) {
     return buffer;
 }
 
-// The upper 24 of 64 random bits, and the next 24: two random numbers below 2^24 = 16777216.
+// The upper 24 of 64 random bits, and the next 24: two random numbers below 2^24 = 16777216. Divided by 2^23 = 8388608,
+// less 1, they are numbers from -1 to 1.
 double high_part(uint64_t bits) { return static_cast<double>(bits >> 40); }
 double low_part(uint64_t bits) { return static_cast<double>(bits >> 16 & 0xffffff); }
 
@@ -40,6 +41,9 @@ double interpolate(const std::vector<uint8_t>& image, Shape shape, double row, d
            below * ((1 - right) * pixel(image, shape, y + 1, x, c) + right * pixel(image, shape, y + 1, x + 1, c));
 }
 
+// Compares a resampled random image with its definition: output pixel (y, x) reads the source at
+//     row = rows[0] + rows[1] y + rows[2] x + strength down(y, x), and its column likewise with `columns` and `right`.
+// Without a stretch, row = y and column = x. The engine gets the source in a frame of zeros, one pixel wide.
 void check_resampling(const Kernels& kernels, Shape shape, double stretch, float strength, Random& random) {
     const std::vector<uint8_t> image = random.bytes(shape.size());
     const int64_t row = shape.width * shape.channels, framed_row = row + 2 * shape.channels;
@@ -78,6 +82,7 @@ void check_resampling(const Kernels& kernels, Shape shape, double stretch, float
             const double source_column =
                 r.columns[0] + r.columns[1] * dy + r.columns[2] * dx + s * static_cast<double>(right[pixel]);
             for (int64_t c = 0; c < shape.channels; ++c) {
+                // Floats round a source position, and a position that moves by 1e-4 moves a value by up to 0.05.
                 CHECK_NEAR(static_cast<double>(output[pixel * at(shape.channels) + at(c)]),
                            interpolate(image, shape, source_row, source_column, c), 0.05);
             }

@@ -31,11 +31,16 @@ double round_to_eight_bits(double value) {
 }
 
 struct Case {
-    int64_t runs, rows, columns, segments, length;
+    int64_t runs, rows, columns, segments, length;  // `rows` are those of a run
 };
 
-// The operands of a Bfloat16Product (kernels.hpp has its formula). Segments, rows, runs and panels are followed by
-// unused numbers, to find wrong offsets. Rows of C are in reverse order, and every seventh is not stored.
+// The operands of a Bfloat16Product, C(m, n) = sum over segments q and k of A(m, q, k) B(q, k, n):
+//     A(m, q, k) is number  run a_run + row a_row + a_segments[q] + k  of `a`, with m = run rows + row
+//     B(q, k, n) is at  ((panel segments + q) length + k) width + column  of `b`, with n = panel width + column; the
+//         engine gets its rows in pairs, and with zeros instead of those rows k whose b_rows[k] is -1
+//     C(m, n) is at  c_rows[m] + n; a row whose offset is -1 is not stored
+// Segments, rows, runs and panels are followed by unused numbers, to find wrong offsets. Rows of C are in reverse
+// order, and every seventh is not stored.
 struct Operands {
     Operands(const Kernels& kernels, const Case& sizes, Random& random)
         : shape(sizes), width(kernels.panel_width), panels((sizes.columns + width - 1) / width) {

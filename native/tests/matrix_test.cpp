@@ -13,8 +13,13 @@ struct Case {
     int64_t rows, columns, segments, length, a_step;
 };
 
-// The operands of a Product (kernels.hpp has its formula), with as many panels as the columns need. Rows of A and C are
-// not in order, and rows, segments and panels are followed by unused numbers, to find wrong offsets.
+// The operands of a Product, C(m, n) = sum over segments q and k of A(m, q, k) B(q, k, n), with as many panels as the
+// columns need:
+//     A(m, q, k) is number  a_rows[m] + q a_segment + k a_step  of `a`
+//     B(q, k, n) is at  panel b_panel + q b_segment + k b_step + column  of `b`, with n = panel width + column
+//     C(m, n) is at  c_rows[m] + n
+// Rows of A and C are not in order, and rows, segments and panels are followed by unused numbers, to find wrong
+// offsets.
 struct Operands {
     Operands(const Kernels& kernels, const Case& sizes, Random& random) : shape(sizes), width(kernels.panel_width) {
         const int64_t panels = (sizes.columns + width - 1) / width;
@@ -215,6 +220,7 @@ TEST(a_pooled_product_keeps_the_largest_of_four_and_its_index) {
             for (int64_t columns : columns_around(kernels)) {
                 Operands operands(kernels, {cells, columns, 2, 6, 1}, random);
                 std::fill(operands.result.begin(), operands.result.end(), untouched);
+                // Pixel j of a cell reads A from window[j] numbers further on; the offsets may be any.
                 const int64_t window[4] = {0, 1, 4, 7}, winner_row = columns + 2;
                 Buffer<int32_t> winners = plain_buffer<int32_t>(cells * winner_row);
                 std::fill(winners.begin(), winners.end(), -1);

@@ -3,6 +3,7 @@
 // The arguments, declared in naive_network.hpp:
 //     A(height, width, channels)    convolution(filters, rows, columns, has relu, Moves)    depthwise(multiplier, ...)
 //     Moves: {stride down, stride right, "same" padding, row dilation, column dilation, groups}
+//     addition(l), branch(l), concatenation(l): l is the layer that is read besides, from 0, or -1 for the image
 #include "naive_network.hpp"
 
 namespace convscope::test {

@@ -60,6 +60,7 @@ TEST(columns_are_rounded_to_the_nearest_levels_of_their_own_steps) {
                     const double level = column == 0 ? 0 : rounded / step, limit = static_cast<double>(highest);
                     CHECK_NEAR(level, std::rint(level), 1e-4);
                     CHECK(std::fabs(level) < limit + 0.5);
+                    // To the nearest level, half a step away at most; values beyond the last level get that one.
                     if (std::fabs(value) < (limit + 0.5) * step) CHECK(std::fabs(value - rounded) < 0.501 * step);
                     if (value > limit * step) CHECK_NEAR(rounded, limit * step, 1e-5);
                     if (value < -limit * step) CHECK_NEAR(rounded, -limit * step, 1e-5);

@@ -13,6 +13,8 @@ struct Case {
 };
 
 // A map without padding, pooled 2 x 2 with stride 2, with random winners and a gradient of which a third is zero.
+// Winner 0, 1, 2 or 3 is the upper left, upper right, lower left or lower right pixel of a cell; its window of the input
+// begins `image.window[winner]` numbers after the cell's own offset.
 struct Backward {
     Backward(const Case& sizes, Random& random) : shape(sizes) {
         const int64_t height = 2 * sizes.cell_rows + sizes.kernel_rows - 1,
@@ -40,6 +42,7 @@ struct Backward {
         for (int64_t cell = 0; cell < image.cells; ++cell) cells.push_back(static_cast<int32_t>(cell));
         image.live = cells.data();
         image.live_cells = image.cells;
+        // Scratch of the engine: a bit for each filter and each of a cell's four pixels, for so many cells at a time.
         won_bits = plain_buffer<uint32_t>(marked_cells * 4 * ((sizes.filters + 31) / 32));
         image.input = input.data();
         image.gradient = gradient.data();

@@ -221,7 +221,6 @@ const NETWORKS: [string, Architecture][] = [
   ],
 ];
 
-// Computes a forward pass in plain loops.
 function passThrough(
   architecture: Architecture,
   seed: number,
@@ -232,7 +231,6 @@ function passThrough(
   return { input: architecture.input, table: layerTable(architecture), weights, pixels, activations, logits };
 }
 
-// Lists every cell of every layer.
 function* cells({ table }: ForwardPass): Generator<{ layer: string; map: number; row: number; column: number }> {
   for (const { layer, outputShape } of table) {
     const [rows, columns, maps] = sizesOf(outputShape);
@@ -340,6 +338,7 @@ describe('the parts of the arithmetic', () => {
     const wide = explainCell(spread, { layer: 'wide', map: 0, row: 4, column: 4 }).work;
     if (wide.step !== 'products') throw new Error(wide.step);
     expect(wide.channels[1]).toMatchObject({ map: 1, top: 1, left: 2, rows: 3, columns: 3, dilation: [3, 2] });
+    // Number 5 is at row 1, column 2 of the window: at row 1 + 1 * 3, column 2 + 2 * 2 of the 8 x 9 x 2 image.
     expect(wide.channels[1].values[5]).toBe(spread.pixels[(4 * 9 + 6) * 2 + 1] * spread.input.scale);
     const halves = explainCell(spread, { layer: 'halves', map: 4, row: 0, column: 0 }).work;
     if (halves.step !== 'products') throw new Error(halves.step);
@@ -376,6 +375,7 @@ describe('the parts of the arithmetic', () => {
 
   test('a copy names its source', () => {
     const flat = passThrough(NETWORKS[0][1], 3);
+    // The layer before has 2 x 2 pixels of 5 maps: 13 = (1 * 2 + 0) * 5 + 3.
     const { work } = explainCell(flat, { layer: 'flatten', map: 13, row: 0, column: 0 });
     expect(work).toMatchObject({ step: 'copied', from: { layer: 'conv2d_1', map: 3, row: 1, column: 0 } });
   });

@@ -29,6 +29,7 @@ describe('images to train on', () => {
     expect([...labels]).toEqual(Array.from(indices, (i) => own[i]));
     expect(Math.max(...wrong)).toBe(0);
     expect(counts(choose(25).labels).sort()).toEqual([2, 2, 2, 2, 2, 3, 3, 3, 3, 3]);
+    // Of eight classes there are only 90 each; the two others share the remaining 260.
     expect(counts(choose(980).labels)).toEqual([130, 130, ...new Array<number>(8).fill(90)]);
   });
 
@@ -108,7 +109,8 @@ test('balanced class weights make all classes count alike', () => {
   // As in the Python package's Recipe.class_weights_for.
   const labels = [...new Array<number>(90).fill(0), ...new Array<number>(10).fill(2)];
   const weights = classWeightsFor({ ...fast, classWeights: 'balanced' }, labels, 3)!;
-  [0.5555555555555556, 1, 5].forEach((weight, k) => expect(weights[k]).toBeCloseTo(weight, 12));
+  // Each of two classes counts as 50 of the 100 labels; the class without labels keeps 1.
+  [50 / 90, 1, 50 / 10].forEach((weight, k) => expect(weights[k]).toBeCloseTo(weight, 12));
   expect(classWeightsFor({ ...fast, classWeights: [1, 2, 3] }, labels, 3)).toEqual([1, 2, 3]);
   expect(classWeightsFor(fast, labels, 3)).toBeUndefined();
 });

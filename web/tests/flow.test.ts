@@ -85,7 +85,8 @@ describe('grids', () => {
     expect([width, height]).toEqual([9, 2]);
     const colours = Uint32Array.from({ length: 256 }, (_, i) => i + 1);
     const painted = new Uint32Array(width * height);
-    // (pixels, maps): the first map is 0, 1, the second 2, 4.
+    // (pixels, maps): the first map is 0, 1, the second 2, 4. The colours of 0, of half the range and of all of it are 1, 129
+    // and 256; each is two pixels wide, and a clear one is between the maps.
     paintMaps([0, 2, 1, 4], grid, (map) => ({ low: 0, high: map === 0 ? 1 : 4 }), colours, painted);
     const line = [1, 1, 256, 256, 0, 129, 129, 256, 256];
     expect([...painted]).toEqual([...line, ...line]);

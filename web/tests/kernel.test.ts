@@ -36,6 +36,7 @@ test('a convolution reads every map with its own weights', () => {
 });
 
 test('a filter in groups reads the maps of its group', () => {
+  // Filters 0 and 1 read maps 0 to 2, filters 2 and 3 read maps 3 to 5. A weight is its index: 4 (map of the group) + filter.
   const table = [row(0, { kind: 'Conv2D', filters: 4, groups: 2 }, [5, 5, 6], [5, 5, 4], [1, 1, 3, 4])];
   const weights = { 'layer_0/kernel': upTo(12) };
   const maps = (filter: number) =>
@@ -72,6 +73,7 @@ test('a unit after flattened maps reads them as maps, through dropout too', () =
     row(2, { kind: 'Dropout' }, [4], [4]),
     row(3, { kind: 'Dense' }, [4], [3], [4, 3]),
   ];
+  // Input i of the unit is map i % 2, row i / 2, and its weight for unit 2 is 3 i + 2.
   const kernel = kernelOf(table, { 'layer_3/kernel': upTo(12) }, table[3], 2);
   expect(kernel).toMatchObject({ source: 'layer_0', rows: 2, columns: 1 });
   expect(kernel.readings.map((reading) => [...reading.weights!])).toEqual([
@@ -92,6 +94,7 @@ test('layers without weights read their own map, and an addition also another la
 
 test('kernels are compared by direction, and small ones are not compared', () => {
   const table = [row(0, { kind: 'Conv2D' }, [5, 5, 1], [4, 4, 2], [2, 2, 1, 2])];
+  // The filters are 1, 2, 3, 4 and its double.
   const likeness = kernelLikeness({ 'layer_0/kernel': Float32Array.of(1, 2, 2, 4, 3, 6, 4, 8) }, table[0], 0)!;
   expect(likeness[1]).toBeCloseTo(1, 6);
   const small = [row(0, { kind: 'Conv2D' }, [5, 5, 1], [5, 5, 2], [1, 1, 1, 2])];

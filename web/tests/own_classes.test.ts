@@ -15,6 +15,7 @@ import {
 } from '../src/training/own_classes';
 import { readCases } from './engine/cases';
 
+// An example is an image of two bytes: its class, and its number in the class.
 const examples = (count: number, value = 0) => Array.from({ length: count }, (_, i) => Uint8Array.of(value, i));
 const classesOf = (...counts: number[]): OwnClass[] =>
   counts.map((count, id) => ({ id, name: `class ${id}`, examples: examples(count, id) }));
@@ -22,7 +23,7 @@ const classesOf = (...counts: number[]): OwnClass[] =>
 describe('held-out examples', () => {
   test('are every fifth of a class, whatever is added later', () => {
     const { train, heldOut } = splitExamples(classesOf(10, 7));
-    expect([...heldOut.images]).toEqual([0, 4, 0, 9, 1, 4]);
+    expect([...heldOut.images]).toEqual([0, 4, 0, 9, 1, 4]); // numbers 4 and 9 of class 0, number 4 of class 1
     expect([...heldOut.labels]).toEqual([0, 0, 1]);
     expect(train.labels.length).toBe(14);
     expect([...splitExamples(classesOf(11, 7)).heldOut.images]).toEqual([...heldOut.images]);
@@ -61,6 +62,7 @@ describe('the network', () => {
   });
 
   test('trains more epochs on few examples than on many', () => {
+    // 3,000 images over all epochs, in 8 to 60 epochs.
     expect(recipeFor([28, 28, 1], 40).epochs).toBe(60);
     expect(recipeFor([28, 28, 1], 5200).epochs).toBe(8);
     expect(recipeFor([28, 28, 1], 40).augmentation.shift).toBeGreaterThan(0);

@@ -98,7 +98,7 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
   };
   const bias = (k: number) => weight('bias')?.[k] ?? 0;
   switch (layer.kind) {
-    case 'Conv2D':
+    case 'Conv2D': // the kernel is (row, column, map of the group, filter)
       return collect(layer.filters!, (f, reads) => {
         let sum = bias(f);
         const groups = layer.groups ?? 1;
@@ -113,6 +113,7 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
         return sum;
       });
     case 'DepthwiseConv2D': {
+      // The kernel is (row, column, map of the input, which of its outputs).
       const multiplier = layer.depth_multiplier!;
       return collect(input.channels * multiplier, (o, reads) => {
         const k = Math.floor(o / multiplier);

@@ -142,6 +142,8 @@ test('before a group, pooling and depthwise layers are read on its maps, and a c
       return frame && [frame.first, frame.count];
     });
   };
+  // [first map, count]: filter g of `last` reads 3 of 12 maps, from map 3 g on. `deep` makes maps 2 m and 2 m + 1 from map m of
+  // `both`, which are the 2 maps of `a`, then the 4 of `b`.
   expect(maps(0)).toEqual([[0, 3], [0, 3], [0, 2], undefined, [0, 2], [0, 1]]);
   expect(maps(1)).toEqual([
     [3, 3],

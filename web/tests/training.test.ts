@@ -46,11 +46,13 @@ describe('a trainer', () => {
 
   test('follows the schedule over all epochs, and takes a changed learning rate at once', () => {
     const { trainer, requests } = recorded(10, plain);
-    trainer.train(9);
+    trainer.train(9); // up to the end of the epoch, after 3 of 6 steps
     trainer.learningRate = 5;
     trainer.train(9);
+    // The rate of step i, from 0, is the full one times (6 - i) / 6.
     const rates = requests.flatMap((steps) => [...steps.learningRates]);
-    [3 / 6, 2.5 / 6, 2 / 6, 15 / 6, 10 / 6, 5 / 6].forEach((rate, i) => expect(rates[i]).toBeCloseTo(rate, 6));
+    const expected = [(0.5 * 6) / 6, (0.5 * 5) / 6, (0.5 * 4) / 6, (5 * 3) / 6, (5 * 2) / 6, (5 * 1) / 6];
+    expected.forEach((rate, i) => expect(rates[i]).toBeCloseTo(rate, 6));
   });
 });
 
@@ -80,6 +82,7 @@ describe('a recipe of a run', () => {
 describe('scores', () => {
   test('count by label and prediction, and have the cross-entropy in nats', () => {
     const scores = new Scores(2);
+    // Two images of class 0, to which the network gives probabilities 1/2 and 1/4.
     scores.add(Float32Array.from([0, 0, 0, Math.log(3)]), [0, 0]);
     const { count, correct, loss, confusion, predictions } = scores.score;
     expect([count, correct, confusion, predictions]).toEqual([2, 1, [[1, 1], [0, 0]], [0, 1]]); // prettier-ignore

@@ -32,7 +32,8 @@ test('the map projects an image on its two directions', async () => {
     [1, 2],
     [3, 4],
   ]);
-  expect(loaded.project([1, 2, 3])).toEqual([1 + 6 - 1, 2 - 3 - 2]);
+  // Along each direction (a column of `directions`): the sum of activation times number, less the offset.
+  expect(loaded.project([1, 2, 3])).toEqual([1 * 1 + 2 * 0 + 3 * 2 - 1, 1 * 0 + 2 * 1 + 3 * -1 - 2]);
 });
 
 test('the nearest images are found by all activations, and an image is not its own neighbour', () => {

@@ -25,6 +25,7 @@ inEachBrowser((browser) => {
         ]);
       };
       expect(await page.$eval('.sees', (element) => (element as HTMLElement).dataset.sees)).toBe('input 8 8');
+      // A 3 x 3 kernel reads 3 x 3 cells of the pooling, twice as many rows and columns before it, and 2 more in the image.
       expect(await lookBack(0)).toEqual(['conv2d_1 1 1', 0]);
       expect(await lookBack(1)).toEqual(['max_pooling2d 3 3', 1]);
       expect(await lookBack(2)).toEqual(['conv2d 6 6', 2]);
