@@ -13,8 +13,8 @@ struct Case {
 };
 
 // A map without padding, pooled 2 x 2 with stride 2, with random winners and a gradient of which a third is zero.
-// Winner 0, 1, 2 or 3 is the upper left, upper right, lower left or lower right pixel of a cell; its window of the input
-// begins `image.window[winner]` numbers after the cell's own offset.
+// Winner 0, 1, 2 or 3 is the upper left, upper right, lower left or lower right pixel of a cell; its window of the
+// input begins `image.window[winner]` numbers after the cell's own offset.
 struct Backward {
     Backward(const Case& sizes, Random& random) : shape(sizes) {
         const int64_t height = 2 * sizes.cell_rows + sizes.kernel_rows - 1,
