@@ -44,7 +44,7 @@ def test_the_network_for_microcontrollers_has_11_000_bytes_of_weights_in_its_hea
     model, _ = cs.train("micro11k", small_mnist.train, recipe)
     options = cs.ExportOptions("int8", small_mnist.train.images[:100])
     cs.export_model(model, tmp_path / "micro.h", "c", options)
-    # Kernels: 18,447 numbers of 4 bits (9,224 bytes). Each of 102 filters has a bias, a multiplier and a shift (9 bytes),
+    # Kernels: 18,447 numbers of 4 bits, 9,224 bytes. Each of 102 filters has bias, multiplier and shift (9 bytes),
     # each of 51 normalized pooled maps a factor besides (10 bytes), each of 10 units a bias and a scale (8 bytes).
     assert "#define MICRO11K_WEIGHT_BYTES 10732\n" in (tmp_path / "micro.h").read_text()
 

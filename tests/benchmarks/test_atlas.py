@@ -235,6 +235,7 @@ def test_crossed_seeds_divide_the_variance_into_its_four_parts(world: str, monke
     sds, loads = luck * np.array(WORLDS[world]), image_variances / image_variances.mean()
     # On one image no prediction tells the interaction from luck, so this part of the interaction counts as luck.
     interaction_as_luck = sds[2] ** 2 * (loads**2).sum() / images**2
+    # Of a chance p that varies, the mean of p (1 - p) is that of its mean, less its variance.
     luck_variance = (image_variances - (sds**2).sum() * loads**2).sum() / images**2 + interaction_as_luck
     variances = np.array([sds[0] ** 2, sds[1] ** 2, sds[2] ** 2 - interaction_as_luck, luck_variance])
     divisions = list[CrossedSeeds]()
