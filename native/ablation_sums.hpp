@@ -5,7 +5,8 @@
 //
 //     sums' = sums - part(1) - part(4) + v ones(1) + w ones(4)      ones(c): the part of channel c if it is 1 everywhere
 //
-// Sums and parts are computed once for an image, and serve all its ablations.
+// Sums and parts are computed once for an image, and serve all its ablations. Floats make the difference inexact, so
+// `replace` refuses where terms cancel too much, and ablations.cpp computes the product instead.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +39,8 @@ struct Reader {
 constexpr int64_t max_sums = 1 << 18;         // floats that a thread keeps of an image at most: 1 MB
 constexpr int64_t max_cached_sums = 1 << 17;  // floats of several images at once: they fit in the second-level cache
 
-// Makes the reader of each map i, step i. Its sums are null if they are too large or another step reads the map too.
+// Makes the reader of each map i, step i. Its sums are null if they are too large, or if a joining step reads the map
+// too, which would need the replaced map itself.
 inline std::vector<Reader> find_readers(const Plan& plan) {
     std::vector<Reader> readers(plan.maps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) readers[step].sums = plan.steps[step].computes->channel_sums();
@@ -58,10 +60,7 @@ inline std::vector<Reader> find_readers(const Plan& plan) {
 class SliceSums {
    public:
     SliceSums(const Kernels& kernels, const Reader& reader, Workspace& workspace)
-        : kernels_(kernels),
-          reader_(reader),
-          workspace_(workspace),
-          size_(reader.sums->size()),
+        : kernels_(kernels), reader_(reader), workspace_(workspace), size_(reader.sums->size()),
           at_once_(std::clamp<int64_t>(max_cached_sums / reader.image_size(), 1, slice_images)) {
         Buffer<float>& memory = workspace.scratch->sums;
         const int64_t wanted = at_once_ * reader.image_size() + size_;

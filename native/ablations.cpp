@@ -1,3 +1,10 @@
+// Maps are numbered as in Plan: step m reads map m (a joining step an earlier map too) and writes map m + 1. Map 0 is
+// the image, and map steps.size() are the logits.
+//
+// `arrange` turns ablations into patches of maps, in the order of the first map that each replaces. A thread then
+// computes a slice of images from map to map: up to the next replaced map once for all ablations (`whole`), and from
+// there to the logits for each ablation that begins there (`lanes`). `Slice` does this for all ablations that begin at
+// one map.
 #include "ablations.hpp"
 
 #include <algorithm>
@@ -51,7 +58,8 @@ Ablation by_layer(Ablation ablation) {
 }
 
 // Whether the ablation replaces whole channels of its first map and nothing else there, and the map's reader can be
-// computed from sums. (Single units of a flatten are no whole channels.)
+// computed from sums. (Single units of a flatten are no whole channels.) Then the replaced map itself is never written:
+// no step but the reader needs it, since find_readers gives no sums to a map that a second step reads.
 bool is_by_sums(const Plan& plan, const Reader& reader, const PatchedAblation& ablation) {
     if (reader.sums == nullptr || ablation.patches.empty()) return false;
     const Shape shape = plan.maps[ablation.first_map].value.shape;
@@ -60,7 +68,8 @@ bool is_by_sums(const Plan& plan, const Reader& reader, const PatchedAblation& a
     return is_only_one && first.top == 0 && first.bottom == shape.height && first.left == 0 && first.right == shape.width;
 }
 
-// Sorts constants by channel, and keeps the last of each.
+// Sorts constants by channel, and keeps the last of each. Only sums need this: their formula would take a channel's
+// part away twice. In a map, the later value overwrites the first.
 std::vector<ConstantChannel> keep_last_values(std::vector<ConstantChannel> channels) {
     std::stable_sort(channels.begin(), channels.end(),
                      [](const ConstantChannel& a, const ConstantChannel& b) { return a.index < b.index; });
@@ -115,8 +124,9 @@ void apply(const Plan& plan, const Patch& patch, Workspace& workspace, int64_t i
     }
 }
 
-// Computes ablations of a slice's images. `whole` holds the images without ablation. Each pair of an image and an
-// ablation takes a lane, one image of the workspace `lanes`. Images 0 and 1 with the ablations A, B and C:
+// Computes ablations of a slice's images. The workspace `whole` holds the images without ablation. Each pair of an
+// image and an ablation takes a lane, the memory of one image in the workspace `lanes`. Images 0 and 1 with the
+// ablations A, B and C:
 //
 //     lane    0    1    2    3    4    5   ...  slice_images - 1
 //     pair   0 A  0 B  0 C  1 A  1 B  1 C
@@ -172,8 +182,11 @@ class Slice {
         }
     }
 
-    // Gives the pair the next lane and computes it up to map `start_`: the first replaced map itself, or the map after
-    // it if `sums` are given, by them if they are accurate enough.
+    // Gives the pair the next lane and computes it up to map `start_`, from which all lanes go on together. If a filter
+    // of map 2 is replaced:
+    //     without sums                the lane gets a copy of map 2, patched                       start_ = 2
+    //     with sums                   SliceSums computes map 3 in the lane; map 2 is not needed    start_ = 3
+    //     with too inaccurate ones    map 2 is copied and patched, and step 2 run for this lane    start_ = 3
     void enter(const PatchedAblation& ablation, int64_t image, std::optional<SliceSums>& sums) {
         const auto lane = static_cast<int64_t>(pairs_.size());
         pairs_.push_back({&ablation, image, ablation.patches.begin()});
@@ -225,10 +238,10 @@ class Slice {
     const std::vector<Reader>& readers_;
     Workspace &whole_, &lanes_;
     const int64_t count_;
-    std::size_t reached_ = 0;  // the last map computed in `whole`
-    std::size_t start_ = 0;    // the map from which all lanes are computed together
-    std::vector<std::size_t> needed_;  // earlier maps that a lane needs a copy of
-    std::vector<Pair> pairs_;  // by lane
+    std::size_t reached_ = 0;          // the last map computed in `whole`
+    std::size_t start_ = 0;            // the map from which all lanes are computed together
+    std::vector<std::size_t> needed_;  // earlier maps that joining steps from start_ on read: a lane has copies
+    std::vector<Pair> pairs_;          // by lane, in use: at most slice_images
 };
 
 }  // namespace
@@ -243,7 +256,7 @@ bool ablation_logits(const Network& network, int threads, const Images& images, 
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto go_on) {
         SliceArrays& lanes = predictor.second(arrays);
         network.read(plan, arrays.workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
-        network.read(plan, lanes.workspace, lanes.batch, images, 0, 0);  // no image: only points maps to their memory
+        network.read(plan, lanes.workspace, lanes.batch, images, 0, 0);  // no image: only Network::bind
         Slice slice(network, plan, readers, arrays.workspace, lanes.workspace, end - begin);
         const auto take = [&](std::size_t ablation, int64_t image, const float* values) {
             std::copy(values, values + classes, logits + (static_cast<int64_t>(ablation) * count + begin + image) * classes);
@@ -259,7 +272,7 @@ bool ablation_logits(const Network& network, int threads, const Images& images, 
     return predictor.for_slices(threads, count, work, watcher);
 }
 
-// Reads each layer's output as soon as it is computed, since the next layer may overwrite a part of the same map.
+// Reads each layer's output before the next layer's replacements: a flatten shares the map of the layer before it.
 bool ablated_outputs(const Network& network, PlannedPredictor& planned, int threads, const Images& images, int64_t count,
                       const Ablation& ablation, const std::vector<float*>& outputs, Watcher& watcher) {
     const Plan& plan = planned.plan;

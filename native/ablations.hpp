@@ -1,8 +1,9 @@
 // Logits of a network with ablations: some filters output a constant.
 //
-// The whole network is computed once for a slice of images. Each ablation is then computed from its first replaced map
-// on. If a convolution or dense layer reads that map, not even its product is computed again: the parts of the replaced
-// channels are exchanged in its sums (ChannelSums).
+// The whole network is computed once for a slice of images, up to 8 that a thread computes together. Each ablation is
+// then computed from the first map (a layer's output) that it changes. If a convolution or dense layer reads that map,
+// not even its product is computed again: the parts of the replaced channels are exchanged in its sums (see
+// ablation_sums.hpp).
 #pragma once
 
 #include "prediction.hpp"
@@ -23,8 +24,9 @@ using Ablation = std::vector<Replacement>;
 bool ablation_logits(const Network& network, int threads, const Images& images, int64_t count,
                      const std::vector<Ablation>& ablations, float* logits, Watcher& watcher);
 
-// Runs the network with one ablation, or none, and writes the output of layer l to outputs[l], (count, size of the output).
-// `planned` is made with Purpose::outputs and Kept::maps. Returns false if the watcher stopped it.
+// Runs the network with one ablation, or none, and writes the output of layer l to outputs[l], (count, size of the
+// output). `planned` is made with Purpose::outputs, in which each layer's output exists, and Kept::maps. Returns false
+// if the watcher stopped it.
 bool ablated_outputs(const Network& network, PlannedPredictor& planned, int threads, const Images& images, int64_t count,
                       const Ablation& ablation, const std::vector<float*>& outputs, Watcher& watcher);
 

@@ -15,21 +15,8 @@ namespace {
 // The purpose of each random number of an image. `elastic` begins one for each pixel, `noise` one for two values. Slot
 // s of the image at `position` is number 2^32 position + s of the epoch's sequence.
 enum Slot : uint64_t {
-    shift_down,
-    shift_right,
-    rotation,
-    scale,
-    shear,
-    crop,
-    crop_down,
-    crop_right,
-    cutout_down,
-    cutout_right,
-    contrast,
-    brightness,
-    stretch_down,
-    stretch_right,
-    flip,
+    shift_down, shift_right, rotation, scale, shear, crop, crop_down, crop_right, cutout_down, cutout_right,
+    contrast, brightness, stretch_down, stretch_right, flip,
     elastic = 1u << 30,
     noise = 2u << 30,
 };

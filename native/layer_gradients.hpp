@@ -12,8 +12,9 @@ struct LayerGradient {
     float* gradients = nullptr;  // where to write them, (count, size of the layer's output)
 };
 
-// Keeps its buffers from call to call. If only the gradient with respect to the image is wanted, layers are fused and
-// maps are cut as in training, which is about twice as fast; otherwise outputs must exist in full.
+// Keeps its buffers from call to call. If only the gradient with respect to the image is wanted, layers are fused as in
+// training and maps are cut to the rows and columns that the next layer reads, which is about twice as fast. Otherwise
+// the layers' outputs must exist in full.
 class LayerGradients {
    public:
     explicit LayerGradients(const Network& network) : network_(network) {}

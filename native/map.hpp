@@ -61,7 +61,8 @@ struct Layout {
 struct Map {
     Layout value, gradient;
     bool relu = false;
-    bool gradient_crosses = false;  // whether the backward pass still reads the gradient in an earlier stage of the plan
+    // Whether the gradient is read again after its group of images: by the caller, or an earlier stage (network.hpp).
+    bool keeps_gradient = false;
     bool read_by_vectors = false;   // whether a step that computes all images of a slice at once reads it
 };
 

@@ -1,9 +1,20 @@
-// A network: its weights, and the forward and backward passes over slices of a batch.
+// A network: its weights, and the forward and backward passes over a slice of a batch, for training.hpp, prediction.hpp
+// and ablations.hpp, which choose the slices and threads.
 //
-// A batch is cut into slices of `slice_images` images, and the slices are divided into at most `max_shards` shards of
-// neighbouring slices. One thread computes a shard and adds up its weight gradients, the shard's sums; a later phase
-// adds the sums of all shards. Neither the cuts nor the order of the additions depend on the number of threads, so no
-// result does. Maps go through their layers a few images at a time, so that they stay in cache; vectors go by slice.
+//     batch   the images of a training step, or a prediction's slice alone (memory: Batch)
+//     slice   8 neighbouring images of a batch, or the rest of it: what each call below computes (memory: Workspace, and
+//             while it is computed, its thread's Scratch)
+//     shard   neighbouring slices, at most 16 shards a batch. One thread computes them in order and adds up their weight
+//             gradients, the shard's sums; a later phase adds the sums of all shards in order.
+//     group   Plan::group images of a slice, which go from map to map together, so that their maps stay in cache;
+//             vectors go by slice
+//     stage   steps of a plan that all slices of a batch finish before any begins the next stage: a batch normalisation
+//             needs mean and variance of the whole batch first, so a stage begins at each. With the steps convolution,
+//             pooling, normalisation, convolution, dense the stages are [0, 2) and [2, 5).
+//
+// In training each slice's calls are: forward through each stage, `score`, backward through the stages from last to
+// first. Predictions have statistics already, and take all steps at once. Neither the cuts nor the order of the
+// additions depend on the number of threads, so no result does.
 #pragma once
 
 #include <memory>
@@ -14,7 +25,7 @@
 
 namespace convscope {
 
-constexpr int64_t max_shards = 16;  // no more threads can share a training pass; each shard has memory for its sums
+constexpr int64_t max_shards = 16;  // no more threads share a training pass; each shard has memory for its sums
 
 // Images as bytes, one after another. Image i of a batch is image indices[i] of `bytes`, or image i without indices.
 // Its position in the epoch, chance.first + i, determines its random numbers (dropout and augmentation).
@@ -57,15 +68,16 @@ class Network {
     // Makes another plan than plan(), which is for training and prediction.
     Plan make_plan(Purpose purpose) const;
 
-    // Makes the arrays of one slice; the caller sets `scratch`. The others make those of a thread and a batch.
+    // Make the arrays of a slice (the caller sets `scratch`), of a thread and of a batch: see network_memory.cpp.
     Workspace make_workspace(const Plan& plan, Kept kept) const;
     Scratch make_scratch(const Plan& plan, Kept kept) const;
     Batch make_batch(const Plan& plan, int64_t images, int64_t shards, Kept kept) const;
     // Makes the batch normalisations use the present moving statistics and weights.
     void use_moving_statistics(const Plan& plan, Batch& batch) const;
 
-    // Computes `steps`, the whole plan or one of its stages, for images [begin, end) of the batch, at most
-    // slice_images. The first stage reads the images. If another stage follows, it measures that stage's statistics.
+    // Computes `steps`, the whole plan or one of its stages, for the slice of images [begin, end) of the batch. The
+    // first stage reads the images. If another follows, the slice's part of that stage's statistics is measured at the
+    // end.
     void forward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                  int64_t end) const;
     // The same in two parts: `read` reads images [begin, end) of the batch, and `forward_read` computes any range of
@@ -77,8 +89,9 @@ class Network {
                const Loss& loss, float scale) const;
     // Sets the gradient with respect to the logits of image `i` of the slice, where the backward pass begins.
     void write_logits_gradient(const Plan& plan, Workspace& workspace, int64_t i, const float* gradient) const;
-    // The backward pass through the same steps. Adds the weight gradients, except those of dense layers, to the shard's
-    // sums `shard`, unless it is null.
+    // The backward pass through the same steps. Adds the weight gradients to the shard's sums `shard`, unless it is
+    // null. Those of dense layers are not among them: they are one product over the whole batch, which Dense::collect
+    // computes when all slices are done, so no shard needs memory for sums of such large matrices.
     void backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,
                   float* shard) const;
 
@@ -88,14 +101,16 @@ class Network {
     void read_gradient(const Plan& plan, const Workspace& workspace, std::size_t map, int64_t i, float* output) const;
 
    private:
+    // Makes memory for the gradients with respect to a map, of `held` images at a time: see MapImages.
     MapImages make_gradients(const Plan& plan, std::size_t map, int64_t held) const;
     // Points the workspace's maps to the batch's vectors, from image `begin` on, and to the thread's gradients.
     void bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const;
     // Normalises image begin + i of the batch into the slice's first map, and prefetches the next unless it `is_last`.
     void read_image(const Plan& plan, Workspace& workspace, const Images& images, int64_t begin, int64_t i, bool is_last) const;
-    // The backward pass of `step`, one of the stage `steps` or the normalisation that begins the next stage. Say that
-    // step 3 of the stages [0, 3) and [3, 6) is one: the backward pass of the second stage ends with its sums over the
-    // batch, and that of the first stage begins with its input gradient.
+    // The backward pass of `step`, one of the stage `steps` or the normalisation that begins the next stage. That of
+    // the stages [0, 2) and [2, 5) is step 2. Its input gradient needs sums over all images of the batch. So the second
+    // stage goes back through steps 4, 3 and 2, where it only adds a slice's sums; when all slices have, the first
+    // stage goes back through step 2 for its input gradient, then 1 and 0.
     void step_back(const Plan& plan, Range steps, std::size_t step, Workspace& workspace, int64_t begin, int64_t end,
                    float* shard) const;
 

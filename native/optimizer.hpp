@@ -41,15 +41,13 @@ struct Optimizer {
         const double t = static_cast<double>(number);
         double rate = learning_rate;
         if (kind == OptimizerKind::adam) rate = rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t));
-        return {kind,
-                static_cast<float>(rate),
-                static_cast<float>(1 - learning_rate * weight_decay),
-                static_cast<float>(1 - beta_1),
-                static_cast<float>(1 - beta_2),
-                static_cast<float>(epsilon),
-                static_cast<float>(momentum),
-                nesterov,
-                decayed == Decayed::kernels};
+        return {.kind = kind,
+                .rate = static_cast<float>(rate),
+                .kept = static_cast<float>(1 - learning_rate * weight_decay),
+                .one_minus_beta_1 = static_cast<float>(1 - beta_1), .one_minus_beta_2 = static_cast<float>(1 - beta_2),
+                .epsilon = static_cast<float>(epsilon),
+                .momentum = static_cast<float>(momentum), .nesterov = nesterov,
+                .kernels_alone_decay = decayed == Decayed::kernels};
     }
 };
 

@@ -11,6 +11,10 @@
 //
 // Columns after the last filter stay zero. A batch normalisation has gamma as its only row of weights and beta as its
 // bias; PReLU has its slopes as its only row. m, v and gradients have the same layout.
+//
+// Network owns the Parameters. When a plan is made, each layer asks for the copies that it reads (keep_...). In
+// training, threads call `update` for different rows, and the thread that updates a panel's last rows calls
+// `finish_panel`.
 #pragma once
 
 #include <memory>
@@ -87,9 +91,9 @@ class Parameters {
     void round_kernels(int64_t bits);
     bool rounded() const { return !unrounded_.empty(); }
 
-    // A running average of the weights, which is the model. Between trainings `weights` holds the average and
-    // `unaveraged` the weights from which training continues; during training it is the other way round, and
-    // exchange_average() swaps them. Of rounded kernels, the unrounded are averaged, and the average is rounded.
+    // A running average of the weights, which then is the model that predicts. Between trainings `weights` holds the
+    // average and `unaveraged` the weights from which training continues; during training it is the other way round,
+    // and exchange_average() swaps them. Of rounded kernels, the unrounded are averaged, and the average is rounded.
     bool averaged() const { return !standby_.empty(); }
     void start_averaging();
     void exchange_average();
@@ -131,11 +135,9 @@ class Parameters {
     std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
 
-constexpr Named<Parameters::Field> field_names[] = {{"weights", Parameters::weights},
-                                                    {"m", Parameters::m},
-                                                    {"v", Parameters::v},
-                                                    {"unaveraged", Parameters::unaveraged},
-                                                    {"unrounded", Parameters::unrounded}};
+constexpr Named<Parameters::Field> field_names[] = {
+    {"weights", Parameters::weights}, {"m", Parameters::m}, {"v", Parameters::v},
+    {"unaveraged", Parameters::unaveraged}, {"unrounded", Parameters::unrounded}};
 constexpr std::span<const Named<Parameters::Field>> names_of(Parameters::Field) { return field_names; }
 
 }  // namespace convscope

@@ -1,3 +1,6 @@
+// Makes a plan: lay_out_steps chooses which layers become a step, lay_out_maps how each map lies in memory, as the step
+// that reads it and the step that wrote it want it, and make_layers the object that computes each step. check_extents
+// then proves that no step leaves its maps.
 #include "plan.hpp"
 
 #include <algorithm>
@@ -213,16 +216,16 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
         map.value = map.gradient = Layout::plain(i == 0 ? input.shape : steps[i - 1].output);
         if (i < steps.size()) map.value = lay_out_values(steps[i], layers[steps[i].layer], map.value.shape);
         // Gradients that a caller asked for are read after the backward pass of the slice, so they are kept until then.
-        map.gradient_crosses = purpose == Purpose::gradients || (purpose == Purpose::input_gradient && i == 0);
+        map.keeps_gradient = purpose == Purpose::gradients || (purpose == Purpose::input_gradient && i == 0);
         if (i > 0) {
             const Step& writer = steps[i - 1];
             const Layer& layer = layers[writer.layer];
             map.gradient = lay_out_gradient(writer, layer);
             map.relu = layer.relu;
-            // These read the gradient of their output again when an earlier stage goes back: a normalisation to write
-            // its input gradient, a joining layer to add to the gradient of its second input.
+            // These may read the gradient of their output again when an earlier stage (see Plan::stages) goes back: a
+            // normalisation to write its input gradient, a joining layer to add to the gradient of its second input.
             const bool reads_again = layer.kind == Kind::normalization || layer.reads_earlier();
-            map.gradient_crosses |= has_stages && reads_again && writer.kind != StepKind::activation;
+            map.keeps_gradient |= has_stages && reads_again && writer.kind != StepKind::activation;
         }
         for (std::size_t step = std::max(first_vector, i); step < steps.size(); ++step) {
             const Layer& layer = layers[steps[step].layer];
@@ -243,8 +246,7 @@ void Plan::make_layers(const std::vector<Layer>& layers, const Moving& moving, c
 std::unique_ptr<MapLayer> Plan::make_step(const StepContext& context, Step& step, const std::vector<Layer>& layers,
                                           const Moving& moving) {
     switch (step.kind) {
-        case StepKind::activation:
-            return std::make_unique<ActivationPass>(context);
+        case StepKind::activation: return std::make_unique<ActivationPass>(context);
         case StepKind::pooled_convolution:
             return std::make_unique<PooledConvolution>(context, layers[step.layer + 1], *step.parameters);
         case StepKind::bfloat16_convolution:
@@ -252,12 +254,9 @@ std::unique_ptr<MapLayer> Plan::make_step(const StepContext& context, Step& step
             return std::make_unique<Bfloat16Convolution>(context, *step.parameters);
 #endif
             break;
-        case StepKind::winograd_convolution:
-            return std::make_unique<WinogradConvolution>(context, *step.parameters);
-        case StepKind::direct_convolution:
-            return std::make_unique<Convolution>(context, *step.parameters);
-        case StepKind::layer:
-            return make_layer(context, step, moving);
+        case StepKind::winograd_convolution: return std::make_unique<WinogradConvolution>(context, *step.parameters);
+        case StepKind::direct_convolution: return std::make_unique<Convolution>(context, *step.parameters);
+        case StepKind::layer: return make_layer(context, step, moving);
     }
     return nullptr;
 }
@@ -266,36 +265,24 @@ std::unique_ptr<MapLayer> Plan::make_layer(const StepContext& context, Step& ste
     switch (context.layer.kind) {
         case Kind::convolution:
             break;  // never here: choose_step gives a convolution another kind of step
-        case Kind::depthwise:
-            return std::make_unique<DepthwiseConvolution>(context, *step.parameters);
-        case Kind::max_pooling:
-            return std::make_unique<MaxPooling>(context);
-        case Kind::average_pooling:
-            return std::make_unique<AveragePooling>(context);
-        case Kind::dropout:
-            return std::make_unique<Dropout>(context, static_cast<int>(step.layer));
+        case Kind::depthwise: return std::make_unique<DepthwiseConvolution>(context, *step.parameters);
+        case Kind::max_pooling: return std::make_unique<MaxPooling>(context);
+        case Kind::average_pooling: return std::make_unique<AveragePooling>(context);
+        case Kind::dropout: return std::make_unique<Dropout>(context, static_cast<int>(step.layer));
         case Kind::normalization: {
             auto normalization = std::make_unique<BatchNormalization>(context, *step.parameters, *moving[step.layer]);
             step.normalizes = normalization.get();
             return normalization;
         }
-        case Kind::addition:
-            return make_joining<Addition>(context);
+        case Kind::addition: return make_joining<Addition>(context);
         case Kind::branch:
-        case Kind::concatenation:
-            return make_joining<Concatenation>(context);
-        case Kind::soft_voting:
-            return std::make_unique<SoftVoting>(context);
-        case Kind::zero_padding:
-            return std::make_unique<ZeroPadding>(context);
-        case Kind::activation:
-            return std::make_unique<ActivationPass>(context);
-        case Kind::prelu:
-            return std::make_unique<ActivationPass>(context, step.parameters);
-        case Kind::flatten:
-            return std::make_unique<Flatten>(context);
-        case Kind::dense:
-            return std::make_unique<Dense>(context, *step.parameters, context.map - first_vector);
+        case Kind::concatenation: return make_joining<Concatenation>(context);
+        case Kind::soft_voting: return std::make_unique<SoftVoting>(context);
+        case Kind::zero_padding: return std::make_unique<ZeroPadding>(context);
+        case Kind::activation: return std::make_unique<ActivationPass>(context);
+        case Kind::prelu: return std::make_unique<ActivationPass>(context, step.parameters);
+        case Kind::flatten: return std::make_unique<Flatten>(context);
+        case Kind::dense: return std::make_unique<Dense>(context, *step.parameters, context.map - first_vector);
     }
     return nullptr;
 }

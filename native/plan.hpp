@@ -1,4 +1,8 @@
-// How a network is computed: the maps with their layouts, and the layers between them, fused where they fit.
+// How a network is computed: the maps with their layouts in memory, and the steps between them. Step i reads map i and
+// writes map i + 1. It is a layer, a convolution fused with the pooling after it, or a layer's activation. A vector is
+// a map of one pixel; maps are computed image by image or in small groups, the vectors at the end for 8 images at once.
+// Network makes a plan for training and prediction, and others by Network::make_plan; a plan does not change, and any
+// number of threads use it.
 #pragma once
 
 #include <memory>
@@ -18,7 +22,7 @@ struct Range {
 
 // What a plan is made for.
 enum class Purpose {
-    training,   // layers are fused and maps cut to the pixels that are read; gradients with respect to weights
+    training,   // and prediction: layers are fused, maps cut to the pixels that are read; gradients of weights
     outputs,    // every layer's output in full; no backward pass
     gradients,  // every layer's output in full, relu as a step of its own; gradients with respect to outputs and the image
     input_gradient,  // fused and cut as for training; only the gradient with respect to the image
@@ -77,7 +81,8 @@ struct Plan {
         return layer.earlier < 0 ? 0 : static_cast<std::size_t>(map_of_layer[static_cast<std::size_t>(layer.earlier)]);
     }
 
-    // The steps, cut before each batch normalisation: it needs the statistics of the batch, so all images wait.
+    // The steps, cut before each batch normalisation: it needs the statistics of the batch, so all images wait. If step
+    // 2 of 5 is one, the stages are [0, 2) and [2, 5).
     std::vector<Range> stages;
     Range whole() const { return {0, steps.size()}; }
 

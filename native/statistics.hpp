@@ -1,19 +1,22 @@
-// The statistics of a batch normalisation's input, by channel.
+// The statistics of a batch normalisation's input, by channel: of a batch in training, moving ones in prediction.
 #pragma once
 
 #include "buffer.hpp"
 
 namespace convscope {
 
-// Filled by BatchNormalization: each thread writes its slices' parts (`measure`), then one writes the rest, by `merge`
-// or `use_moving`. by_value and constant are 0 until `merge_back`, and stay 0 for moving statistics.
+// BatchNormalization fills it. For a batch, each slice of images gets its part by `measure`; when all have, one thread
+// computes means and forward factors by `merge`, and later the backward factors by_value and constant, which are 0
+// until then, by `merge_back`. For a prediction, `use_moving` does all, and by_value and constant stay 0.
 struct Statistics {
     bool of_batch = false;  // whether they are the batch's, as in training; else the moving statistics
     Buffer<float> means, inverses;                  // inverse = 1 / sqrt(variance + epsilon)
     Buffer<float> scales, shifts;                   // forward: y = scale x + shift
     Buffer<float> by_gradient, by_value, constant;  // backward: dx = by_gradient dy + by_value x + constant
     Buffer<double> variances;
-    Buffer<float> parts;  // (slices, 2, row): each slice's means and sums of squared distances from them
+    // Each slice's means, and its sums of squared distances from them: means of slice 0 | squares of 0 | means of 1 |
+    // ...
+    Buffer<float> parts;
     int64_t row = 0;      // channels rounded up to a panel
     float* part(int64_t slice) { return parts.data() + slice * 2 * row; }
 };

@@ -6,10 +6,7 @@
 namespace convscope {
 
 Trainer::Trainer(Network& network, int threads, int64_t batch_size)
-    : network_(network),
-      plan_(network.plan()),
-      batch_size_(batch_size),
-      team_(threads),
+    : network_(network), plan_(network.plan()), batch_size_(batch_size), team_(threads),
       batch_(network.make_batch(plan_, batch_size, std::min(max_shards, count_slices(batch_size)), Kept::gradients)) {
     const int64_t width = network.kernels().panel_width;
     const int64_t workspaces = plan_.stages.size() > 1 ? count_slices(batch_size) : threads;

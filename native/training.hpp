@@ -1,10 +1,12 @@
-// Training: the steps of an epoch, and which thread computes what.
+// Training: the steps of an epoch, and which thread computes what. Bindings.cpp and page.cpp call `train` for an epoch
+// or a part of one. A step of the optimizer takes a batch through two phases, and all threads wait for each other after
+// each:
 //
-// A step has two phases, and all threads wait for each other at the end of each. In the first, threads take shards (see
-// network.hpp) and compute their forward and backward passes; with batch normalisations stage by stage, and all threads
-// wait at the end of each stage. In the second, threads take blocks of weights, at most block_rows rows of a panel: a
-// block's gradient is summed over the batch (dense layers) or over the shards in order (other layers), and the
-// optimizer updates the block while the gradient is in cache.
+//     pass     Threads take shards, a few neighbouring slices of 8 images, and compute their forward and backward passes. A
+//              batch normalisation cuts the plan into stages (see network.hpp), and all threads wait after each of these.
+//     update   Threads take blocks of weights, at most 64 rows of a panel, which is 32 columns of a layer's weights (see
+//              parameters.hpp). A block's gradient is summed over the batch (dense layers) or over the shards' sums in
+//              order (other layers), and the optimizer updates the block while the gradient is in cache.
 #pragma once
 
 #include <atomic>
@@ -77,7 +79,8 @@ class Trainer {
 
     // Appends the blocks of a step's weights.
     void list_blocks(std::size_t step);
-    // The first phase for images [0, count) of `images`, stage by stage. Returns false if stopped.
+    // The first phase for images [0, count) of `images`, stage by stage: forward, score, backward. `scale` is the
+    // weight of an image's loss, 1 / count for a mean. Returns false if stopped.
     bool pass(const Images& images, int64_t count, const Loss& loss, float scale, const std::vector<Range>& stages,
               const Score& so_far, Watcher& watcher);
     // Calls work(workspace, begin, end, sums) for every slice of the batch; one thread computes the slices of a shard,

@@ -1,4 +1,12 @@
-// The arrays that a pass over a batch needs: for the whole batch, for a slice of its images, and for a thread.
+// The arrays that a pass over a batch needs: for the whole batch (Batch), for a slice of 8 neighbouring images
+// (Workspace), and for a thread (Scratch), which computes one slice after another. Network makes them, and `bind` of
+// network_memory.cpp says which of them owns which map. A layer, step i of a plan, gets the Workspace of its slice,
+// with pointers to the rest:
+//
+//     values[i] -> layer -> values[i + 1]        gradients[i] <- layer <- gradients[i + 1]
+//
+// with scratch->forward[i], scratch->backward[i], winners[i], orders[i] and statistics[i] for itself. A shard is a few
+// neighbouring slices that one thread computes, and whose weight gradients it adds up.
 #pragma once
 
 #include <memory>
@@ -10,7 +18,7 @@
 
 namespace convscope {
 
-constexpr int64_t slice_images = 8;  // about the rows of a tile of the matrix product, so that dense layers fill it
+constexpr int64_t slice_images = 8;  // about as many rows as the matrix product computes at once, for dense layers
 
 inline int64_t count_slices(int64_t images) { return (images + slice_images - 1) / slice_images; }
 
@@ -35,20 +43,22 @@ constexpr int64_t map_gap = checks_marks ? slack : 0;
 
 // A thread's memory for intermediate results, which the next images overwrite.
 struct Scratch {
-    std::vector<MapImages> gradients;              // by map: those that are not read after their group of images
+    std::vector<MapImages> gradients;              // by map; those that the slice does not keep (Map::keeps_gradient)
     std::vector<Buffer<float>> forward, backward;  // by step of the plan
     Buffer<uint16_t> bfloat16;                     // rounded copies of a product's operands
     std::unique_ptr<Augmenter> augmenter;          // null if images are not augmented
     Buffer<float> logits_gradient;                 // of one image
-    Buffer<uint32_t> won;                          // which filters each pixel won: see kernels/winners.cpp
-    Buffer<float> sums;                            // channel sums of ablations: see ChannelSums
+    Buffer<uint32_t> won;                          // which filters won each pixel: see marks_size
+    Buffer<float> sums;                            // of ablations: see SliceSums
 };
 
 // The maps of a slice, and the scratch of the thread that computes it.
 struct Workspace {
     std::vector<MapImages> values, gradients;  // by map
-    std::vector<Buffer<int32_t>> winners;      // by step of the plan, (images, winners_size); empty without a backward pass
-    std::vector<Buffer<int32_t>> orders;       // by step, (images, order_size): see PooledConvolution::Order
+    // By step, for the backward pass, (images, winners_size): of each number that a max pooling wrote, where it was
+    // largest.
+    std::vector<Buffer<int32_t>> winners;
+    std::vector<Buffer<int32_t>> orders;  // by step, (images, order_size): see PooledConvolution::Order
     Chance chance;                             // its `first` is the position of the slice's first image
     int64_t slice = 0;                         // index of the slice in the batch
     Statistics* statistics = nullptr;          // the batch's, by step
@@ -60,15 +70,15 @@ struct Workspace {
     }
 };
 
-// The vectors of all images of a batch, from the input of the first dense layer on, since the gradient of dense weights
-// is a sum over all images; and for each shard the sums of the other layers' weight gradients.
+// The vectors of all images, from the input of the first dense layer on, since the gradient of dense weights is a
+// product over the batch; and for each shard the sums of the other layers' weight gradients, at Plan::gradient_offsets.
 struct Batch {
     std::vector<Buffer<float>> values, gradients;  // by vector, (images, stride); the first gradient lies in Workspace
     std::vector<int64_t> strides, used;            // by vector, as in MapImages
     std::vector<double> losses;                    // by image
     std::vector<uint8_t> correct;                  // by image: 1 if the prediction is correct
     std::vector<Buffer<float>> shards;             // the sums of each shard's weight gradients
-    std::vector<Statistics> statistics;  // by step, of the batch normalisations
+    std::vector<Statistics> statistics;            // by step, of the batch normalisations
 };
 
 }  // namespace convscope

@@ -117,20 +117,14 @@ void activate(Activation activation, float slope, const float* x, int64_t count,
                 normal(x, below, density);
                 return x * below;
             });
-        case Activation::tanh:
-            return apply(x, count, y, [](Vector x) { return hyperbolic_tangent(x); });
-        case Activation::sigmoid:
-            return apply(x, count, y, [](Vector x) { return sigmoid(x); });
-        case Activation::relu:
-            return apply(x, count, y, [](Vector x) { return x < Vector{} ? Vector{} : x; });
-        case Activation::relu6:
-            return apply(x, count, y, [](Vector x) { return clamp(x, 0, 6); });
+        case Activation::tanh: return apply(x, count, y, [](Vector x) { return hyperbolic_tangent(x); });
+        case Activation::sigmoid: return apply(x, count, y, [](Vector x) { return sigmoid(x); });
+        case Activation::relu: return apply(x, count, y, [](Vector x) { return x < Vector{} ? Vector{} : x; });
+        case Activation::relu6: return apply(x, count, y, [](Vector x) { return clamp(x, 0, 6); });
         case Activation::elu:
             return apply(x, count, y, [](Vector x) { return x > Vector{} ? x : exponential_less_one(x); });
-        case Activation::silu:
-            return apply(x, count, y, [](Vector x) { return silu(x); });
-        case Activation::hard_silu:
-            return apply(x, count, y, [](Vector x) { return x * hard_sigmoid(x); });
+        case Activation::silu: return apply(x, count, y, [](Vector x) { return silu(x); });
+        case Activation::hard_silu: return apply(x, count, y, [](Vector x) { return x * hard_sigmoid(x); });
     }
 }
 
@@ -168,8 +162,7 @@ void activate_backward(Activation activation, float slope, const float* x, const
         case Activation::elu:
             return apply_backward(x, dy, count, dx,
                                   [](Vector x) { return x > Vector{} ? broadcast(1) : exponential(x); });
-        case Activation::silu:
-            return apply_backward(x, dy, count, dx, [](Vector x) { return silu_derivative(x); });
+        case Activation::silu: return apply_backward(x, dy, count, dx, [](Vector x) { return silu_derivative(x); });
         case Activation::hard_silu:
             return apply_backward(x, dy, count, dx, [](Vector x) {
                 const Vector share = hard_sigmoid(x), sum = share + x * (1 / 6.0f);

@@ -1,4 +1,7 @@
-// The matrix product of bfloat16 numbers with float32 sums. bfloat16_operands.cpp rounds and arranges the numbers.
+// The matrix product of bfloat16 numbers with float32 sums (`Bfloat16Product`). bfloat16_operands.cpp rounds and
+// arranges the numbers. `multiply_bfloat16` at the end goes block by block: two tiles, each of 16 rows of A, times a
+// panel, 32 columns of B. `sum_up_block` computes the 32 x 32 sums, and `finish_rows` adds bias or mask and stores
+// them.
 //
 // An AMX instruction adds products of pairs: C[m, n] += A[m, 2k] B[2k, n] + A[m, 2k + 1] B[2k + 1, n]. So a panel of B
 // interleaves two rows, and A is read in pairs without a copy. A step multiplies 32 rows, 32 columns and 32 numbers of the

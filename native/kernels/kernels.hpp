@@ -1,8 +1,16 @@
-// The table of kernels of one instruction set, and their arguments.
+// The table of kernels of one instruction set, and their arguments, which the layers fill in.
 //
 // The kernels are plain C++ with the compiler's vector extensions. Their sources are compiled once for each instruction
 // set, each time in a namespace of its own; instruction_set.cpp chooses a table when the module is loaded. The kernels
 // share only this header with the rest of the engine: plain structures, no templates, no standard library.
+//
+//     map       rows, columns and channels of an image (NHWC): channels are contiguous, then columns, then rows
+//     register  a vector of vector_width floats, one for each lane: 16 with AVX-512
+//     panel     panel_width columns (two registers) of a matrix: (rows, panel_width), one panel after another
+//     cell      a pooling window, which becomes one output pixel; it is live if it reads a number that is not zero
+//     winner    the index of the pixel of a cell whose number is the largest, by filter: it alone gets the gradient
+//
+// Offsets, steps and sizes count elements, not bytes. A field that a kernel does not need keeps its default.
 #pragma once
 
 #include <stdint.h>
@@ -39,35 +47,28 @@ struct Product {
     const int64_t* a_jumps = nullptr;  // offset from each segment to the next, if not a_segment; not for pool
     int64_t a_step = 1;
     const float* b = nullptr;
-    int64_t b_segment = 0;
-    int64_t b_step = 0;
-    int64_t b_panel = 0;
-    int64_t segments = 1;
-    int64_t length = 0;
-    int64_t rows = 0;
-    int64_t columns = 0;
+    int64_t b_segment = 0, b_step = 0, b_panel = 0;
+    int64_t segments = 1, length = 0, rows = 0, columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;
     int64_t products = 1;  // how many products of these sizes to compute
     int64_t a_product = 0, b_product = 0, c_product = 0;  // offsets to the next product; bias has that of B, mask of C
     Finish finish = Finish::store;
-    const float* bias = nullptr;
-    const float* mask = nullptr;
+    const float *bias = nullptr, *mask = nullptr;
     const int64_t* mask_rows = nullptr;
-    // For Finish::pool a row is a cell, a pooling window of four pixels. The cells are those in `order`, which index a_rows,
-    // c_rows and winners. Pixel j of a cell reads from a_rows[cell] + window[j]; window[0] is 0 and a_step is 1.
+    // For Finish::pool a row is a cell, and `order` lists the rows to compute: cell order[m] has a_rows[order[m]],
+    // c_rows[order[m]] and its row of winners. Pixel j of a cell reads A from a_rows[cell] + window[j] on; window[0] is
+    // 0 and a_step is 1. On 8 columns of 2 channels pooled 2 x 2 `window` is 0, 2, 16, 18.
     const int32_t* order = nullptr;
     int64_t window[4] = {};
-    int32_t* winners = nullptr;  // (cells, winner_row), or null
+    int32_t* winners = nullptr;  // (cells, winner_row), 0 to 3, or null
     int64_t winner_row = 0;
 };
 
 // Pooling of one image, NHWC, the input without padding. `winners` are offsets into `input`.
 struct PoolingImage {
     const float* input = nullptr;
-    int64_t in_rows = 0, in_columns = 0;
-    int64_t channels = 0;
-    int64_t out_rows = 0, out_columns = 0;
+    int64_t in_rows = 0, in_columns = 0, channels = 0, out_rows = 0, out_columns = 0;
     int64_t size[2] = {}, stride[2] = {}, padding[2] = {};
     float* output = nullptr;
     const int64_t* output_offsets = nullptr;  // offset of each cell, an output pixel
@@ -79,9 +80,8 @@ struct PoolingImage {
 // Depthwise convolution of one image, NHWC, the input with its padding, weights and their gradient in panels.
 struct DepthwiseImage {
     const float* input = nullptr;
-    int64_t input_row = 0;
-    int64_t channels = 0, outputs = 0;
-    const int64_t* sources = nullptr;  // the channel of each output, up to a whole register; null: output o reads channel o
+    int64_t input_row = 0, channels = 0, outputs = 0;
+    const int64_t* sources = nullptr;  // each output's channel, up to a whole register; null: output o reads channel o
     int64_t out_rows = 0, out_columns = 0;
     int64_t size[2] = {}, stride[2] = {};
     int64_t kernel_row = 0, kernel_column = 0;  // in the input, from one kernel row or column to the next
@@ -95,11 +95,11 @@ struct DepthwiseImage {
     float* input_gradient = nullptr;   // += the gradient with respect to the input, laid out as the input
 };
 
-// The cells (pooling windows) of an image, NHWC. A cell reads window_rows rows of window_run contiguous numbers.
+// The cells of an image, NHWC. A cell reads window_rows rows of window_run contiguous numbers: those of four 3 x 3
+// kernels on neighbouring pixels of 2 channels are 4 rows of 8 numbers.
 struct CellSearch {
     const float* input = nullptr;
-    int64_t input_row = 0;
-    int64_t cell_rows = 0, cell_columns = 0;
+    int64_t input_row = 0, cell_rows = 0, cell_columns = 0;
     int64_t down = 0, right = 0;  // offsets from a cell to the next below and to the right
     int64_t window_rows = 0, window_run = 0;
     float* scratch = nullptr;  // (cell_rows, live_cells_row)
@@ -121,13 +121,11 @@ struct WinnersImage {
     int64_t live_cells = 0;
     const int64_t* cell_offsets = nullptr;
     int64_t window[4] = {};
-    int64_t filters = 0;
-    int64_t kernel_rows = 0;
+    int64_t filters = 0, channels = 0, kernel_rows = 0;
     int64_t run = 0;              // kernel columns x channels: the contiguous numbers of a kernel row
     float* kernel = nullptr;      // += the gradient with respect to the kernel
     float* bias = nullptr;        // += the gradient with respect to the bias
-    uint32_t* won = nullptr;      // scratch of bits: (marked_cells, filters / 32, 4)
-    int64_t channels = 0;         // of the input
+    uint32_t* won = nullptr;      // scratch of marks: (marked_cells, marks_size)
     const float* back = nullptr;  // weights (channel block, filter, kernel row, kernel column, vector_width)
     float* input_gradient = nullptr;  // += the gradient with respect to the input, laid out as the input
 };
@@ -135,7 +133,8 @@ struct WinnersImage {
 // Winograd's minimal filtering F(m x m, r x r): a tile of m x m outputs of an r x r kernel is computed at once.
 enum class WinogradAlgorithm { none, f2x3, f4x3, f2x5, f4x5 };
 
-// Tiles of one map, NHWC, and their transforms: a matrix (tile, channel) for each position.
+// Tiles of one map, NHWC, and their transforms: a matrix (tile, channel) for each position, which is a number of a
+// transformed tile. With f2x3, tiles of 2 x 2 outputs read 4 x 4 pixels, which become 16 positions.
 struct WinogradTiles {
     WinogradAlgorithm algorithm = WinogradAlgorithm::none;
     int64_t tiles = 0, channels = 0;
@@ -152,17 +151,15 @@ struct WinogradTiles {
 // One panel of weights, rows (kernel row, kernel column, channel), and its matrices (position, channel, panel_width).
 struct WinogradWeights {
     WinogradAlgorithm algorithm = WinogradAlgorithm::none;
-    int64_t channels = 0;
-    int64_t columns = 0;  // at most panel_width
-    float* rows = nullptr;         // only read by winograd_weights
-    float* transformed = nullptr;  // only read by winograd_weights_backward
+    int64_t channels = 0, columns = 0;  // columns: at most panel_width
+    float* rows = nullptr;              // only read by winograd_weights
+    float* transformed = nullptr;       // only read by winograd_weights_backward
 };
 
 // Cells of a 3 x 3 convolution pooled 2 x 2, computed by F(2 x 2, 3 x 3): see winograd.cpp.
 struct WinogradCells {
-    int64_t cells = 0;
     const float* products = nullptr;  // (16, cells, panel_width)
-    int64_t columns = 0;              // at most panel_width
+    int64_t cells = 0, columns = 0;   // columns: at most panel_width
     const float* bias = nullptr;
     bool relu = false;
     float* output = nullptr;
@@ -180,15 +177,12 @@ struct WinogradCells {
 // run up to bfloat16_rows rows beyond its end. Those are multiplied by zeros, so they must exist and be finite.
 struct Bfloat16Product {
     const uint16_t* a = nullptr;
-    int64_t a_row = 0;
-    int64_t a_run = 0;
+    int64_t a_row = 0, a_run = 0;
     const int64_t* a_segments = nullptr;
-    int64_t segments = 1;
-    int64_t length = 0;
-    const uint16_t* b = nullptr;  // panels of (segment, pair of rows, panel_width, 2), segments padded by zeros to whole steps
+    int64_t segments = 1, length = 0;
+    const uint16_t* b = nullptr;  // panels of (segment, pair of rows, panel_width, 2), segments padded by zeros to steps
     int64_t b_panel = 0;          // offset to the next panel
-    int64_t runs = 1;
-    int64_t rows = 0;  // rows of a run
+    int64_t runs = 1, rows = 0;   // rows: of a run
     int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;  // (runs, rows); a row with a negative offset is not stored
@@ -214,8 +208,7 @@ struct Resampling {
     uint32_t* corners = nullptr;      // scratch: each pixel and three neighbours, (height + 1, width + 2, channels)
     int64_t height = 0, width = 0, channels = 0;
     double rows[3] = {}, columns[3] = {};
-    const float* down = nullptr;  // (height, width) or null, like `right`; read to the end of an augmentation_block
-    const float* right = nullptr;
+    const float *down = nullptr, *right = nullptr;  // (height, width) or null; read to the end of an augmentation_block
     float strength = 0;
     float* output = nullptr;  // (height, width, channels), followed by an augmentation_block that is overwritten
 };
@@ -243,6 +236,8 @@ struct ChannelFactors {
 constexpr int64_t augmentation_block = 32;  // numbers or pixels that augmentation computes at once
 constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: the list stays in cache
 constexpr int64_t marked_cells = 32;    // cells whose winners are marked before the marks are read
+// The numbers of a cell's marks: for each 32 filters and each of its four pixels a bit a filter, set if the pixel won.
+constexpr int64_t marks_size(int64_t filters) { return (filters + 31) / 32 * 4; }
 
 struct Kernels {
     const char* name;
@@ -250,12 +245,9 @@ struct Kernels {
     int64_t panel_width;   // columns of a product that a panel holds: two registers
 
     void (*multiply)(const Product&);
-    void (*pool)(const PoolingImage&);
-    void (*pool_backward)(const PoolingImage&);
-    void (*average)(const PoolingImage&);
-    void (*average_backward)(const PoolingImage&);
-    void (*depthwise)(const DepthwiseImage&);
-    void (*depthwise_kernel)(const DepthwiseImage&);
+    void (*pool)(const PoolingImage&), (*pool_backward)(const PoolingImage&);
+    void (*average)(const PoolingImage&), (*average_backward)(const PoolingImage&);
+    void (*depthwise)(const DepthwiseImage&), (*depthwise_kernel)(const DepthwiseImage&);
     void (*depthwise_input)(const DepthwiseImage&);
 
     // Writes the order of the cells and returns the number of live ones.

@@ -272,7 +272,7 @@ template <int K>
 void spread(const WinnersImage p) {  // a copy: the compiler knows that no store changes it
     constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums: AVX-512 has 32, AVX2 16
     constexpr int rows = registers / (K + 1);  // of K + 1 sums: for K = 5, pixel rows 0-1, 2-3 and 4-5, or 0-2 and 3-5
-    const int64_t marks = (p.filters + 31) / 32 * 4;  // numbers of a cell's marks
+    const int64_t marks = marks_size(p.filters);
     for (int64_t begin = 0; begin < p.cells; begin += marked_cells) {
         const int64_t end = begin + marked_cells < p.cells ? begin + marked_cells : p.cells;
         for (int64_t cell = begin; cell < end; ++cell) mark_winners(p, cell, p.won + (cell - begin) * marks);

@@ -131,14 +131,10 @@ void weights_backward(const WinogradWeights p) {
 template <class Function>
 CONVSCOPE_INLINE void with_transform(WinogradAlgorithm algorithm, Function function) {
     switch (algorithm) {
-        case WinogradAlgorithm::f2x3:
-            return function(Transform<4, 3>());
-        case WinogradAlgorithm::f4x3:
-            return function(Transform<6, 3>());
-        case WinogradAlgorithm::f2x5:
-            return function(Transform<6, 5>());
-        case WinogradAlgorithm::f4x5:
-            return function(Transform<8, 5>());
+        case WinogradAlgorithm::f2x3: return function(Transform<4, 3>());
+        case WinogradAlgorithm::f4x3: return function(Transform<6, 3>());
+        case WinogradAlgorithm::f2x5: return function(Transform<6, 5>());
+        case WinogradAlgorithm::f4x5: return function(Transform<8, 5>());
         case WinogradAlgorithm::none:
             return;
     }

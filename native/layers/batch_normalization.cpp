@@ -11,10 +11,7 @@ std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 }  // namespace
 
 BatchNormalization::BatchNormalization(const StepContext& context, const Parameters& parameters, MovingStatistics& moving)
-    : MapLayer(context),
-      parameters_(parameters),
-      moving_(moving),
-      channels_(layer_.input.channels),
+    : MapLayer(context), parameters_(parameters), moving_(moving), channels_(layer_.input.channels),
       row_(round_up(channels_, kernels_.panel_width)),
       pixels_(layer_.input.height * layer_.input.width) {}
 

@@ -1,4 +1,6 @@
 // A convolution of stride 1 whose products multiply bfloat16 numbers: `Convolution`, but with its maps rounded to bfloat16.
+// Each pass writes a rounded copy of what it multiplies to the thread's scratch, and calls multiply_bfloat16 (see
+// Bfloat16Product): forward and input gradient image by image, the kernel gradient for a group of images at once.
 //
 // A product computes a run of consecutive pixels. Either each output row is a run, or one run covers the whole map with the
 // padding between its rows, whose results are not stored. That takes fewer tiles of 16 pixels if rows are short: for 7 x 7

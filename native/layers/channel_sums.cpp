@@ -10,18 +10,13 @@ ConvolutionSums::ConvolutionSums(const Layer& convolution, const Layer* pooling,
                                  const Layout& output, const Parameters& parameters, const Kernels& kernels)
     : layer_(convolution),
       pooling_(pooling == nullptr ? nullptr : std::make_unique<const Layer>(*pooling)),
-      map_(map),
-      input_(input),
-      output_(output),
-      parameters_(parameters),
-      kernels_(kernels),
+      map_(map), input_(input), output_(output), parameters_(parameters), kernels_(kernels),
       ones_([&] {
           Layout layout = Convolution::input_layout(convolution);
           layout.shape.channels = 1;
           return layout;
       }()),
-      walk_(convolution, input),
-      reads_(kernel_corners(convolution, input)),
+      walk_(convolution, input), reads_(kernel_corners(convolution, input)),
       ones_reads_(kernel_corners(convolution, ones_)),
       writes_(multiples(convolution.output.channels, convolution.output.height * convolution.output.width)),
       cells_(output.offsets()) {}
@@ -112,11 +107,7 @@ void ConvolutionSums::finish(Workspace& workspace, int64_t image, const float* s
 }
 
 DenseSums::DenseSums(bool relu, std::size_t map, const Shape& input, const Parameters& parameters, const Kernels& kernels)
-    : relu_(relu),
-      map_(map),
-      input_(input),
-      parameters_(parameters),
-      kernels_(kernels),
+    : relu_(relu), map_(map), input_(input), parameters_(parameters), kernels_(kernels),
       writes_(multiples(size(), slice_images)) {}
 
 Product DenseSums::product(int64_t count, float* sums) const {

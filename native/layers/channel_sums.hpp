@@ -1,4 +1,6 @@
-// `ChannelSums` of convolutions and of dense layers.
+// `ChannelSums` of convolutions and of dense layers: the output before relu as a sum with a part for each input
+// channel, with which ablations replace channels (see ablation_sums.hpp). The whole sums are the layer's product with
+// its bias; the part of a channel is the same product over the weights of this channel alone.
 #pragma once
 
 #include "convolution.hpp"

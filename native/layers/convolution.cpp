@@ -79,17 +79,14 @@ Layout Convolution::input_layout(const Layer& layer) {
 // reach - 1 - padding: that is row p + reach - 1 - r. So the `reach` rows from p on meet the kernel from last to first.
 Layout Convolution::gradient_layout(const Layer& layer) {
     return {layer.output,
-            layer.input.height + layer.reach(0) - 1,
-            layer.input.width + layer.reach(1) - 1,
-            layer.reach(0) - 1 - layer.padding[0],
-            layer.reach(1) - 1 - layer.padding[1],
+            layer.input.height + layer.reach(0) - 1, layer.input.width + layer.reach(1) - 1,
+            layer.reach(0) - 1 - layer.padding[0], layer.reach(1) - 1 - layer.padding[1],
             {layer.stride[0], layer.stride[1]}};
 }
 
 Convolution::Convolution(const StepContext& context, Parameters& parameters)
     : WeightedLayer(context, parameters),
-      has_few_channels_(has_few_channels(layer_, kernels_)),
-      walk_(layer_, input_.value),
+      has_few_channels_(has_few_channels(layer_, kernels_)), walk_(layer_, input_.value),
       reads_(kernel_corners(layer_, input_.value)),
       writes_(output_.value.offsets()),
       kernel_reads_(kernel_offsets(layer_, input_.value)),
@@ -268,8 +265,7 @@ std::unique_ptr<ChannelSums> Convolution::channel_sums() const {
 Extents Convolution::extents() const {
     const int64_t window = (layer_.reach(0) - 1) * input_.value.row() + layer_.reach(1) * layer_.input.channels;
     Extents extents = {{layer_.input, reads_.back() + window},
-                       Cells::in(output_.value, layer_.output),
-                       Cells::in(output_.gradient, layer_.output),
+                       Cells::in(output_.value, layer_.output), Cells::in(output_.gradient, layer_.output),
                        Cells::in(input_.gradient, layer_.input)};
     for (const Band& band : bands_) {
         const int64_t last = back_reads_[static_cast<std::size_t>(band.end - 1)];

@@ -1,6 +1,8 @@
 // A dense layer with bias and relu, for all images of a slice in one product:
 //     y[n, f] = act(bias[f] + sum over i of x[n, i] kernel[i, f])
-// The weights' gradient is not summed by shards: the batch keeps the vectors, and `collect` multiplies them, x' dy.
+// A slice is 8 images or fewer. The weights' gradient is not summed slice by slice, since it is as large as the
+// weights: the batch keeps the vectors x and dy of all images, and `collect` multiplies them, x' dy, a block of weights
+// at a time.
 #pragma once
 
 #include "map_layer.hpp"

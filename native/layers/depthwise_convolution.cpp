@@ -61,8 +61,7 @@ Extents DepthwiseConvolution::extents() const {
     const int64_t last_row = (layer_.output.height - 1) * layer_.stride[0] + layer_.reach(0) - 1;
     const int64_t columns = (layer_.output.width - 1) * layer_.stride[1] + layer_.reach(1);
     return {{layer_.input, last_row * input_.value.row() + columns * layer_.input.channels},
-            Cells::in(output_.value, layer_.output),
-            Cells::plainly(layer_.output),
+            Cells::in(output_.value, layer_.output), Cells::plainly(layer_.output),
             Cells::in(input_.gradient, layer_.input)};
 }
 

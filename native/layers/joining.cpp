@@ -42,13 +42,10 @@ void Joining::add_to_earlier(Workspace& workspace, int64_t begin, int64_t end) c
 }
 
 Extents Joining::extents() const {
-    return {Cells::in(input_.value, input_.value.shape),
-            Cells::in(output_.value, output_.value.shape),
-            Cells::in(output_.gradient, output_.value.shape),
-            Cells::in(input_.gradient, input_.value.shape),
-            earlier_map_,
-            Cells::in(earlier_.value, earlier_.value.shape),
-            Cells::in(earlier_.gradient, earlier_.value.shape)};
+    const Shape input = input_.value.shape, output = output_.value.shape, earlier = earlier_.value.shape;
+    return {Cells::in(input_.value, input), Cells::in(output_.value, output), Cells::in(output_.gradient, output),
+            Cells::in(input_.gradient, input), earlier_map_, Cells::in(earlier_.value, earlier),
+            Cells::in(earlier_.gradient, earlier)};
 }
 
 void Addition::forward_image(Workspace& workspace, int64_t image) const {

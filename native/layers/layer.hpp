@@ -24,19 +24,13 @@ enum class Kind {
 constexpr Named<Kind> kind_names[] = {
     {"Conv2D", Kind::convolution},
     {"DepthwiseConv2D", Kind::depthwise},
-    {"MaxPooling2D", Kind::max_pooling},
-    {"AveragePooling2D", Kind::average_pooling},
+    {"MaxPooling2D", Kind::max_pooling}, {"AveragePooling2D", Kind::average_pooling},
     {"GlobalMaxPooling2D", Kind::max_pooling},  // a pooling whose window is the map
     {"GlobalAveragePooling2D", Kind::average_pooling},
-    {"Flatten", Kind::flatten},
-    {"ZeroPadding2D", Kind::zero_padding},
-    {"Dropout", Kind::dropout},
-    {"BatchNormalization", Kind::normalization},
-    {"Activation", Kind::activation},
-    {"PReLU", Kind::prelu},
-    {"Add", Kind::addition},
-    {"Branch", Kind::branch},
-    {"Concatenate", Kind::concatenation},
+    {"Flatten", Kind::flatten}, {"ZeroPadding2D", Kind::zero_padding},
+    {"Dropout", Kind::dropout}, {"BatchNormalization", Kind::normalization},
+    {"Activation", Kind::activation}, {"PReLU", Kind::prelu},
+    {"Add", Kind::addition}, {"Branch", Kind::branch}, {"Concatenate", Kind::concatenation},
     {"SoftVoting", Kind::soft_voting},
     {"Dense", Kind::dense},
 };
@@ -44,15 +38,9 @@ constexpr std::span<const Named<Kind>> names_of(Kind) { return kind_names; }
 
 constexpr Named<Activation> activation_names[] = {
     {"linear", Activation::none},
-    {"relu", Activation::relu},
-    {"leaky_relu", Activation::leaky_relu},
-    {"relu6", Activation::relu6},
-    {"elu", Activation::elu},
-    {"gelu", Activation::gelu},
-    {"silu", Activation::silu},
-    {"hard_silu", Activation::hard_silu},
-    {"tanh", Activation::tanh},
-    {"sigmoid", Activation::sigmoid},
+    {"relu", Activation::relu}, {"leaky_relu", Activation::leaky_relu}, {"relu6", Activation::relu6},
+    {"elu", Activation::elu}, {"gelu", Activation::gelu}, {"silu", Activation::silu},
+    {"hard_silu", Activation::hard_silu}, {"tanh", Activation::tanh}, {"sigmoid", Activation::sigmoid},
     {"softmax", Activation::none},  // only of the last layer; the engine returns the logits before it
 };
 constexpr std::span<const Named<Activation>> names_of(Activation) { return activation_names; }

@@ -3,12 +3,8 @@
 namespace convscope {
 
 MapLayer::MapLayer(const StepContext& context)
-    : layer_(context.layer),
-      map_(context.map),
-      input_(context.input),
-      output_(context.output),
-      kernels_(context.kernels),
-      wants_input_gradient_(context.wants_input_gradient) {}
+    : layer_(context.layer), map_(context.map), input_(context.input), output_(context.output),
+      kernels_(context.kernels), wants_input_gradient_(context.wants_input_gradient) {}
 
 void MapLayer::write_input_gradient(Workspace& workspace, int64_t image, const float* numbers, int64_t row) const {
     const float* values = workspace.values[map_].image(image);

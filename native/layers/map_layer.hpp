@@ -1,4 +1,12 @@
-// The base class of the layers of a plan. A layer reads map i and writes map i + 1; a vector is a map of one pixel.
+// The base class of the layers of a plan. Layer i reads map i and writes map i + 1; a vector is a map of one pixel.
+//
+// Network calls a layer from several threads at once, each with the Workspace of another slice, up to 8 images of the
+// batch. So a layer never changes: what it computes lies in the workspace, in arrays of the sizes that it asks for
+// (scratch_size and others below). The calls for the images of a slice, in groups of group() = 4, and for the batch:
+//
+//     forward(.., 0, 4)   forward(.., 4, 8)                        of a slice, before the next layer takes the same images
+//     backward(.., 0, 4, gradient)   backward(.., 4, 8, gradient)  `gradient` is a sum over a shard, some slices in a row
+//     collect(batch, ..)                                           when all slices are done: the sum over all shards
 #pragma once
 
 #include <algorithm>
@@ -10,7 +18,8 @@
 
 namespace convscope {
 
-constexpr int64_t block_rows = 64;  // rows of a panel updated at once: their gradient, 64 x 32 floats, stays in cache
+// Rows of a panel of weights (see parameters.hpp) updated at once: their gradient, 64 x 32 floats, stays in cache.
+constexpr int64_t block_rows = 64;
 
 // The part of a map that a layer reads or writes: `shape` rows, columns and channels from the first, within `end`
 // numbers of an image's memory, padding included. Kernels may read up to `slack` more, without an effect (buffer.hpp).
@@ -87,15 +96,15 @@ class MapLayer {
     // Returns null if the output is not a sum over input channels in float32.
     virtual std::unique_ptr<ChannelSums> channel_sums() const { return nullptr; }
 
-    // The best number of images at once, a power of two. A network uses the largest of its layers.
+    // The best number of images at once, a power of two. A plan uses the largest of its layers.
     virtual int64_t group() const { return 1; }
-    // Numbers of the arrays that the layer needs: for each image, for each thread, and for each shard.
+    // Numbers of the arrays that the layer needs: winners and order for each image (see Workspace),
     virtual int64_t winners_size() const { return 0; }
     virtual int64_t order_size() const { return 0; }
-    virtual int64_t scratch_size() const { return 0; }
+    virtual int64_t scratch_size() const { return 0; }  // for each thread, in the backward pass,
     virtual int64_t forward_scratch_size() const { return 0; }
-    virtual int64_t bfloat16_scratch_size() const { return 0; }
-    virtual int64_t gradient_size() const { return 0; }
+    virtual int64_t bfloat16_scratch_size() const { return 0; }  // (in both passes)
+    virtual int64_t gradient_size() const { return 0; }  // and for each shard, the sums of the weights' gradients.
     // Writes rows [begin, end), at most block_rows and a bias, of a panel of the weight gradient to `total`,
     // (end - begin, panel_width): the sum over shards, in their order, of the sums that begin at `offset`.
     virtual void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,

@@ -40,12 +40,8 @@ PooledConvolution::KernelGradient PooledConvolution::choose_kernel_gradient() co
 }
 
 PooledConvolution::PooledConvolution(const StepContext& context, const Layer& pooling, Parameters& parameters)
-    : WeightedLayer(context, parameters),
-      pooling_(pooling),
-      forward_(choose_forward()),
-      kernel_gradient_(choose_kernel_gradient()),
-      search_(make_search()),
-      writes_(output_.value.offsets()) {
+    : WeightedLayer(context, parameters), pooling_(pooling), forward_(choose_forward()),
+      kernel_gradient_(choose_kernel_gradient()), search_(make_search()), writes_(output_.value.offsets()) {
     const Layout spread = Convolution::gradient_layout(layer_);
     list_cells(spread);
     if (forward_ == Forward::winograd) parameters.keep_winograd(WinogradAlgorithm::f2x3);
@@ -311,9 +307,7 @@ Extents PooledConvolution::extents() const {
     const int64_t last_offset = cell_offsets_.back() + window_[3];
     const int64_t window = (layer_.window[0] - 1) * input_.value.row() + layer_.window[1] * layer_.input.channels;
     return {{layer_.input, last_offset + window},
-            Cells::in(output_.value, pooled),
-            Cells::plainly(pooled),
-            Cells::in(input_.gradient, layer_.input)};
+            Cells::in(output_.value, pooled), Cells::plainly(pooled), Cells::in(input_.gradient, layer_.input)};
 }
 
 }  // namespace convscope

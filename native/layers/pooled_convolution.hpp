@@ -1,7 +1,15 @@
-// A convolution fused with the max pooling of windows of four pixels that alone reads its output. A cell is a pooling window.
+// A convolution fused with the max pooling of windows of four pixels that alone reads its output. A cell is a pooling
+// window, of 2 x 2 pixels or of 1 x 4 or 4 x 1; it is live if its pixels read a number that is not zero.
 //
-// The forward pass computes the four pixels of each cell and stores the largest and its index, the winner; relu is applied
-// last, since it commutes with max. The backward pass follows the winners: see kernels/winners.cpp.
+// The forward pass computes the four pixels of each cell and stores the largest and its index, the winner; relu is
+// applied last, since it commutes with max. The backward pass follows the winners, since only they have a gradient.
+// Each of its two gradients, and the forward pass, has two ways, of which the constructor chooses by the sizes:
+//
+//     forward           Forward: a product with four sums a cell, of all or the live ones; or Winograd's algorithm
+//     kernel gradient   KernelGradient: vectors of filters, summed in the layout of Parameters; or vectors along kernel rows
+//                       (`runs`), summed by filter
+//     input gradient    kernels.winners_input from the winners (3 x 3 or 5 x 5 kernels, stride 1, pooled 2 x 2); or that
+//                       of `unpooled_`, after the winners' gradients have been written among zeros
 #pragma once
 
 #include <memory>

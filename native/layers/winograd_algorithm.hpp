@@ -15,16 +15,11 @@ struct WinogradSizes {
 
 constexpr WinogradSizes winograd_sizes(WinogradAlgorithm algorithm) {
     switch (algorithm) {
-        case WinogradAlgorithm::f2x3:
-            return {2, 3};
-        case WinogradAlgorithm::f4x3:
-            return {4, 3};
-        case WinogradAlgorithm::f2x5:
-            return {2, 5};
-        case WinogradAlgorithm::f4x5:
-            return {4, 5};
-        case WinogradAlgorithm::none:
-            break;
+        case WinogradAlgorithm::f2x3: return {2, 3};
+        case WinogradAlgorithm::f4x3: return {4, 3};
+        case WinogradAlgorithm::f2x5: return {2, 5};
+        case WinogradAlgorithm::f4x5: return {4, 5};
+        case WinogradAlgorithm::none: break;
     }
     return {};
 }

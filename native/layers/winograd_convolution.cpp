@@ -39,11 +39,8 @@ Layout WinogradConvolution::gradient_layout(const Layer& layer) {
 }
 
 WinogradConvolution::WinogradConvolution(const StepContext& context, Parameters& parameters)
-    : WeightedLayer(context, parameters),
-      algorithm_(choose_winograd(layer_)),
-      sizes_(winograd_sizes(algorithm_)),
-      frame_(input_layout(layer_)),
-      tiles_(winograd_tiles(algorithm_, layer_.output)) {
+    : WeightedLayer(context, parameters), algorithm_(choose_winograd(layer_)), sizes_(winograd_sizes(algorithm_)),
+      frame_(input_layout(layer_)), tiles_(winograd_tiles(algorithm_, layer_.output)) {
     parameters.keep_winograd(algorithm_);
     if (wants_input_gradient_) parameters.keep_winograd_transposed();
     input_step_ = row_step(layer_.input.channels);

@@ -4,9 +4,10 @@
 //
 //     X = B' x B    W = G g G'    Y[position] = sum over channels of X[position] W[position]    y = A' Y A
 //
-// For each position, Y is a matrix product: the tiles of a block of images times the filters. The backward pass takes the
-// transpose of each step on the same tiles: with dY = A dy A', dX = dY W' and dW = X' dY. So the padding of a valid
-// convolution is never multiplied.
+// A position is a number of a transformed tile: 36 of them if tiles of 4 x 4 outputs read 6 x 6 pixels. For each, Y is
+// a matrix product: the tiles of a block of images times the filters. The backward pass takes the transpose of each
+// step on the same tiles: with dY = A dy A', dX = dY W' and dW = X' dY. So the padding of a valid convolution is never
+// multiplied.
 #pragma once
 
 #include "weighted_layer.hpp"

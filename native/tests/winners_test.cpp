@@ -43,7 +43,7 @@ struct Backward {
         image.live = cells.data();
         image.live_cells = image.cells;
         // Scratch of the engine: a bit for each filter and each of a cell's four pixels, for so many cells at a time.
-        won_bits = plain_buffer<uint32_t>(marked_cells * 4 * ((sizes.filters + 31) / 32));
+        won_bits = plain_buffer<uint32_t>(marked_cells * marks_size(sizes.filters));
         image.input = input.data();
         image.gradient = gradient.data();
         image.winners = winners.data();
