@@ -255,9 +255,7 @@ class Core {
             core_.changer_ = std::this_thread::get_id();
             core_.changing_ = true;
         }
-        ~Turn() {
-            if (changes_) core_.changing_ = false;
-        }
+        ~Turn() { if (changes_) core_.changing_ = false; }
         Turn(const Turn&) = delete;
 
        private:

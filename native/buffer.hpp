@@ -1,10 +1,10 @@
 // Arrays that start at a cache line and may be read, and never written, a little past their end.
 //
-// Kernels load whole vectors, so their last load may reach past the end of an array, or from one image's map into the
-// next: products of matrices read B, bias, mask and C up to the width of a panel, products of bfloat16 numbers also
-// rows of A up to a whole step, and poolings, depthwise convolutions, Winograd's transforms, activations,
-// normalisation, winners, optimizer steps and augmentation read up to a vector. These numbers must not change a result.
-// No sum may include them, not even multiplied by zero, since they may be NaN.
+// Kernels load whole vectors (for the words, see kernels.hpp), so their last load may reach past the end of an array,
+// or from one image's map into the next: products of matrices read B, bias, mask and C up to the width of a panel,
+// products of bfloat16 numbers also rows of A up to a whole step, and poolings, depthwise convolutions, Winograd's
+// transforms, activations, normalisation, winners, optimizer steps and augmentation read up to a vector. These numbers
+// must not change a result. No sum may include them, not even multiplied by zero, since they may be NaN.
 //
 // AddressSanitizer sees neither such a read nor a write there. Builds with it fill the slack, and the gaps that they add
 // between the maps of images, with marks, which are not numbers (NaN); they check the marks when an array is released and
@@ -52,9 +52,7 @@ Element mark(int64_t i) {
 }
 
 template <class Element>
-void write_marks(Element* first, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) first[i] = mark<Element>(i);
-}
+void write_marks(Element* first, int64_t count) { for (int64_t i = 0; i < count; ++i) first[i] = mark<Element>(i); }
 
 // Returns the index of the first missing mark; `count` if none is missing.
 template <class Element>
@@ -99,9 +97,7 @@ struct AlignedAllocator {
         ::operator delete(array, std::align_val_t{64});
     }
     template <class Other>
-    bool operator==(const AlignedAllocator<Other>&) const {
-        return true;
-    }
+    bool operator==(const AlignedAllocator<Other>&) const { return true; }
 
     bool is_marked = false;  // whether the slack holds marks
 };

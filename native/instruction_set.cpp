@@ -13,22 +13,12 @@
 namespace convscope {
 
 #if defined(CONVSCOPE_X86)
-namespace amx_bf16 {
-void multiply_bfloat16(const Bfloat16Product&);
-}
-namespace avx512 {
-extern const Kernels kernels;
-}
-namespace avx2 {
-extern const Kernels kernels;
-}
-namespace sse2 {
-extern const Kernels kernels;
-}
+namespace amx_bf16 { void multiply_bfloat16(const Bfloat16Product&); }
+namespace avx512 { extern const Kernels kernels; }
+namespace avx2 { extern const Kernels kernels; }
+namespace sse2 { extern const Kernels kernels; }
 #else
-namespace generic {
-extern const Kernels kernels;
-}
+namespace generic { extern const Kernels kernels; }
 #endif
 
 #if defined(CONVSCOPE_X86)

@@ -89,9 +89,7 @@ Network::Network(const Input& input, const std::vector<Layer>& layers, const Ker
     plan_ = std::make_unique<Plan>(make_plan(Purpose::training));
 }
 
-Plan Network::make_plan(Purpose purpose) const {
-    return Plan(layers_, input_, parameters_, moving_, kernels_, purpose);
-}
+Plan Network::make_plan(Purpose purpose) const { return {layers_, input_, parameters_, moving_, kernels_, purpose}; }
 
 void Network::use_moving_statistics(const Plan& plan, Batch& batch) const {
     for (std::size_t step = 0; step < plan.steps.size(); ++step) {

@@ -2,9 +2,9 @@
 // and ablations.hpp, which choose the slices and threads.
 //
 //     batch   the images of a training step, or a prediction's slice alone (memory: Batch)
-//     slice   8 neighbouring images of a batch, or the rest of it: what each call below computes (memory: Workspace, and
-//             while it is computed, its thread's Scratch)
-//     shard   neighbouring slices, at most 16 shards a batch. One thread computes them in order and adds up their weight
+//     slice   8 neighbouring images of a batch, or the rest of it: what each call below computes (memory: Workspace,
+//             and its thread's Scratch while it is computed)
+//     shard   neighbouring slices, at most 16 shards a batch. A thread computes them in order and adds up their weight
 //             gradients, the shard's sums; a later phase adds the sums of all shards in order.
 //     group   Plan::group images of a slice, which go from map to map together, so that their maps stay in cache;
 //             vectors go by slice

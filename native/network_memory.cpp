@@ -95,7 +95,7 @@ Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept
     for (std::size_t i = plan.first_vector; i < plan.maps.size(); ++i) {
         const int64_t used = round_up(plan.maps[i].value.size(), kernels_.panel_width);
         int64_t stride = used + map_gap;
-        if (stride % 512 == 0) stride += cache_line;  // vectors a power of two apart would compete for the same cache sets
+        if (stride % 512 == 0) stride += cache_line;  // a power of two apart, vectors compete for cache sets
         const auto make_vectors = [&](bool wanted) {
             Buffer<float> vectors = make_buffer<float>(wanted ? images * stride : 0);
             if (checks_marks && wanted) mark_gaps({vectors.data(), stride, images, used, {}}, images);

@@ -40,9 +40,7 @@ extern "C" void __cxa_pure_virtual() { __builtin_trap(); }
 namespace convscope {
 namespace {
 
-struct PlainScore {
-    double images, loss, correct;
-};
+struct PlainScore { double images, loss, correct; };
 
 std::vector<Layer> read_layers(const double* from, int32_t count) {
     std::vector<Layer> layers;

@@ -1,3 +1,7 @@
+// After a step of the optimizer, the copies of the weights follow in two parts. `update` of some rows copies these rows
+// to the layouts in which rows become columns (transposed_, back_). `finish_panel` of a whole panel makes what needs
+// all its rows: the rounded weights, of which weights_ is the copy that predicts while the optimizer changes
+// unrounded_, and then the layouts made from rounded weights; bfloat16 numbers; Winograd's transforms.
 #include "parameters.hpp"
 
 #include <algorithm>
@@ -187,13 +191,9 @@ void Parameters::reset_moments() {
     for (Buffer<float>* moments : {&m_, &v_}) std::fill_n(moments->data(), size(), 0.0f);
 }
 
-void Parameters::start_rounding() {
-    if (!rounded()) unrounded_ = weights_;
-}
+void Parameters::start_rounding() { if (!rounded()) unrounded_ = weights_; }
 
-void Parameters::start_averaging() {
-    if (standby_.empty()) standby_ = trained();
-}
+void Parameters::start_averaging() { if (standby_.empty()) standby_ = trained(); }
 
 void Parameters::exchange_average() {
     trained().swap(standby_);

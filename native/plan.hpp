@@ -16,9 +16,7 @@
 namespace convscope {
 
 // Steps [begin, end) of a plan.
-struct Range {
-    std::size_t begin = 0, end = 0;
-};
+struct Range { std::size_t begin = 0, end = 0; };
 
 // What a plan is made for.
 enum class Purpose {

@@ -1,4 +1,6 @@
-// Passes over many images that leave the network unchanged: which thread computes which slice.
+// Passes over many images that leave the network unchanged: which thread computes which slice, 8 images that go through
+// the network together. The bindings and the page keep a Predictor for logits, and others for outputs and gradients of
+// layers.
 #pragma once
 
 #include <deque>

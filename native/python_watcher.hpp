@@ -42,9 +42,7 @@ class PythonWatcher final : public Watcher {
         return true;
     }
 
-    void rethrow() const {
-        if (error_) std::rethrow_exception(error_);
-    }
+    void rethrow() const { if (error_) std::rethrow_exception(error_); }
 
    private:
     nanobind::handle progress_;

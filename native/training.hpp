@@ -1,12 +1,11 @@
-// Training: the steps of an epoch, and which thread computes what. Bindings.cpp and page.cpp call `train` for an epoch
-// or a part of one. A step of the optimizer takes a batch through two phases, and all threads wait for each other after
-// each:
+// Training: the steps of an epoch, and which thread computes what. The bindings and the page call `train` for an epoch
+// or a part of one. A step takes a batch through two phases, and all threads wait for each other after each:
 //
-//     pass     Threads take shards, a few neighbouring slices of 8 images, and compute their forward and backward passes. A
-//              batch normalisation cuts the plan into stages (see network.hpp), and all threads wait after each of these.
-//     update   Threads take blocks of weights, at most 64 rows of a panel, which is 32 columns of a layer's weights (see
-//              parameters.hpp). A block's gradient is summed over the batch (dense layers) or over the shards' sums in
-//              order (other layers), and the optimizer updates the block while the gradient is in cache.
+//     pass     Threads take shards, a few neighbouring slices of 8 images, and compute their forward and backward
+//              passes. A batch normalisation cuts the plan into stages (network.hpp); all threads wait after each.
+//     update   Threads take blocks of weights, at most 64 rows of a panel, which is up to 32 columns of a layer's
+//              weights (parameters.hpp). A block's gradient is summed over the batch (dense layers) or over the
+//              shards' sums in order (other layers), and the optimizer updates the block while it is in cache.
 #pragma once
 
 #include <atomic>

@@ -34,9 +34,7 @@ struct Picture {
     std::vector<uint8_t> pixels;
 };
 
-struct Size {
-    int64_t height, width;
-};
+struct Size { int64_t height, width; };
 
 struct Box {
     int64_t top, bottom, left, right;  // bottom and right are exclusive

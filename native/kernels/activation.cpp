@@ -21,9 +21,7 @@ CONVSCOPE_INLINE Vector clamp(Vector x, float low, float high) {
 }
 
 // e^x = scale (1 + rest), where scale is a power of two.
-struct Exponential {
-    Vector scale, rest;
-};
+struct Exponential { Vector scale, rest; };
 
 // e^x = 2^k e^r, where k is the integer nearest to x / ln 2 and r = x - k ln 2, so |r| <= ln 2 / 2. For x = 3, k is 4, r is
 // 0.227, and 16 e^r = 20.1. e^r = 1 + r + r^2 tail, whose polynomial is Cephes's (Moshier).

@@ -79,14 +79,10 @@ void sum_up_block(const Bfloat16Product& p, const Block& block, const uint16_t* 
 
 #else
 
-struct Tiles {
-    explicit Tiles(int64_t) {}
-};
+struct Tiles { explicit Tiles(int64_t) {} };
 
 // A bfloat16 is the upper half of a float.
-float widen(uint16_t number) {
-    return __builtin_bit_cast(float, static_cast<uint32_t>(number) << 16);
-}
+float widen(uint16_t number) { return __builtin_bit_cast(float, static_cast<uint32_t>(number) << 16); }
 
 void sum_up_block(const Bfloat16Product& p, const Block& block, const uint16_t* b, float* sums) {
     memset(sums, 0, 2 * bfloat16_rows * panel * sizeof(float));

@@ -1,7 +1,7 @@
 // Depthwise convolution and its gradients. It is no matrix product: each output has its own few weights.
 //
-// Vectors run along the outputs of a pixel. With one output per channel they are contiguous channels; else (Spread) lane i
-// reads channel sources[output + i].
+// A cell is an output pixel, a tap a position of the kernel. Vectors run along the outputs of a pixel. With one output
+// per channel they are contiguous channels; else (Spread) lane i reads channel sources[output + i].
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {

@@ -180,7 +180,7 @@ struct Bfloat16Product {
     int64_t a_row = 0, a_run = 0;
     const int64_t* a_segments = nullptr;
     int64_t segments = 1, length = 0;
-    const uint16_t* b = nullptr;  // panels of (segment, pair of rows, panel_width, 2), segments padded by zeros to steps
+    const uint16_t* b = nullptr;  // panels of (segment, pair of rows, panel_width, 2), segments padded to whole steps
     int64_t b_panel = 0;          // offset to the next panel
     int64_t runs = 1, rows = 0;   // rows: of a run
     int64_t columns = 0;

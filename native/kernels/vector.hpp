@@ -80,9 +80,7 @@ CONVSCOPE_INLINE void store_pairs(uint16_t* to, Pairs value) { *reinterpret_cast
 CONVSCOPE_INLINE Vector broadcast(float value) { return value - Vector{}; }
 
 // Compares bits: false for 0 and -0, true for everything else.
-CONVSCOPE_INLINE bool is_nonzero(float value) {
-    return __builtin_bit_cast(uint32_t, value) << 1 != 0;
-}
+CONVSCOPE_INLINE bool is_nonzero(float value) { return __builtin_bit_cast(uint32_t, value) << 1 != 0; }
 
 // For code that is compiled twice, once for each value of a condition.
 struct true_type { constexpr operator bool() const { return true; } };

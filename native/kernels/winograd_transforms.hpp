@@ -31,23 +31,15 @@ namespace convscope::CONVSCOPE_ISA {
 template <int N>
 struct Points;
 template <>
-struct Points<4> {
-    static constexpr double values[] = {1};
-};
+struct Points<4> { static constexpr double values[] = {1}; };
 template <>
-struct Points<6> {
-    static constexpr double values[] = {0.75, 1.5};
-};
+struct Points<6> { static constexpr double values[] = {0.75, 1.5}; };
 template <>
-struct Points<8> {
-    static constexpr double values[] = {0.5, 1, 2};
-};
+struct Points<8> { static constexpr double values[] = {0.5, 1, 2}; };
 
 // values[j] is the coefficient of x^(2j).
 template <int N>
-struct EvenPolynomial {
-    double values[N / 2] = {1};
-};
+struct EvenPolynomial { double values[N / 2] = {1}; };
 
 // Returns the product of x^2 - p^2 over the points p of N, all but number `skipped` (-1: all).
 template <int N>

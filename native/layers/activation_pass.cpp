@@ -37,7 +37,7 @@ void ActivationPass::backward_image(Workspace& workspace, int64_t image, float* 
     // Rows and columns of the input that the output leaves out have a gradient of zero.
     const int64_t count = shape.width * shape.channels;
     std::fill(row + count, row + row_, 0.0f);
-    float *slopes = row + row_, *sums = slopes + row_;
+    float *slopes = row + row_, *sums = slopes + row_;  // the scratch of PReLU is: row of dx | slopes | sums
     if (slopes_ != nullptr) {
         write_slopes(slopes);
         std::fill(sums, sums + row_, 0.0f);

@@ -1,9 +1,10 @@
-// Batch normalisation with relu: y = act(gamma (x - mean) / sqrt(variance + epsilon) + beta), by channel.
+// Batch normalisation, with or without relu: y = act(gamma (x - mean) / sqrt(variance + epsilon) + beta), by channel.
 //
-// In training, mean and variance are taken over all pixels of the batch, so every image must have arrived before any can
-// continue: a plan is cut into stages here. The calls are `measure` (each slice), `merge` (once, in the order of the
-// slices), `forward`, and back `add_sums` (each slice), `merge_back` (once), `write_input_gradient`. With the moving
-// statistics, as in prediction, they are `use_moving` (once), `forward` and `backward`.
+// In training, mean and variance are taken over all pixels of the batch, so every image must have arrived before any
+// can continue: a plan is cut into stages here. A slice is 8 images that go together. The calls are `measure` (each
+// slice), `merge` (once, in the order of the slices), `forward`, and back `add_sums` (each slice), `merge_back` (once),
+// `write_input_gradient`. With the moving statistics, as in prediction, they are `use_moving` (once), `forward` and
+// `backward`.
 //
 // The backward pass, with h = (x - mean) / sqrt(variance + epsilon) and averages over the batch's pixels:
 //     dbeta = sum of dy    dgamma = sum of dy h    dx = gamma / sqrt(variance + epsilon) (dy - average dy - h average dy h)
@@ -42,7 +43,7 @@ class BatchNormalization final : public MapLayer {
 
     Extents extents() const override;
     int64_t scratch_size() const override { return 3 * row_ + input_.value.shape.width * layer_.input.channels; }
-    int64_t gradient_size() const override { return 2 * row_; }
+    int64_t gradient_size() const override { return 2 * row_; }  // dgamma of each channel, then dbeta
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
                  float* total) const override;
 

@@ -159,6 +159,7 @@ int64_t Bfloat16Convolution::pair_gradients(Workspace& workspace, int64_t first,
     return images * segment;
 }
 
+// Pairs of the sum must be of one pixel, so with an odd number of filters each pixel gets a zero: f0 f1 f2 0.
 void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient) const {
     const int64_t filters = layer_.output.channels, even_filters = parameters_.bfloat16().even_filters();
     const int64_t pixels = frame_size(output_.gradient);

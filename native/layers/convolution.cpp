@@ -163,6 +163,9 @@ int64_t Convolution::scratch_size() const {
     return round_up(input_.value.size(), 16) + transposed + static_cast<int64_t>(gradient_offsets_.size()) * parameters_.inputs();
 }
 
+// products[p, (r, s, c)] = sum over f of dy[p, f] kernel[r, s, c, f] is a matrix product. Then the row of each output
+// pixel p is added to the pixels of its window in `frame`, the input with its padding, whose inside is the input
+// gradient.
 void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t image, const float* output_gradient) const {
     const int64_t width = kernels_.panel_width, inputs = parameters_.inputs(), filters = parameters_.filters();
     float* const frame = workspace.scratch->backward[map_].data();

@@ -51,9 +51,7 @@ class Convolution : public WeightedLayer {
 
     // Input pixels [begin, end), whole rows, for which rows [first_row, end_row) of the transposed kernel read the
     // output gradient. The other kernel rows would read only padding.
-    struct Band {
-        int64_t begin, end, first_row, end_row;
-    };
+    struct Band { int64_t begin, end, first_row, end_row; };
 
     // True if the input has so few channels that its gradient would leave most of a register empty. It is then computed
     // the other way round: for each output pixel the products of dy with all weights, which are added to the window's pixels.

@@ -2,7 +2,8 @@
 // concatenates them. The backward pass divides the gradient:
 //
 //     backward             writes the gradient with respect to the previous map, like every other layer
-//     add_to_earlier       adds to the gradient with respect to the earlier map, which its next layer has written before
+//     add_to_earlier       adds to the gradient of the loss by the earlier map. Network calls it when the backward pass
+//                          has come down to the first layer that reads this map, which has just written the gradient.
 #pragma once
 
 #include "map_layer.hpp"

@@ -4,9 +4,9 @@
 // batch. So a layer never changes: what it computes lies in the workspace, in arrays of the sizes that it asks for
 // (scratch_size and others below). The calls for the images of a slice, in groups of group() = 4, and for the batch:
 //
-//     forward(.., 0, 4)   forward(.., 4, 8)                        of a slice, before the next layer takes the same images
-//     backward(.., 0, 4, gradient)   backward(.., 4, 8, gradient)  `gradient` is a sum over a shard, some slices in a row
-//     collect(batch, ..)                                           when all slices are done: the sum over all shards
+//     forward(.., 0, 4)   forward(.., 4, 8)     between the two, later layers take the first group
+//     backward(.., 0, 4, gradient) and so on    `gradient`: sums over a shard, which are a few slices of one thread
+//     collect(batch, ..)                        when all slices are done: the sum over all shards
 #pragma once
 
 #include <algorithm>

@@ -129,7 +129,7 @@ PooledConvolution::Order PooledConvolution::order_of(const Workspace& workspace,
 //
 // `winograd_pool` turns a cell's 16 products with a filter into four outputs, and stores the largest.
 void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image) const {
-    WinogradTiles tiles;
+    WinogradTiles tiles;  // for the transform of a group's cells
     tiles.algorithm = WinogradAlgorithm::f2x3;
     tiles.map = workspace.values[map_].image(image);
     tiles.row = input_.value.row();
@@ -137,14 +137,14 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     tiles.tile_step = round_up(tiles.channels, kernels_.vector_width);
     tiles.transformed = workspace.scratch->forward[map_].data();
     float* products = tiles.transformed + 16 * winograd_cells * tiles.tile_step;
-    WinogradCells w;
+    WinogradCells w;  // from the products to the pooled map
     w.products = products;
     w.relu = layer_.relu;
     w.winner_row = layer_.output.channels;
     float* output = workspace.values[map_ + 1].image(image);
     int32_t* winners = workspace.winners_of(map_, image, winners_size());
     const auto reads = multiples<winograd_cells>(tiles.tile_step), writes = multiples<winograd_cells>(kernels_.panel_width);
-    Product p;
+    Product p;  // between the two, 16 at once
     p.a_rows = reads.data();
     p.b_step = kernels_.panel_width;
     p.length = tiles.channels;
@@ -182,23 +182,23 @@ void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const
 void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) const {
     constexpr int64_t cells_at_once = 128;  // their inputs stay in cache while all panels are multiplied
     Product p;
-    p.a = workspace.values[map_].image(image);
+    p.a = workspace.values[map_].image(image);  // A: the map, in four windows for each cell
+    p.a_rows = cell_offsets_.data();
+    std::copy(window_, window_ + 4, p.window);
     p.a_segment = input_.value.row();
-    p.b_step = kernels_.panel_width;
     p.segments = layer_.window[0];
     p.length = layer_.window[1] * layer_.input.channels;
-    p.b_segment = p.length * p.b_step;
-    p.finish = layer_.relu ? Finish::pool_relu : Finish::pool;
-    p.winner_row = layer_.output.channels;
-    p.b = parameters_.panel(0);
+    p.b = parameters_.panel(0);  // B: the weights
     p.b_panel = parameters_.panel_size();
+    p.b_step = kernels_.panel_width;
+    p.b_segment = p.length * p.b_step;
     p.bias = parameters_.bias(0);
     p.columns = parameters_.filters();
-    p.c = workspace.values[map_ + 1].image(image);
-    p.a_rows = cell_offsets_.data();
+    p.finish = layer_.relu ? Finish::pool_relu : Finish::pool;
+    p.c = workspace.values[map_ + 1].image(image);  // C: the pooled map
     p.c_rows = writes_.data();
     p.winners = workspace.winners_of(map_, image, winners_size());
-    std::copy(window_, window_ + 4, p.window);
+    p.winner_row = layer_.output.channels;
     if (forward_ == Forward::live_cells) order_cells(workspace, image);
     const Order order = order_of(workspace, image);
     for (int64_t begin = 0; begin < order.live; begin += cells_at_once) {
@@ -214,6 +214,9 @@ void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) co
     kernels_.multiply(p);
 }
 
+// The kernel gradient, then the input gradient, each in the way that the constructor chose. `gradient` is the layer's
+// part of the shard's sums: in the layout of Parameters, or by runs (see `collect`), with the biases after the weights
+// of all filters.
 void PooledConvolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
     WinnersImage p;
     p.input = workspace.values[map_].image(image);
@@ -254,6 +257,8 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     write_input_gradient(workspace, image, scratch + input_.value.at(0, 0), input_.value.row());
 }
 
+// Each cell's gradient goes to the pixel that won, in a map of zeros with the layout of an unpooled convolution's
+// output.
 void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image) const {
     const int64_t filters = layer_.output.channels;
     const float* gradient = workspace.gradients[map_ + 1].image(image);

@@ -6,10 +6,10 @@
 // Each of its two gradients, and the forward pass, has two ways, of which the constructor chooses by the sizes:
 //
 //     forward           Forward: a product with four sums a cell, of all or the live ones; or Winograd's algorithm
-//     kernel gradient   KernelGradient: vectors of filters, summed in the layout of Parameters; or vectors along kernel rows
-//                       (`runs`), summed by filter
-//     input gradient    kernels.winners_input from the winners (3 x 3 or 5 x 5 kernels, stride 1, pooled 2 x 2); or that
-//                       of `unpooled_`, after the winners' gradients have been written among zeros
+//     kernel gradient   KernelGradient: vectors of filters, summed in the layout of Parameters; or vectors along kernel
+//                       rows (`runs`), summed by filter
+//     input gradient    kernels.winners_input, from the winners (3 x 3 or 5 x 5 kernels, stride 1, pooled 2 x 2); or
+//                       that of `unpooled_`, after the winners' gradients have been written among zeros
 #pragma once
 
 #include <memory>

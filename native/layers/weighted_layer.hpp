@@ -1,5 +1,5 @@
-// A map layer with weights. Each shard of the batch (see network.hpp) sums the weights' gradients of its images in an
-// array with the layout of Parameters; `collect` adds the shards' sums.
+// A map layer with weights. Each shard of the batch, the images that one thread computes one slice after another, sums
+// its weights' gradients in an array with the layout of Parameters; `collect` adds the shards' sums.
 #pragma once
 
 #include "map_layer.hpp"

@@ -191,6 +191,8 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
     });
 }
 
+// dW = X' dY at each position: rows are channels, columns filters, and the sum runs over the tiles. G' dW G, the
+// gradient of the kernels, is then added to the shard's sums.
 void WinogradConvolution::add_kernel_gradient(const Block& block, const Transformed& input,
                                               const Transformed& output_gradient, float* products,
                                               float* gradient) const {
@@ -222,6 +224,7 @@ void WinogradConvolution::add_kernel_gradient(const Block& block, const Transfor
     }
 }
 
+// dX = dY W' at each position, with panels of input channels. Tiles overlap, so B dX B' is added to what a frame holds.
 void WinogradConvolution::add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
                                              float* frames) const {
     const int64_t width = kernels_.panel_width;
