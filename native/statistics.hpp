@@ -14,10 +14,10 @@ struct Statistics {
     Buffer<float> scales, shifts;                   // forward: y = scale x + shift
     Buffer<float> by_gradient, by_value, constant;  // backward: dx = by_gradient dy + by_value x + constant
     Buffer<double> variances;
-    // Each slice's means, and its sums of squared distances from them: means of slice 0 | squares of 0 | means of 1 |
-    // ...
+    // Of each slice (8 images), `row` means and `row` sums of squared distances from them:
+    //     means of slice 0 | squares of slice 0 | means of slice 1 | ...
     Buffer<float> parts;
-    int64_t row = 0;      // channels rounded up to a panel
+    int64_t row = 0;  // channels rounded up to a panel of weights (32 with AVX-512), whole registers
     float* part(int64_t slice) { return parts.data() + slice * 2 * row; }
 };
 

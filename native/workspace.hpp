@@ -18,7 +18,7 @@
 
 namespace convscope {
 
-constexpr int64_t slice_images = 8;  // about as many rows as the matrix product computes at once, for dense layers
+constexpr int64_t slice_images = 8;  // about as many rows as a matrix product computes at once, so dense layers fill it
 
 inline int64_t count_slices(int64_t images) { return (images + slice_images - 1) / slice_images; }
 
@@ -44,7 +44,7 @@ constexpr int64_t map_gap = checks_marks ? slack : 0;
 // A thread's memory for intermediate results, which the next images overwrite.
 struct Scratch {
     std::vector<MapImages> gradients;              // by map; those that the slice does not keep (Map::keeps_gradient)
-    std::vector<Buffer<float>> forward, backward;  // by step of the plan
+    std::vector<Buffer<float>> forward, backward;  // by step of the plan, which overwrites them with each image
     Buffer<uint16_t> bfloat16;                     // rounded copies of a product's operands
     std::unique_ptr<Augmenter> augmenter;          // null if images are not augmented
     Buffer<float> logits_gradient;                 // of one image
@@ -55,10 +55,9 @@ struct Scratch {
 // The maps of a slice, and the scratch of the thread that computes it.
 struct Workspace {
     std::vector<MapImages> values, gradients;  // by map
-    // By step, for the backward pass, (images, winners_size): of each number that a max pooling wrote, where it was
-    // largest.
+    // By step, (images, winners_size), for the backward pass: where each number that a max pooling wrote came from.
     std::vector<Buffer<int32_t>> winners;
-    std::vector<Buffer<int32_t>> orders;  // by step, (images, order_size): see PooledConvolution::Order
+    std::vector<Buffer<int32_t>> orders;       // by step, (images, order_size): see PooledConvolution::Order
     Chance chance;                             // its `first` is the position of the slice's first image
     int64_t slice = 0;                         // index of the slice in the batch
     Statistics* statistics = nullptr;          // the batch's, by step

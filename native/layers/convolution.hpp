@@ -4,8 +4,8 @@
 // registers (see Parameters), and the sum runs over the weights (r, s, c) of a filter. The left matrix is not stored:
 // its row p is read from the map, from the corner of p's window on. So most members are offsets. In a padded map of 2
 // rows of 4 columns with one channel, a 2 x 2 kernel has the corners 0 1 2 (`reads_`), and its weights read at 0 1 4 5
-// from there (`kernel_reads_`). The gradients are products too: that of the input with the transposed kernel, that of
-// the kernel with the pixels as the sum.
+// from there (`kernel_reads_`). The gradients are products too: that of the input with the transposed kernel, and
+// that of the kernel, whose sum runs over the output pixels.
 #pragma once
 
 #include "weighted_layer.hpp"

@@ -3,9 +3,9 @@
 //
 // The forward pass computes the four pixels of each cell and stores the largest and its index, the winner; relu is
 // applied last, since it commutes with max. The backward pass follows the winners, since only they have a gradient.
-// Each of its two gradients, and the forward pass, has two ways, of which the constructor chooses by the sizes:
+// The forward pass and each of the two gradients have several ways, of which the constructor chooses by the sizes:
 //
-//     forward           Forward: a product with four sums a cell, of all or the live ones; or Winograd's algorithm
+//     forward           Forward: a product with four sums for each cell, or for the live ones; or Winograd's algorithm
 //     kernel gradient   KernelGradient: vectors of filters, summed in the layout of Parameters; or vectors along kernel
 //                       rows (`runs`), summed by filter
 //     input gradient    kernels.winners_input, from the winners (3 x 3 or 5 x 5 kernels, stride 1, pooled 2 x 2); or
