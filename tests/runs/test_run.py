@@ -84,7 +84,6 @@ def test_measured_topics_are_read_without_changing_the_folder(run: cs.Run):
     assert read_files(run.path) == before
 
 
-@pytest.mark.usefixtures("empty_reports")
 def test_a_report_of_a_finished_run_measures_nothing_again(copy: cs.Run, monkeypatch: pytest.MonkeyPatch):
     class MeasuringError(Exception):
         pass
