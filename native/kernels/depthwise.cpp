@@ -2,6 +2,10 @@
 //
 // A cell is an output pixel, a tap a position of the kernel. Vectors run along the outputs of a pixel. With one output
 // per channel they are contiguous channels; else (Spread) lane i reads channel sources[output + i].
+//
+// The last vector of a pixel may exceed its outputs. Then its loads read on into the next pixel or the spare numbers at
+// a buffer's end, and its last lanes read channel 0; stores and scattered additions stop at `outputs`. Outputs go to
+// `output_offsets`, since the next layer may want a border around its map; gradients are dense, `outputs` for each cell.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {

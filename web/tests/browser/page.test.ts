@@ -33,6 +33,20 @@ inEachBrowser((browser, name) => {
     });
   });
 
+  test('the pictures of the list are as large at a zoom of a third', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
+      // The page sees a zoom as this number; 28 pixels of the screen are 84 CSS pixels then, and a picture has 56.
+      await page.evaluateOnNewDocument(() => Object.defineProperty(window, 'devicePixelRatio', { value: 1 / 3 }));
+      await page.reload();
+      await page.waitForSelector('html[data-ready="true"]');
+      await click(page, '.examples .all');
+      const widths = await page.$$eval('.picker [data-position] canvas', (all) =>
+        all.map(({ clientWidth }) => clientWidth),
+      );
+      expect(Math.min(...widths)).toBe(56);
+    });
+  });
+
   test('restores a link', async () => {
     const fragment = '#bench?i=2&e=1&c=conv2d_1.12.4.7&l=conv2d.3:zero&r=4&s=map';
     await visit(browser(), path, { fragment }, async ({ page }) => {
