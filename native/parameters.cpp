@@ -1,7 +1,7 @@
 // After a step of the optimizer, the copies of the weights follow in two parts. `update` of some rows copies these rows
 // to the layouts in which rows become columns (transposed_, back_). `finish_panel` of a whole panel makes what needs
-// all its rows: the rounded weights, of which weights_ is the copy that predicts while the optimizer changes
-// unrounded_, and then the layouts made from rounded weights; bfloat16 numbers; Winograd's transforms.
+// all its rows: the rounded weights (weights_ has them and predicts, while the optimizer changes
+// unrounded_), and then the layouts made from rounded weights; bfloat16 numbers; Winograd's transforms.
 #include "parameters.hpp"
 
 #include <algorithm>

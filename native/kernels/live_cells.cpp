@@ -33,7 +33,7 @@ int64_t find_live_cells(const CellSearch& p) {
     for (int64_t y = 0, cell = 0; y < p.cell_rows; ++y) {
         for (int64_t x = 0; x < p.cell_columns; ++x, ++cell) {
             const bool is_dead = !is_nonzero(p.scratch[y * row + x * p.right]);
-            // To both ends, of which one moves on. A branch would often be mispredicted.
+            // To both ends; only one of them moves on. A branch would often be mispredicted.
             p.order[live] = p.order[dead] = static_cast<int32_t>(cell);
             live += !is_dead;
             dead -= is_dead;

@@ -7,7 +7,7 @@
 //
 // With few rows, a tile has several panels, so that enough independent additions are in flight. Every sum is added in
 // the same order in every tile, so the tiles do not change results. Finish::pool has tiles of its own, of cells: four
-// rows, the pixels of a pooling window, of which the largest sum is stored. The functions call each other from the end
+// rows, the pixels of a pooling window; the largest of their sums is stored. The functions call each other from the end
 // of the file up:
 //
 //     multiply -> multiply_once, panel by panel -> multiply_rows, tile by tile -> sum_up, then finish_rows

@@ -3,7 +3,7 @@
 //
 // The forward pass computes the four pixels of each cell and stores the largest and its index, the winner; relu is
 // applied last, since it commutes with max. The backward pass follows the winners, since only they have a gradient.
-// The forward pass and each of the two gradients have several ways, of which the constructor chooses by the sizes:
+// The forward pass and each of the two gradients have several ways; the constructor chooses by the sizes:
 //
 //     forward           Forward: a product with four sums for each cell, or for the live ones; or Winograd's algorithm
 //     kernel gradient   KernelGradient: vectors of filters, summed in the layout of Parameters; or vectors along kernel

@@ -201,7 +201,7 @@ def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs
     succeed(*options, "--out", tmp_path / "first")
     started = (*options, "--from", tmp_path / "first")
     error = run_fails(*started, "--test-fraction", 0.3, "--out", tmp_path / "other")
-    # 30 % of 1,000 images, of which the first run trained on those beyond the 20 % that it cut off.
+    # 30 % of 1,000 images are cut off now, and 20 % were before: the first run trained on the other 10 %.
     assert "it was trained on 100 of the 300 test images of" in error
     succeed(*started, "--out", tmp_path / "same")
 

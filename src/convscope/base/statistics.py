@@ -1,6 +1,6 @@
 """Intervals and tests for models and groups of models on the same images, as functions of counts and arrays.
 
-Two kinds of chance play a part. A network with 20 errors on 1,000 images makes about 11 to 29 on 1,000 others, and
+Two kinds of chance play a part. A network that misclassifies 2 % makes about 11 to 29 errors on 1,000 images, and
 other seeds of it make, say, 18 to 22 on the same ones. More seeds average out the second kind, and not the first.
 
     of                            over                 function

@@ -128,8 +128,7 @@ class GuardMiddleware:
         """Give up incomplete bodies, the oldest first, until the rest fits the limit.
 
         A part of `body` has just arrived. If it is incomplete, it has its place among the others by age. If it is
-        complete, it is given up only after all of them: with incomplete bodies A and B, in the order A, B, `body`. (An
-        incomplete one is in this list twice, of which the second is never reached.)
+        complete, it is given up only after all of them: with incomplete bodies A and B, in the order A, B, `body`.
         """
         incomplete = [waiting_body for waiting_body in self.bodies if waiting_body.size and not waiting_body.complete]
         for candidate in [*incomplete, body]:

@@ -47,12 +47,12 @@ def test_an_ablation_equals_a_model_whose_weights_make_the_filter_constant():
         recalls = [x.recall - y.recall for x, y in zip(ablated.classes, whole.classes, strict=True)]
         assert effect.accuracy_change_by_class == pytest.approx(recalls, abs=6e-7)  # kept as float32
         right, ablated_right = whole.y_true == whole.y_pred, ablated.y_true == ablated.y_pred
-        mended, broken = ~right & ablated_right, right & ~ablated_right  # predictions
-        assert effect.p_value == pytest.approx(mcnemar_exact(int(mended.sum()), int(broken.sum())))
+        newly_correct, newly_wrong = ~right & ablated_right, right & ~ablated_right  # predictions
+        assert effect.p_value == pytest.approx(mcnemar_exact(int(newly_correct.sum()), int(newly_wrong.sum())))
         # Of all images, then of those of each class.
         groups = [np.ones(len(dataset), bool), *(whole.y_true == label for label in range(7))]
         expected = [
-            difference_interval((mended & group).sum()[None], (broken & group).sum()[None], group.sum())
+            difference_interval((newly_correct & group).sum()[None], (newly_wrong & group).sum()[None], group.sum())
             for group in groups
         ]
         np.testing.assert_array_equal(effect.interval, np.ravel(expected[0]))

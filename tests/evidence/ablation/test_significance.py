@@ -10,13 +10,13 @@ from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, mark,
 
 def test_p_values_equal_scipys_exact_binomial_test():
     stream = np.random.default_rng(0)
-    mended, broken = stream.integers(0, 30, (6, 5)), stream.integers(0, 30, (6, 5))
-    mended[0, 0] = broken[0, 0] = 0  # without a changed prediction p is 1
+    newly_correct, newly_wrong = stream.integers(0, 30, (6, 5)), stream.integers(0, 30, (6, 5))
+    newly_correct[0, 0] = newly_wrong[0, 0] = 0  # without a changed prediction p is 1
     expected = [
         binomtest(int(a), int(a + b)).pvalue if a + b else 1.0
-        for a, b in zip(mended.ravel(), broken.ravel(), strict=True)
+        for a, b in zip(newly_correct.ravel(), newly_wrong.ravel(), strict=True)
     ]
-    np.testing.assert_allclose(p_values(mended, broken), np.reshape(expected, (6, 5)), rtol=1e-9)
+    np.testing.assert_allclose(p_values(newly_correct, newly_wrong), np.reshape(expected, (6, 5)), rtol=1e-9)
 
 
 def test_no_counts_give_no_p_value():

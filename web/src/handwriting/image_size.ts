@@ -18,7 +18,7 @@ export function imageSize(bytes: Uint8Array): Size | null {
 }
 
 // VP8 has 14 bits for each side. VP8L has 14 bits, and VP8X 24 bits, for each side minus 1. In VP8X the width is in
-// bytes 24 to 26 and the height in 27 to 29; a read takes four bytes, of which the first or the last is dropped.
+// bytes 24 to 26 and the height in 27 to 29; a read takes four bytes and drops the first or the last.
 function webpSize(view: DataView, chunk: string): Size | null {
   if (chunk === 'VP8 ') return [view.getUint16(28, true) & 0x3fff, view.getUint16(26, true) & 0x3fff];
   if (chunk === 'VP8L') {

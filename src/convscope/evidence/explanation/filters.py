@@ -159,7 +159,7 @@ def _locate_maxima(
         for maps, image, filter_index, cell in zip(outputs, pair_images, pair_filters, cells, strict=True):
             pairs = np.flatnonzero(np.isin(image, block))
             rows = np.searchsorted(block, image[pairs])  # where the images are in the block, which is sorted
-            # (n, H, W, F) to (n, H · W, F), of which each pair takes a map: (pairs, H · W).
+            # (n, H, W, F) becomes (n, H · W, F), and each pair takes one map of it: (pairs, H · W).
             cell[pairs] = maps.reshape(len(block), -1, maps.shape[3])[rows, :, filter_index[pairs]].argmax(axis=1)
     return [np.split(of_layer, np.cumsum(lengths)[:-1]) for of_layer, lengths in zip(cells, counts, strict=True)]
 

@@ -73,9 +73,11 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
     count = int((kept < num_train).sum())
     splits: list[RawSplit | None] = []
     for split, part, first in (("train", slice(0, count), 0), ("test", slice(count, None), num_train)):
+        if not len(kept[part]):
+            splits.append(None)
+            continue
         numbers = seal(labels[split].labels[kept[part] - first])
-        raw = RawSplit(images[part], numbers, shown, shown, files, labels[split].names)
-        splits.append(raw if len(numbers) else None)
+        splits.append(RawSplit(images[part], numbers, shown, shown, files, labels[split].names))
     train, test = splits
     return RawSplits(train, test)
 
