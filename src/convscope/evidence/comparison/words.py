@@ -117,11 +117,9 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
 
 
 def _find_error_share(comparison: ComparisonRecord, *, is_first_better: bool) -> tuple[float, float]:
-    """Find (low, high), the interval of the better model's errors divided by the worse one's.
-
-    The record's is of the second's errors divided by the first's: right if the second is better. If the first is, it is
-    inverted: 1.25 to 2 become 0.5 to 0.8, at least 20 % and at most 50 % fewer.
-    """
+    """Find (low, high), the interval of the better model's errors divided by the worse one's."""
+    # The record's is of the second's errors divided by the first's: right if the second is better. If the first is, it
+    # is inverted: 1.25 to 2 become 0.5 to 0.8, at least 20 % and at most 50 % fewer.
     low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
     return (1 / high, 1 / low if low else inf) if is_first_better else (low, high)
 

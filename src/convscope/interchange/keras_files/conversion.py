@@ -346,11 +346,9 @@ class _Converter:
 
 
 def _with_our_axis(layer: KerasLayer) -> KerasLayer:
-    """Copy a layer on maps (N, C, H, W) with the `axis` that it would have on (N, H, W, C).
-
-    Axis 1, the channels, becomes -1. Axis -1, the columns, becomes 0, the images: no layer of ours normalises either,
-    so it is refused.
-    """
+    """Copy a layer on maps (N, C, H, W) with the `axis` that it would have on (N, H, W, C)."""
+    # Axis 1, the channels, becomes -1. Axis -1, the columns, becomes 0, the images: no layer of ours normalises either,
+    # so it is refused.
     axis = layer.config.get("axis", -1)
     return replace(layer, config={**layer.config, "axis": -1 if axis in (1, [1]) else 0 if axis == -1 else axis})
 
