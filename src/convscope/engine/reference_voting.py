@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from convscope.engine.reference_layers import Array
+# Not from `reference_layers`, which imports SciPy: every command would wait for that.
+from convscope.engine.reference_windows import Array
 
 
 def soft_voting(x: Array, members: int) -> Array:
