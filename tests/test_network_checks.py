@@ -100,7 +100,7 @@ def test_numbers_that_are_off_by_a_thousandth_are_reported(
         return result
 
     monkeypatch.setattr(NativeNetwork, method, wrong)
-    assert any(text.startswith(named) for text in failures(load, cases(load, range(3)), num_sets=1))
+    assert any(text.startswith(named) for text in failures(load, cases(load, range(1)), num_sets=1))
 
 
 @pytest.mark.slow

@@ -89,7 +89,7 @@ def test_two_architectures_are_planned_from_a_pilot(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(experiments, "PILOT_SECONDS", seconds)
-    network = {**presets.lenet5((28, 28, 1), 10).to_dict(), "name": "mine"}
+    network = {**presets.tiny697((28, 28, 1), 10).to_dict(), "name": "mine"}
     Path("mine.json").write_text(json.dumps(network))
     train, test = small_mnist.train.take(range(200)), small_mnist.test
     np.savez("few.npz", x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)

@@ -33,7 +33,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("run", *fast, "--epochs", 1, "--seeds", 2, "--out", run),
             ("log", run, "--to", f"tensorboard:{out / 'logs'}"),
             ("report", run, "calibration", "rejection", "ablation"),
-            ("figures", run),
+            ("figures", run, "diagram", "image"),
             ("export", run, "--format", "card"),
             ("export", run, "--format", "c"),
             ("export", run, "--format", "onnx"),
@@ -87,5 +87,6 @@ def _content(path: Path) -> bytes:
         return b"".join([*map(str.encode, archive.namelist()), *map(archive.read, archive.namelist())])
 
 
+@pytest.mark.usefixtures("empty_reports")
 def test_a_run_can_be_resumed_from_what_it_keeps(written: Path):
     succeed("run", "--resume", written / "run", "--json")

@@ -104,7 +104,8 @@ def test_a_long_title_is_written_smaller_and_in_full(length: int, size: int) -> 
 
 
 def test_the_diagram_has_every_layer_and_its_numbers(runs: dict[str, RunContents]) -> None:
-    for run in runs.values():
+    for name in ("cnn", "tiny", "residual", "depthwise", "many"):  # the others have the networks of "cnn" or "many"
+        run = runs[name]
         svg = svg_text(picture_makers(run)["diagram"]())
         for row in run.trained.model.architecture.table:
             assert f">{row.layer.kind}<" in svg

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from tests.shared import encode_picture
 
 from .test_server import SCRIPT, head, running, wait_for
@@ -26,22 +27,21 @@ DEFAULTS = {"body_bytes": 16 << 20, "body_seconds": 30.0, "send_seconds": 30.0, 
 def large_pictures() -> dict[str, bytes]:
     """Draw eight strokes on 25 megapixels, in the formats that take most memory when decoded."""
     side = int(PIXELS**0.5)
-    colours = np.full((side, side, 3), 240, np.uint8)
+    grey = Image.new("L", (side, side), 240)
     for left in range(300, 300 + 8 * 550, 550):
-        colours[600:1800, left : left + 80] = 20
-    grey = np.ascontiguousarray(colours[..., 0])
-    alpha = np.dstack([colours, np.full((side, side), 255, np.uint8)])
+        grey.paste(20, (left, 600, left + 80, 1800))
+    colours = grey.convert("RGB")
     return {
         "jpeg": encode_picture(colours, "JPEG", progressive=True),
         "webp": encode_picture(grey, "WEBP", quality=10, method=0),
-        "png": encode_picture(alpha, "PNG", compress_level=1),
+        "png": encode_picture(grey.convert("RGBA"), "PNG", compress_level=1),
         "tiff": encode_picture(colours, "TIFF", compression="packbits"),
     }
 
 
 def noise(side: int, density: float) -> bytes:
     random = np.random.default_rng(0).random((side, side))
-    return encode_picture(np.where(random < density, 0, 255).astype(np.uint8), "PNG")
+    return encode_picture(np.where(random < density, 0, 255).astype(np.uint8), "PNG", compress_level=1)
 
 
 def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_path: Path):

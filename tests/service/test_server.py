@@ -75,6 +75,13 @@ def service(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield service
 
 
+@pytest.fixture(scope="module")
+def narrow_service(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that keeps one connection open."""
+    with running(folder, tmp_path_factory.mktemp("log") / "log", connections=1, header_seconds=30) as service:
+        yield service
+
+
 def head(length: str = "", path: str = "/v1/predict") -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n".encode()
 
@@ -284,19 +291,15 @@ def test_of_too_many_connections_the_slowest_is_closed(folder: Path, tmp_path: P
     (b"", b""), (GET[:10], b"HTTP/1.1 503"), (GET + b"\r\n", b"")
 ], ids=["idle", "begun", "answered"])  # fmt: skip
 def test_of_too_many_connections_an_idle_one_is_closed_without_a_response(
-    folder: Path, tmp_path: Path, request_start: bytes, response_start: bytes
+    narrow_service: Service, request_start: bytes, response_start: bytes
 ):
     """Without a response, because a client would take it for the response to its next request."""
-    with (
-        running(folder, tmp_path / "log", connections=1, header_seconds=30) as service,
-        service.connect() as first,
-        first.makefile("rb") as file,
-    ):
+    with narrow_service.connect() as first, first.makefile("rb") as file:
         first.sendall(request_start)
         if request_start.endswith(b"\r\n\r\n"):
             assert read_response(first)[0] == 200
         time.sleep(0.1)
-        assert httpx.get(service.address + "/v2", timeout=600).status_code == 200
+        assert httpx.get(narrow_service.address + "/v2", timeout=600).status_code == 200
         assert file.read()[:12] == response_start
 
 
