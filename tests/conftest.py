@@ -23,7 +23,8 @@ from convscope.runs import page
 def pytest_configure() -> None:
     """Give each process of a parallel run one core, so that no thread waits for one that another process keeps away.
 
-    Packages that tests import report to nobody. Garbage is collected seldom: by default that takes an eighth of the time.
+    Packages that tests import report to nobody. Garbage is collected less often: by default it takes an eighth of the
+    time.
     """
     gc.set_threshold(50_000)
     os.environ.update(SWITCHES)

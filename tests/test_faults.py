@@ -54,11 +54,11 @@ def test_a_run_that_is_trained_again_is_noticed(faults: Any):
 def test_an_interrupted_training_loses_nothing_and_other_results_are_noticed(
     faults: Any, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    short = ("train", "--architecture", "tiny697", "--recipe", "fast", "--epochs", "6")
+    short = ("train", "--architecture", "tiny697", "--recipe", "fast", "--epochs", "12")
     monkeypatch.setitem(faults.JOBS, "train", replace(faults.JOBS["train"], arguments=short))
     library, data = faults.compile_failing_disk(tmp_path), small_folder
     reference = faults.measure_reference("train", data, tmp_path / "reference", library)
-    kill, full_disk = (faults.Trial(0, "train", kind, 0.7, to_group=False) for kind in ("SIGKILL", "full disk"))
+    kill, full_disk = (faults.Trial(0, "train", kind, 0.9, to_group=False) for kind in ("SIGKILL", "full disk"))
     assert faults.run_trial(kill, reference, data, tmp_path / "0", library) == ""
     without_results = replace(reference, results={})  # so that the trial must find other results than these
     assert "its results differ" in faults.run_trial(full_disk, without_results, data, tmp_path / "1", library)

@@ -214,7 +214,10 @@ def test_an_import_that_computes_is_found():
         ("import convscope", {"lazy_loader"}),
         ("import convscope; dir(convscope); convscope.__version__", {"lazy_loader"}),
         ("from convscope.cli import main; main(['--help'], standalone_mode=False)", {"click", "lazy_loader"}),
-        ("import convscope; convscope.Recipe", {"lazy_loader", "numpy"}),
+        (
+            "from convscope.cli import main; main(['serve', '--help'], standalone_mode=False)",
+            {"click", "lazy_loader", "numpy", "safetensors"},
+        ),
         ("import convscope; convscope.load_dataset, convscope.train", {"lazy_loader", "numpy"}),
     ],
 )

@@ -24,7 +24,7 @@ def small() -> None:
 def test_the_main_job_runs_on_one_core_with_little_memory_and_no_home(small_folder: Path, tmp_path: Path):
     environment = {name: value for name, value in os.environ.items() if name not in HOMELESS}
     environment["HOME"] = "/dev/null"  # nobody, not even root, can make a folder there
-    words = ["run", "--dataset", small_folder, "--epochs", "1", "--seeds", "1", "--no-baseline", "--json"]
+    words = ["run", "--dataset", small_folder, "--recipe", "fast", "--seeds", "1", "--no-baseline", "--json"]
     completed = subprocess.run(
         [sys.executable, "-m", "convscope", *words, "--out", tmp_path / "run"], env=environment, preexec_fn=small,
         capture_output=True, text=True, check=False,

@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,26 +185,3 @@ def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path:
     succeed("train", "--dataset", data, "--epochs", 1, "--out", tmp_path / "run")
     np.savez(data, **{**arrays, "x_train": 255 - train.images})
     assert f"{data}: the train images have changed since" in run_fails("train", "--resume", tmp_path / "run")
-
-
-@pytest.mark.slow
-def test_a_run_killed_at_a_random_moment_resumes_to_the_same_bits(small_mnist: cs.Splits, tmp_path: Path):
-    data, train, test = tmp_path / "data.npz", small_mnist.train, small_mnist.test
-    small = (slice(100), slice(None, None, 2), slice(None, None, 2), 0)  # 100 images of 14 × 14 pixels, to be fast
-    arrays = {"x_train": train.images[small], "x_test": test.images[small]}
-    np.savez(data, **arrays, y_train=train.labels[:100], y_test=test.labels[:100])
-    words = ("run", "--dataset", data, "--epochs", 6, "--seeds", 1, "--out")
-    succeed(*words, tmp_path / "whole")
-    expected = [cs.load_model(tmp_path / "whole" / part).weights_sha256 for part in (".", "baseline")]
-    out = tmp_path / "killed"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "convscope", *map(str, words), str(out)], stdout=subprocess.DEVNULL
-    )
-    while not (out / "run.json").exists():
-        time.sleep(0.005)
-    time.sleep(np.random.default_rng().uniform(0, 1))  # without a seed, so that it stops elsewhere every time
-    process.kill()
-    process.wait()
-    succeed("run", "--resume", out)
-    assert [cs.load_model(out / part).weights_sha256 for part in (".", "baseline")] == expected
-    assert not list(out.rglob("*.partial"))
