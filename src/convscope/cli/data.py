@@ -9,7 +9,7 @@ import click
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import check_free, write_bytes
 from convscope.base.records import to_tuple
-from convscope.base.tables import printable, text_table
+from convscope.base.tables import csv_line, printable, text_table
 from convscope.cli.hints import Choice, HintingGroup
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json
@@ -20,7 +20,7 @@ from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.sources import locate
 from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.runs.data import load_data
-from convscope.runs.inspecting import inspect_named
+from convscope.runs.inspecting import inspect_named, list_doubtful_images
 
 _COLOURS = ("red", "green", "blue")  # the channels of an image that has three
 
@@ -51,13 +51,20 @@ def list_datasets(as_json: bool) -> None:
 @data.command("info")
 @_dataset_argument
 @loading_options
+@click.option("--csv", "as_csv", is_flag=True, help="Print the copies, blank and damaged pictures as CSV, with files.")
 @json_option
-def inspect_data(dataset: str, loading: LoadOptions, as_json: bool) -> None:
+def inspect_data(dataset: str, loading: LoadOptions, as_csv: bool, as_json: bool) -> None:
     """Check a data set for common problems: counts, balance, duplicates, range, polarity and more.
 
     NAME_OR_PATH is a name from `convscope data list`, or a file or folder. Nothing is trained or changed. Faults come
     first, then warnings, then notes, each with advice.
     """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json: choose one")
+    if as_csv:
+        for row in list_doubtful_images(dataset, loading):
+            echo(csv_line(row), nl=False)
+        return
     with StepProgress(quiet=as_json) as progress:
         splits, info = inspect_named(dataset, loading, progress.listeners())
     if as_json:
@@ -72,6 +79,8 @@ def inspect_data(dataset: str, loading: LoadOptions, as_json: bool) -> None:
         echo(f"\n{info.inspection}\n\n{_format_digests(splits)}")
         if damaged := splits.num_damaged:
             echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
+        if info.inspection.copies.duplicates.num_groups or damaged:
+            echo("\nTheir files, as a table: add --csv")
 
 
 @data.command()

@@ -41,7 +41,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
     if not isinstance(data, str | Path):
         data = as_dataset(data, "data")
         # As a file with training images alone, from which `make_splits` takes the test split.
-        raw = RawSplit(data.images, data.labels, data.name, data.name, data.source)
+        raw = RawSplit(data.images, data.labels, data.name, data.name, data.source, files=data.files)
         return IN_MEMORY, make_splits(data.name, raw, None, data.class_names, options)
     return make_portable(data), load_splits(data, options, on_progress)
 

@@ -1,9 +1,12 @@
-"""Inspect a data set, and add the facts known by its name."""
+"""Inspect a data set, add the facts known by its name, and list its doubtful pictures."""
+
+from collections.abc import Iterator
+from dataclasses import astuple, fields
 
 from convscope.base.records import from_attributes
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.data.datasets.named.catalogue import find_entry
-from convscope.data.inspection import DataInfo, inspect_dataset
+from convscope.data.inspection import DataInfo, DoubtfulImage, inspect_dataset, list_doubtful
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 
@@ -15,3 +18,9 @@ def inspect_named(data: str, loading: LoadOptions, listeners: Listeners) -> tupl
     _, splits = load_data(data, loading, listeners.on_download)
     facts = {key: getattr(find_entry(data), key, None) for key in _KNOWN}  # None for all, if it has no entry
     return splits, from_attributes(DataInfo, splits.to_record(), **facts, inspection=inspect_dataset(splits))
+
+
+def list_doubtful_images(data: str, loading: LoadOptions) -> Iterator[tuple[str | int | bool | None, ...]]:
+    """Load the data set with this name or path; yield the names of the columns, and a row for each doubtful image."""
+    yield tuple(field.name for field in fields(DoubtfulImage))
+    yield from map(astuple, list_doubtful(load_data(data, loading)[1]))

@@ -81,7 +81,7 @@ def test_to_dict_is_plain_json_without_pixels():
     assert value["class_names"] == list(NAMES)
     assert value["class_counts"] == [10, 10, 10]
     assert value["sha256"] == dataset.sha256
-    assert value["source"] == [{"name": "zoo.npz", "sha256": "ab" * 32, "num_damaged": 0}]
+    assert value["source"] == [{"name": "zoo.npz", "sha256": "ab" * 32, "num_damaged": 0, "damaged": []}]
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ export interface SourceFile {
   name: string;
   sha256: string;
   num_damaged: number;
+  damaged: string[];
 }
 export interface LoadOptions {
   test_fraction: number | null;

@@ -39,6 +39,8 @@ class Dataset(Recorded):
         name: the name of the set, such as "mnist".
         split: "train", "validation" or "test".
         source: the files it was read from.
+        files: (N,) the picture that each image was read from, below the folder or archive of `source`; empty if images
+            have no files of their own.
 
     Raises:
         ValueError: if the lengths differ, there is no pixel, a label has no class name, a name is longer than 255
@@ -51,6 +53,7 @@ class Dataset(Recorded):
     name: Name = "custom"
     split: str = "train"
     source: tuple[SourceFile, ...] = field(default=())
+    files: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -69,6 +72,8 @@ class Dataset(Recorded):
             raise ValueError(
                 f"there are {len(images)} images but {len(labels)} labels; there must be one label per image"
             )
+        if len(self.files) not in (0, len(images)):
+            raise ValueError(f"there are {len(images)} images but {len(self.files)} files; there must be one per image")
         if images.size == 0:
             raise ValueError(f"images have shape {images.shape}; there must be at least one pixel of one image")
         if len(self.class_names) < 2:
@@ -140,6 +145,10 @@ class Dataset(Recorded):
     def num_classes(self) -> int:
         return len(self.class_names)
 
+    def file_of(self, index: int) -> str | None:
+        """Find the picture that an image was read from; None if it has no file of its own."""
+        return self.files[index] if self.files else None
+
     @property
     def class_counts(self) -> NDArray[np.int64]:
         """(K,), the number of images of each class."""
@@ -174,7 +183,8 @@ class Dataset(Recorded):
     def take(self, indices: NDArray[np.integer[Any]], split: str | None = None) -> "Dataset":
         """Make a data set of the images at `indices` (n,), in that order; many images on disk stay there."""
         images = self.images.take(indices) if is_on_disk(self.images) else self.images[indices]
-        return replace(self, images=images, labels=self.labels[indices], split=split or self.split)
+        files = tuple(self.files[index] for index in indices) if self.files else ()
+        return replace(self, images=images, labels=self.labels[indices], split=split or self.split, files=files)
 
     @checked
     def divide(

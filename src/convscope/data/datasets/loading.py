@@ -110,7 +110,7 @@ def load_for_classes(
     if split not in ("all", *checked_by_name):
         raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(checked_by_name)}; omit --split")
     return [
-        Dataset(raw.images, _relabel(raw, names, class_names), class_names, name, key, raw.source)
+        Dataset(raw.images, _relabel(raw, names, class_names), class_names, name, key, raw.source, raw.files)
         for key, raw in checked_by_name.items()
         if split in ("all", key)
     ]

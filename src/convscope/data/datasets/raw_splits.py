@@ -35,6 +35,7 @@ class RawSplit:
         images: uint8 (N, H, W) or (N, H, W, C).
         labels: (N,) whole numbers: classes, or indices in `names`.
         names: the names of labels that are text; the classes are the names of both splits, sorted.
+        files: see `Dataset.files`.
     """
 
     images: Images
@@ -43,6 +44,7 @@ class RawSplit:
     labels_from: str
     source: tuple[SourceFile, ...]
     names: tuple[str, ...] | None = None
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,15 @@ def make_splits(
         )
     if test is not None:
         datasets = [
-            Dataset(raw.images, raw.labels, class_names, name, split, raw.source)
+            Dataset(raw.images, raw.labels, class_names, name, split, raw.source, raw.files)
             for raw, split in zip(raw_splits, ("train", "test"), strict=True)
         ]
         # No images were split off, so no seed was used.
         return Splits(datasets[0], datasets[1], structs.replace(options, seed=0))
     cut = divide_split(raw_splits[0], len(class_names), options)
-    datasets = [Dataset(raw.images, raw.labels, class_names, name, split, raw.source) for split, raw in cut.items()]
+    datasets = [
+        Dataset(raw.images, raw.labels, class_names, name, split, raw.source, raw.files) for split, raw in cut.items()
+    ]
     return Splits(datasets[0], datasets[1], structs.replace(options, test_fraction=_fraction(options)))
 
 
@@ -115,7 +119,12 @@ def divide_split(raw: RawSplit, num_classes: int, options: LoadOptions) -> dict[
             f"{raw.images_from}: each class has one image, so none is left for testing; add images or a test split"
         )
     return {
-        split: replace(raw, images=_take(raw.images, indices), labels=cast(Labels, seal(raw.labels[indices])))
+        split: replace(
+            raw,
+            images=_take(raw.images, indices),
+            labels=cast(Labels, seal(raw.labels[indices])),
+            files=tuple(raw.files[index] for index in indices) if raw.files else (),
+        )
         for split, indices in zip(("train", "test"), (train, test), strict=True)
     }
 

@@ -15,11 +15,13 @@ class SourceFile(Record):
 
     Attributes:
         num_damaged: damaged pictures of a folder, archive or table that were left out.
+        damaged: the files of the first 200 of them.
     """
 
     name: str
     sha256: str
     num_damaged: Count = 0
+    damaged: tuple[str, ...] = ()
 
 
 class SplitRecord(Record, kw_only=True):

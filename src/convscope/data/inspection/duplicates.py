@@ -27,11 +27,12 @@ _MAX_SHOWN = 10  # groups in a table
 
 
 class Member(Record, kw_only=True):
-    """An image of a group, by its split, its index there and its label."""
+    """An image of a group, by its split, its index there, its label, and its file if it has one of its own."""
 
     split: SplitName
     index: Count
     label: Count
+    file: str | None = None
 
 
 class DuplicateGroup(Record, kw_only=True):
@@ -140,7 +141,7 @@ class Duplicates(Tabular, Recorded):
         for group in self.groups[:_MAX_SHOWN]:
             first = group.members[:4]
             more = ", ..." if len(group.members) > len(first) else ""
-            images = ", ".join(f"{member.split} {member.index}" for member in first)
+            images = ", ".join(member.file or f"{member.split} {member.index}" for member in first)
             different = sorted({member.label for member in first})
             labels = ", ".join(clip(self.class_names[label], 12) for label in different)
             correlation = "equal" if group.is_equal else f"{group.correlation:.4f}"
@@ -265,6 +266,5 @@ def _groups(
 
 
 def _member(train: Dataset, test: Dataset, number: int) -> Member:
-    if number < len(train):
-        return Member(split="train", index=number, label=int(train.labels[number]))
-    return Member(split="test", index=number - len(train), label=int(test.labels[number - len(train)]))
+    split, dataset, index = ("train", train, number) if number < len(train) else ("test", test, number - len(train))
+    return Member(split=split, index=index, label=int(dataset.labels[index]), file=dataset.file_of(index))

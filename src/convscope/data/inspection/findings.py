@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from convscope.base.records import Count, Record
 from convscope.base.tables import clip
 from convscope.data.inspection.copies import Copies
+from convscope.data.inspection.duplicates import DuplicatesRecord
 from convscope.data.inspection.split_facts import InspectedSplits
 
 Severity = Literal["fault", "warning", "note"]
@@ -62,7 +63,7 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "fault",
             "duplicates",
             f"{_count(copies.num_conflicts, 'image')} {'occurs' if copies.num_conflicts == 1 else 'occur'} more than "
-            "once, with different labels.",
+            f"once, with different labels{_files_of(copies.duplicates, 'has_two_labels')}.",
             "Look at them, keep the correct label and remove the rest.",
         )
     if copies.num_leaked:
@@ -73,7 +74,7 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "fault",
             "duplicates",
             f"{copies.num_leaked:,} of {test:,} test images ({_percent(copies.num_leaked / test)}) are identical to a "
-            f"training image{otherwise}.",
+            f"training image{otherwise}{_files_of(copies.duplicates, 'is_across_splits')}.",
             "Remove them from the training images: the test should measure generalisation, not memory.",
         )
     if copies.num_near_leaked:
@@ -166,13 +167,13 @@ def _range(value: Measurements) -> Iterator[Finding]:
 def _blank(value: Measurements) -> Iterator[Finding]:
     for name, split in (("training", value.splits.train), ("test", value.splits.test)):
         if num_blank := split.num_blank:
-            first = ", ".join(map(str, split.blank[:_NAMED]))
+            first = ", ".join(split.blank_files[:_NAMED]) or "index " + ", ".join(map(str, split.blank[:_NAMED]))
             more = ", ..." if num_blank > _NAMED else ""
             yield Finding(
                 "warning",
                 "blank",
                 f"{_count(num_blank, f'{name} image')} of {split.num_images:,} {'is' if num_blank == 1 else 'are'} "
-                f"blank: index {first}{more}.",
+                f"blank: {first}{more}.",
                 "Remove them: they show no class.",
             )
 
@@ -234,6 +235,12 @@ def _imbalance(value: Measurements) -> Iterator[Finding]:
             f"{clip(names[balance.smallest], 24)} has {balance.smallest_count}.",
             "Collect more images, merge classes, or fine-tune a model of a larger data set.",
         )
+
+
+def _files_of(duplicates: DuplicatesRecord, condition: str) -> str:
+    """Name two files of the first group with this condition, if images have files of their own."""
+    files = [m.file for group in duplicates.groups if getattr(group, condition) for m in group.members if m.file]
+    return f", such as {' and '.join(files[:2])}" if files else ""
 
 
 def _percent(share: float) -> str:

@@ -54,6 +54,7 @@ class SplitFacts(Record, kw_only=True):
     Attributes:
         class_counts: (K,) images of each class.
         blank: the first 200 of `num_blank` images, each of whose channels has a single value.
+        blank_files: their files, if images have files of their own.
         num_grey: images whose colour channels are equal; 0 if there are fewer than three.
         polarity: "light ink on dark", "dark ink on light" or "uneven background".
         num_light_ground: images whose border has a mean of at least 128.
@@ -65,6 +66,7 @@ class SplitFacts(Record, kw_only=True):
     pixels: PixelFacts
     num_blank: Count
     blank: tuple[Count, ...]
+    blank_files: tuple[str, ...]
     num_grey: Count
     polarity: str
     num_light_ground: Count
@@ -134,6 +136,7 @@ def facts_of(dataset: Dataset, scan: Scan) -> SplitFacts:
         pixels=_pixels(scan.histogram.sum(axis=0)),
         num_blank=len(scan.blank),
         blank=to_tuple(scan.blank[:_MAX_BLANK]),
+        blank_files=tuple(dataset.files[index] for index in scan.blank[:_MAX_BLANK]) if dataset.files else (),
         num_grey=scan.num_grey,
         polarity=_polarity(dataset.handwriting, scan.border_near_ends),
         num_light_ground=scan.num_light_ground,

@@ -31,6 +31,7 @@ class Suspect(Record, kw_only=True):
     Attributes:
         rank: the position in the list, from 1, the most doubtful.
         index: the index of the image in its split.
+        file: the picture that it was read from, if it has one of its own.
         given_label: its label.
         suggested_label: the class that it confidently belongs to.
         self_confidence: the probability of the given label.
@@ -43,6 +44,7 @@ class Suspect(Record, kw_only=True):
     suggested_label: Label
     self_confidence: Fraction
     probability: Fraction
+    file: str | None = None
 
 
 class LabelSuspectsRecord(Record, kw_only=True):
@@ -107,7 +109,7 @@ class LabelSuspects(Tabular, Recorded):
         for suspect in self.suspects[:_MAX_SHOWN]:
             given, suggested = names[suspect.given_label], names[suspect.suggested_label]
             probabilities = (f"{suspect.self_confidence:.4f}", f"{suspect.probability:.4f}")
-            yield f"{suspect.rank}", f"{suspect.index}", given, suggested, *probabilities
+            yield f"{suspect.rank}", suspect.file or f"{suspect.index}", given, suggested, *probabilities
 
 
 @checked
@@ -164,6 +166,7 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
             Suspect(
                 rank=rank,
                 index=int(index),
+                file=dataset.file_of(int(index)),
                 given_label=int(labels[index]),
                 suggested_label=int(confident[index]),
                 self_confidence=min(float(self_confidence[index]), 1.0),  # `_SLACK` lets it be 1e-6 above 1

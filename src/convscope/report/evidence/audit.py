@@ -132,6 +132,7 @@ def _suspects_gallery(
         lines = [
             f"{names[suspect.given_label]} → {names[suspect.suggested_label]}",
             say("head.confidence", probability=confidence_text(suspect.probability, 2)),
+            *([suspect.file] if suspect.file else []),
         ]
         if suspect.index in rejected:
             lines.append(say("evidence.audit.also"))
@@ -207,7 +208,7 @@ def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], pict
         labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(member.label for member in group.members)]
         more = group.num_images - len(shown)
         members_shown = join_texts(
-            [say(f"evidence.audit.member.{image.split}", index=str(image.index)) for image, _ in shown]
+            [image.file or say(f"evidence.audit.member.{image.split}", index=str(image.index)) for image, _ in shown]
         )
         lines = [
             join_texts(labels[:_MAX_MEMBERS], "or"),

@@ -1,14 +1,16 @@
-"""Damaged pictures in folders and tables: all are listed at once, or left out and counted."""
+"""Damaged pictures in folders and tables are listed at once, or left out and counted; others keep their files."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shared import succeed
 
 from convscope.base.errors import DatasetError
 from convscope.base.png import encode_png
 from convscope.data.datasets import load_dataset
 from convscope.data.datasets.readers.picture_files import DAMAGED_SHOWN
+from convscope.data.image_files import read_picture
 
 PIXELS = np.arange(35, dtype=np.uint8).reshape(5, 7)
 
@@ -65,3 +67,22 @@ def test_a_data_set_without_a_single_good_picture_is_refused_either_way(tmp_path
     for skip in (False, True):
         with pytest.raises(DatasetError, match=r"none of the 4 pictures can be read: .*0\.png: "):
             load_dataset(folder, skip_damaged=skip)
+
+
+def test_images_keep_their_files(tmp_path: Path):
+    data = load_dataset(write(tmp_path), skip_damaged=True)
+    for part in (data.train, data.train.divide(0.5)[1], data.test):
+        for image, file in zip(part.images, part.files, strict=True):
+            assert np.array_equal(image, read_picture(tmp_path / file))
+
+
+def test_doubtful_pictures_are_named_in_findings_and_as_csv(tmp_path: Path):
+    write(tmp_path, good=1)  # the pictures of the two classes are equal
+    (tmp_path / "a" / "blank.png").write_bytes(encode_png(PIXELS * 0))
+    text = succeed("data", "info", tmp_path, "--skip-damaged")
+    assert "with different labels, such as a/500.png and b/500.png. " in text
+    assert "is blank: a/blank.png. " in text
+    rows = [line.split(",") for line in succeed("data", "info", tmp_path, "--skip-damaged", "--csv").splitlines()]
+    copies = {("a/500.png", "equal", "true"), ("b/500.png", "equal", "true")}
+    others = {("a/blank.png", "blank", ""), ("a/0.png", "damaged", ""), ("a/1.png", "damaged", "")}
+    assert {(row[0], row[4], row[6]) for row in rows[1:]} == copies | others

@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -17,36 +18,59 @@ from convscope.base.errors import DatasetError, ImageFileError
 from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.images import free_memory
 from convscope.data.datasets.readers.containers import Container
+from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import Picture, picture_size, read_picture
 
 SIZES_SHOWN = 4  # sizes that an error lists, the most frequent first
 DAMAGED_SHOWN = 10
 """Damaged pictures that an error names."""
+_MAX_DAMAGED = 200  # damaged pictures that the record lists
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """Pictures that were read.
+
+    Attributes:
+        images: (n, H, W, C), read-only.
+        kept: (n,) rising, the indices of their names among all names.
+        files: (n,) their names as valid text.
+        source: the digest over names and bytes of these files, and which files are damaged.
+    """
+
+    images: Images
+    kept: NDArray[np.intp]
+    files: tuple[str, ...]
+    source: SourceFile
 
 
 def read_pictures(
-    folder: Container, names: Sequence[str], image_size: tuple[int, int] | None
-) -> tuple[Images, NDArray[np.intp], str]:
-    """Read pictures of a folder or archive: images (n, H, W, C), the indices (n,) of their names, and a digest.
-
-    The images are read-only. The digest is the SHA-256 over the names and the bytes of these files.
+    folder: Container, names: Sequence[str], image_size: tuple[int, int] | None, source_name: str
+) -> PictureFiles:
+    """Read pictures of a folder or archive.
 
     Args:
         folder: the folder or archive, which tells whether damaged pictures are left out.
         names: the names of the files, at least one.
         image_size: (H, W) to average each picture to.
+        source_name: the name of these pictures together.
 
     Raises:
         DatasetError: naming the files that are no picture, or saying how many pictures have which size.
     """
     with folder.open() as read_content:
-        return _read_pictures(folder, names, read_content, image_size)
+        images, kept, sha256 = _read_pictures(folder, names, read_content, image_size)
+    # Python keeps bytes of a name that are not UTF-8 as surrogates, which JSON files cannot hold.
+    texts = [name.encode(errors="surrogateescape").decode(errors="replace") for name in names]
+    damaged = tuple(texts[index] for index in np.setdiff1d(np.arange(len(names)), kept)[:_MAX_DAMAGED])
+    source = SourceFile(source_name, sha256, len(names) - len(kept), damaged)
+    return PictureFiles(images, kept, tuple(texts[index] for index in kept), source)
 
 
 def _read_pictures(
     folder: Container, names: Sequence[str], read_content: Callable[[str], bytes], image_size: tuple[int, int] | None
 ) -> tuple[Images, NDArray[np.intp], str]:
-    """Read pictures by their names with `read_content`; see `read_pictures`.
+    """Read pictures by their names with `read_content`: images, indices of their names, and digest (`PictureFiles`).
 
     The first picture tells the shape, and `images` gets a place for every name at once; damaged ones leave places free
     at the end. If a picture in colours comes after grey ones, `images` is replaced by one with three channels.

@@ -63,9 +63,8 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
     """
     names, labels = _read_rows(text, container, table)
     all_names, num_train = names["train"] + names["test"], len(names["train"])
-    images, kept, sha256 = read_pictures(container, all_names, image_size)
-    pictures = SourceFile("pictures", sha256, len(all_names) - len(kept))
-    files = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
+    read = read_pictures(container, all_names, image_size, "pictures")
+    files, kept = (SourceFile(file_name(Path(table)), text.sha256()), read.source), read.kept
     shown = container.describe(table)
     # `kept` are the indices in `all_names` of the pictures that can be read, rising. With 3 names for training and kept
     # 0 2 | 3 4, the first 2 images are for training and have the training labels 0 and 2, and the other two have the
@@ -77,7 +76,8 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
             splits.append(None)
             continue
         numbers = seal(labels[split].labels[kept[part] - first])
-        splits.append(RawSplit(images[part], numbers, shown, shown, files, labels[split].names))
+        raw = RawSplit(read.images[part], numbers, shown, shown, files, labels[split].names, read.files[part])
+        splits.append(raw)
     train, test = splits
     return RawSplits(train, test)
 

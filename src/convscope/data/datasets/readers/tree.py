@@ -11,7 +11,6 @@ from convscope.data.datasets.raw_splits import RawSplit, RawSplits, file_name
 from convscope.data.datasets.readers.containers import SPLIT_WORDS, Container, suffix_of
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
-from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import SUFFIXES
 
 FOLDER_SPLITS = SPLIT_WORDS | {"train_images": "train", "test_images": "test"}
@@ -40,17 +39,17 @@ def read_tree(container: Container, image_size: tuple[int, int] | None) -> RawSp
             if not folder.strip():
                 raise DatasetError(f"{container.path}: the folder name {folder!r} is not a class name; rename it")
         with naming_errors(container.path):
-            # Python keeps bytes of a name that are not UTF-8 as surrogates, which JSON files cannot hold.
+            # Bytes that are not UTF-8 become valid text, as in `read_pictures`.
             classes = (_class_of(name, depth).encode(errors="surrogateescape") for name in in_split)
             labels.extend((name.decode(errors="replace") for name in classes), "picture")
-    images, kept, sha256 = read_pictures(container, names, image_size)
-    files = (SourceFile(file_name(container.path), sha256, len(names) - len(kept)),)
-    # `kept` are the indices in `names` of the pictures that can be read. They rise, and training pictures come first.
-    count = int((kept < num_train).sum())
-    numbers = seal(labels.labels[kept])
+    read = read_pictures(container, names, image_size, file_name(container.path))
+    count = int((read.kept < num_train).sum())  # training pictures come first
+    numbers = seal(labels.labels[read.kept])
     called = str(container.path)
     train, test = (
-        RawSplit(images[part], numbers[part], called, called, files, labels.names) if len(numbers[part]) else None
+        RawSplit(read.images[part], numbers[part], called, called, (read.source,), labels.names, read.files[part])
+        if len(numbers[part])
+        else None
         for part in (slice(0, count), slice(count, None))
     )
     return RawSplits(train, test)
