@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax as scipy_softmax
@@ -158,6 +158,7 @@ def test_the_paired_interval_of_equal_predictions_contains_zero():
 
 
 @pytest.mark.slow
+@settings(max_examples=40)
 @given(st.integers(1, 3000), st.floats(0, 1), st.floats(0, 1))
 def test_paired_interval_contains_the_difference_and_is_mirrored_by_swapping(count, fraction, part):
     differing = round(fraction * count)

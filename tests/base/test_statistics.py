@@ -1,6 +1,7 @@
 """Intervals and p-values of means, error ratios and groups, compared with SciPy, definitions and simulations."""
 
 import tracemalloc
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, xlogy
-from statsmodels.stats.multitest import multipletests
 
 from convscope.base.metrics import average_ranks, holm, wilson_interval
 from convscope.base.statistics import (
@@ -119,12 +119,16 @@ def test_average_ranks_are_scipys():
     np.testing.assert_array_equal(average_ranks(values), stats.rankdata(values))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "p_values", [[0.2], [0.01, 0.04, 0.03], [0.5, 0.5, 0.01, 0.01], [0.0, 1.0], list(np.linspace(0.001, 0.2, 30))]
+    "p_values", [[0.2], [0.01, 0.04, 0.03], [0.5, 0.5, 0.01, 0.01], [0.0, 1.0], list(np.linspace(0.2, 0.001, 10))]
 )
-def test_holm_is_statsmodels(p_values):
-    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], rtol=1e-12)
+def test_holm_is_bonferroni_for_every_set_of_hypotheses(p_values):
+    # Holm 1979: a hypothesis is rejected if Bonferroni rejects each set of which it is a part.
+    sets = [part for size in range(1, len(p_values) + 1) for part in combinations(range(len(p_values)), size)]
+    worst = [
+        max(len(part) * min(p_values[i] for i in part) for part in sets if k in part) for k in range(len(p_values))
+    ]
+    np.testing.assert_allclose(holm(p_values), np.minimum(worst, 1), rtol=1e-12)
 
 
 # --- Groups -----------------------------------------------------------------------------------------------------------
@@ -211,7 +215,7 @@ def test_a_ratio_interval_reaches_zero_if_there_may_be_no_errors(errors, is_sure
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed_sd", "seeds"), [(0.03, (5, 5)), (0.3, (5, 5)), (0.3, (2, 2)), (0.3, (3, 10))])
+@pytest.mark.parametrize(("seed_sd", "seeds"), [(0.03, (5, 5)), (0.3, (2, 2)), (0.3, (3, 10))])
 def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_luck(seed_sd, seeds):
     stream, is_covered = np.random.default_rng(13), []
     eases = (2.5, 2.1)
@@ -230,7 +234,7 @@ def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_lu
     count_a=st.integers(1, 6), count_b=st.integers(1, 6), images=st.sampled_from([1, 2, 5, 30, 200, 1000]),
     rates=st.tuples(*[st.floats(0.001, 0.999)] * 2), overlap=st.booleans(), seed=st.integers(0, 2**32 - 1),
 )  # fmt: skip
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_both_intervals_exclude_equality_exactly_where_p_is_below_the_level(
     count_a, count_b, images, rates, overlap, seed
 ):

@@ -43,13 +43,20 @@ def digits() -> Dataset:
 def test_progress_is_called_at_intervals(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     calls: list[tuple[int, float, float]] = []
+
+    def stop_at_third(*values: Any) -> None:
+        calls.append(values)
+        if len(calls) == 3:
+            raise LookupError
+
     start = time.monotonic()
-    train(network, digits, order=long_order()[:30_000], progress=lambda *values: calls.append(values))
+    with pytest.raises(LookupError):
+        train(network, digits, order=long_order(), progress=stop_at_third)
     images = [call[0] for call in calls]
-    assert 2 <= len(calls) <= (time.monotonic() - start) / 0.05  # seconds between two calls
+    assert len(calls) <= (time.monotonic() - start) / 0.05  # seconds between two calls
     assert images == sorted(images)
     assert images[0] > 0
-    assert images[-1] <= 30_000
+    assert images[-1] < len(long_order())
     assert all(loss > 0 and 0 <= accuracy <= 1 for _, loss, accuracy in calls)
 
 
@@ -87,26 +94,27 @@ from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network
 dataset = Dataset(np.zeros((128, 28, 28, 1), np.uint8), np.zeros(128, np.int64), ("a", "b"))
 network = open_network(presets.cnn(), initial_weights(presets.cnn(), 0))
-order, size = np.arange(128).repeat(40_000), int(sys.argv[1])
-sent = []
+order, sent = np.arange(128).repeat(40_000), []
 def interrupt():
     sent.append(time.process_time())
     os.kill(os.getpid(), signal.SIGINT)
-threading.Timer(0.3, interrupt).start()
-try:
-    network.train_epoch(dataset, order=order, batch_size=size, options=EpochOptions(),
-                        learning_rates=np.full(-(-len(order) // size), 1e-3, np.float32))
-except KeyboardInterrupt:
-    print(time.process_time() - sent[0])
+for size in map(int, sys.argv[1:]):
+    threading.Timer(0.2, interrupt).start()
+    try:
+        network.train_epoch(dataset, order=order, batch_size=size, options=EpochOptions(),
+                            learning_rates=np.full(-(-len(order) // size), 1e-3, np.float32))
+    except KeyboardInterrupt:
+        print(time.process_time() - sent.pop())
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch_size", [128, 65_536])
-def test_an_interrupt_ends_the_epoch_within_two_seconds_of_processor_time(batch_size: int) -> None:
-    command = [sys.executable, "-c", INTERRUPTED, str(batch_size)]
+def test_an_interrupt_ends_the_epoch_within_two_seconds_of_processor_time() -> None:
+    command = [sys.executable, "-c", INTERRUPTED, "128", "65536"]  # the numbers of images in a batch
     run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
-    assert float(run.stdout) < 2
+    seconds = [float(line) for line in run.stdout.splitlines()]
+    assert len(seconds) == 2
+    assert max(seconds) < 2
 
 
 def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
@@ -128,9 +136,9 @@ def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
 @pytest.mark.slow
 def test_progress_may_write_to_the_arrays_that_were_passed(digits: Dataset) -> None:
     def train_epochs(overwrites: bool) -> dict[str, NDArray[np.float32]]:
-        network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
-        order, labels = long_order()[:15_000], digits.labels.copy()
-        rates = np.full(118, 1e-3, np.float32)  # 15,000 / 128 batches, rounded up
+        network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0), 1)  # one thread is in no hurry
+        order, labels = long_order()[:6000], digits.labels.copy()
+        rates = np.full(47, 1e-3, np.float32)  # 6,000 / 128 batches, rounded up
         calls = []
 
         def overwrite(*_: object) -> None:
@@ -235,13 +243,13 @@ def test_progress_may_fork_a_process_that_reads_and_ends(digits: Dataset) -> Non
     results: list[bool] = []
 
     def fork(*_: object) -> None:
-        if len(results) == 3:
-            return
         results.append(works_in_a_forked_process(lambda: bool(np.isfinite(network.logits(digits.images)).all())))
+        if len(results) == 3:
+            raise LookupError
 
-    train(network, digits, order=long_order()[:30_000], progress=fork)
-    assert results
-    assert all(results)
+    with pytest.raises(LookupError):
+        train(network, digits, order=long_order(), progress=fork)
+    assert results == [True] * 3
 
 
 @pytest.mark.slow
@@ -255,9 +263,11 @@ def test_a_process_forked_by_progress_must_not_return(digits: Dataset) -> None:
     def fork(*_: object) -> None:
         if os.getpid() == parent and not children and (child := os.fork()):
             children.append(child)
+            raise LookupError  # ends the training of the parent
 
     try:
-        train(network, digits, order=long_order()[:30_000], progress=fork)
+        with contextlib.suppress(LookupError):
+            train(network, digits, order=long_order(), progress=fork)
     except RuntimeError as error:
         if os.getpid() != parent:
             os._exit(0 if "returned in the child" in str(error) else 4)

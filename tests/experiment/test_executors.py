@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributed import LocalCluster
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError, DivergedError, ExecutorError
@@ -171,30 +170,6 @@ def test_an_interrupt_while_a_process_starts_prints_no_traceback(capfd: pytest.C
     assert capfd.readouterr().err == ""
 
 
-# Warnings are ignored because distributed leaves sockets and event loops of a killed worker to the garbage collector.
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_killed_dask_worker_costs_only_its_run(
-    local_runs, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
-):
-    _, expected = local_runs
-    finished_seeds = list[int]()
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
-        pid = cluster.workers[0].process.pid
-
-        def kill_one(run: RunResult) -> None:
-            finished_seeds.append(run.seed)
-            if len(finished_seeds) == 2:
-                os.kill(pid, signal.SIGKILL)
-
-        with open_executor(cluster.scheduler_address.replace("tcp://", "dask://")) as executor:
-            results = train_runs(
-                make_specs(small_folder, range(8)), small_splits, folder=tmp_path, executor=executor, on_result=kill_one
-            )
-    assert sorted(finished_seeds) == list(range(8))
-    assert reproducible_parts(results) == reproducible_parts(expected)
-
-
 class DaskProcesses:
     """A Dask scheduler and workers on this machine, each a process that can be killed."""
 
@@ -222,48 +197,59 @@ class DaskProcesses:
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.running.append(subprocess.Popen(command, env={**os.environ, **environment}, **silent))
 
-    def kill(self) -> None:
-        for process in self.running:
+    def kill(self, first: int = 0) -> None:
+        for process in self.running[first:]:
             process.kill()
             process.wait()
-        self.running.clear()
+        del self.running[first:]
 
 
 @pytest.mark.slow
-def test_an_experiment_is_continued_after_its_scheduler_was_killed_and_counts_instruction_sets(
+def test_a_killed_dask_worker_costs_only_its_run_and_a_killed_scheduler_only_a_new_start(
     local_runs, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     _, expected = local_runs
     sets = instruction_sets()  # the fastest first
     monkeypatch.setattr("convscope.experiment.executors._CONNECT_SECONDS", 3)
     monkeypatch.setattr("convscope.experiment.runs._CHECK_SECONDS", 0.1)
-    cluster, finished, specs = DaskProcesses(), list[RunResult](), make_specs(small_folder, range(8))
+    cluster, specs = DaskProcesses(), make_specs(small_folder, range(8))
+    first, of_first, of_second = list[RunResult](), list[RunResult](), list[RunResult]()
 
-    def kill(run: RunResult) -> None:
-        finished.append(run)
-        have_both_finished = len({run.kept.record.cpu.instruction_set for run in finished}) == 2
-        if have_both_finished or len(finished) == 4:  # of 8, so that runs remain
+    def kill_worker(run: RunResult) -> None:
+        of_first.append(run)
+        have_both_finished = len({run.kept.record.cpu.instruction_set for run in of_first}) == 2
+        if have_both_finished or len(of_first) == 4:  # of 8, so that runs remain
+            cluster.kill(2)  # the second worker
+
+    def kill_scheduler(run: RunResult) -> None:
+        of_second.append(run)
+        if len(of_second) == 2:
             cluster.kill()
+
+    def train_twice() -> None:
+        with open_executor(f"dask://127.0.0.1:{cluster.port}") as executor:
+            for number, results, kill in ((1, first, kill_worker), (2, [], kill_scheduler)):
+                folder = tmp_path / str(number)
+                results += train_runs(specs, small_splits, folder=folder, executor=executor, on_result=kill)
 
     try:
         cluster.start(sets[0], sets[-1])
-        with (
-            pytest.raises(ConvscopeError, match="finished runs are kept, so start it again to continue"),
-            open_executor(f"dask://127.0.0.1:{cluster.port}") as executor,
-        ):
-            train_runs(specs, small_splits, folder=tmp_path, executor=executor, on_result=kill)
-        num_kept = len(finished)
-        assert 2 <= num_kept < 8
-        results = train_runs(specs, small_splits, folder=tmp_path, on_result=finished.append)  # in this process
+        with pytest.raises(ConvscopeError, match="finished runs are kept, so start it again to continue"):
+            train_twice()
     finally:
         cluster.kill()
-    assert len(finished) == num_kept + 8  # kept runs are reported again
-    experiment = Experiment("small", small_splits.test.labels, len(small_splits.train), tuple(results))
-    assert sum(experiment.instruction_sets.values()) == 8
-    parts = zip(reproducible_parts(results), reproducible_parts(expected), strict=True)
-    for run, (part, expected_part) in zip(results, parts, strict=True):
-        if run.kept.record.cpu.instruction_set == sets[0]:  # other sets round differently
-            assert part == expected_part
+    assert sorted(run.seed for run in of_first) == list(range(8))
+    num_kept = len(of_second)
+    assert 2 <= num_kept < 8
+    second = train_runs(specs, small_splits, folder=tmp_path / "2", on_result=of_second.append)  # in this process
+    assert len(of_second) == num_kept + 8  # kept runs are reported again
+    for results in (first, second):
+        experiment = Experiment("small", small_splits.test.labels, len(small_splits.train), tuple(results))
+        assert sum(experiment.instruction_sets.values()) == 8
+        parts = zip(reproducible_parts(results), reproducible_parts(expected), strict=True)
+        for run, (part, expected_part) in zip(results, parts, strict=True):
+            if run.kept.record.cpu.instruction_set == sets[0]:  # other sets round differently
+                assert part == expected_part
 
 
 class SilentRay:

@@ -59,6 +59,7 @@ def test_test_images_that_a_stored_run_was_trained_on_are_refused(
         assert "it was trained on 1,000 of the 1,000 test images" in completed.output
 
 
+@pytest.mark.usefixtures("empty_reports")
 def test_runs_from_a_model_and_from_random_weights_form_separate_groups(stored: tuple[Path, list]):
     folder, runs = stored
     printed = succeed("compare", folder, "--pairs", "first")

@@ -23,8 +23,8 @@ GREY = {
 
 
 @pytest.fixture(scope="module")
-def digits() -> cs.Dataset:
-    return cs.load_dataset("mnist").train.take(np.arange(4000))
+def digits(mnist: cs.Splits) -> cs.Dataset:
+    return mnist.train.take(np.arange(4000))
 
 
 @pytest.fixture(scope="module")

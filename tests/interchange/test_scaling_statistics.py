@@ -25,9 +25,9 @@ AT_THE_FRONT = (cs.BatchNormalization(), cs.Conv2D(8, 3, strides=2, activation="
 
 
 @pytest.fixture(scope="module")
-def coloured() -> cs.Dataset:
+def coloured(mnist: cs.Splits) -> cs.Dataset:
     """Digits of 14 × 14 on dim backgrounds: the even ones in warm colours, the odd ones in cold colours."""
-    digits, stream = cs.load_dataset("mnist").train.take(np.arange(1500)), np.random.default_rng(0)
+    digits, stream = mnist.train.take(np.arange(1500)), np.random.default_rng(0)
     ink = digits.images.reshape(-1, 14, 2, 14, 2, 1).mean(axis=(2, 4)) / 255
     inks = np.array([[250, 120, 60], [70, 140, 230]])[digits.labels % 2] + stream.normal(0, 15, (1500, 3))
     grounds = stream.uniform(20, [110, 90, 60], (1500, 3))

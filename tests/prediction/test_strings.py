@@ -44,14 +44,14 @@ def test_three_in_four_photographed_strings_of_five_are_read_without_error(model
 @pytest.mark.slow
 @pytest.mark.parametrize("rules", ["", "lines", "grid", "form"])
 def test_rows_of_a_page_are_read_line_by_line_whatever_is_printed_on_it(model, mnist, rules):
-    rows = [[7, 2, 1, 0, 4], [14, 13, 12, 11, 10], [20, 21, 22, 23, 25]]  # indices of images
+    rows = [[7, 2, 1, 0, 4], [14, 13, 12, 11, 10]]  # indices of images
     images = mnist.test.images
     picture, boxes = photograph_rows([list(images[row]) for row in rows], 5, rules=rules)
     reading = read_strings(model, picture, name="page.png")
     assert reading.file == "page.png"
-    assert [len(line) for line in reading.lines] == [5, 5, 5]
+    assert [len(line) for line in reading.lines] == [5, 5]
     truth = "".join(true_lines(mnist.test, rows))
-    assert sum(read == true for read, true in zip("".join(reading.lines), truth, strict=True)) >= 13
+    assert sum(read == true for read, true in zip("".join(reading.lines), truth, strict=True)) >= 9
     for digit, box in zip(reading.digits, boxes, strict=True):
         middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         assert digit.box[0] < middle[0] < digit.box[2]

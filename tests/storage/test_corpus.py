@@ -98,11 +98,11 @@ def test_an_experiment_is_compared_and_continued(copied: Path):
     assert record.stat().st_mtime_ns == before
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("empty_reports")
 def test_a_training_is_continued(copied: Path):
     (copied / "run/DONE").unlink()
     succeed("run", "--resume", copied / "run", "--json")
-    assert (copied / "run/report.html").stat().st_size > 100_000
+    assert (copied / "run/DONE").exists()
 
 
 @pytest.mark.slow

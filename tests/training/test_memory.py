@@ -47,7 +47,7 @@ def make_wide() -> cs.Architecture:
 def make_heavy() -> cs.Architecture:
     """Make a network whose weights take more memory than its batch."""
     return cs.Architecture(
-        cs.Input(16, 16), (cs.Flatten(), cs.Dense(4000, "relu"), cs.Dense(1000, "relu"), cs.Dense(10))
+        cs.Input(16, 16), (cs.Flatten(), cs.Dense(2000, "relu"), cs.Dense(1000, "relu"), cs.Dense(10))
     )
 
 
@@ -56,10 +56,10 @@ def make_heavy() -> cs.Architecture:
 @pytest.mark.parametrize(
     ("architecture", "recipe", "train", "test"),
     [
-        (cs.presets.cnn(), cs.Recipe(epochs=2), 10_000, 2500),
+        (cs.presets.cnn(), cs.Recipe(epochs=2), 4000, 1000),
         (make_wide(), cs.Recipe(epochs=1, batch_size=128, clip_norm=1.0, augmentation=Augmentation(rotation=5)), 256,
          64),
-        (make_heavy(), cs.Recipe(epochs=2, averaging=0.9), 256, 64),
+        (make_heavy(), cs.Recipe(epochs=2, averaging=0.9), 128, 64),
     ],
     ids=["cnn", "wide", "heavy"],
 )  # fmt: skip

@@ -179,7 +179,7 @@ _CHILD = """
     from convscope.training.memory import peak_memory_bytes
 
     path, count = Path(sys.argv[1]), int(sys.argv[2])
-    pools.POOL_BYTES = 1 << 22
+    pools.POOL_BYTES = 1 << 20
     images = as_images(DiskImages(path, 0, (count, 8, 8, 1)))
     data = cs.Dataset(images, np.resize(np.arange(10, dtype=np.uint8), count), tuple("0123456789"))
     data.sha256, data.pixel_range
@@ -194,15 +194,15 @@ _CHILD = """
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read where Linux tells it")
 def test_training_from_disk_takes_no_more_memory_for_ten_times_the_images(tmp_path: Path):
     path, peaks = tmp_path / "images", []
-    block = np.random.default_rng(0).integers(0, 256, 100_000 * 64, np.uint8).tobytes()
+    block = np.random.default_rng(0).integers(0, 256, 30_000 * 64, np.uint8).tobytes()
     with path.open("wb") as file:
         for _ in range(10):
             file.write(block)
-    for count in (100_000, 1_000_000):  # images of 64 bytes: 6.4 MB and 64 MB
+    for count in (30_000, 300_000):  # images of 64 bytes: 1.9 MB and 19 MB
         command = [sys.executable, "-c", textwrap.dedent(_CHILD), str(path), str(count)]
         _, peak = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
         peaks.append(peak)
-    more_labels = 900_000 * 2  # bytes: one for a label, and one while they are made
+    more_labels = 270_000 * 2  # bytes: one for a label, and one while they are made
     assert peaks[1] - peaks[0] < more_labels + 8 * 2**20
 
 

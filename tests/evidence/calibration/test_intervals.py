@@ -58,8 +58,8 @@ def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
 def test_the_interval_of_the_error_covers_an_error_that_is_known():
     stream, hits = np.random.default_rng(0), np.zeros(2)
     for _ in range(40):
-        confidence = stream.choice([0.6, 0.8, 0.95], 600)
-        scores = make_scores(confidence, stream.random(600) < confidence - 0.1)  # the true error is 0.1
+        confidence = stream.choice([0.6, 0.8, 0.95], 300)
+        scores = make_scores(confidence, stream.random(300) < confidence - 0.1)  # the true error is 0.1
         estimates, _, _ = bootstrap(scores, scores, 15, stream)
         for number, name in enumerate(FIGURES[:2]):  # the errors in bins of equal width, and of equal size
             low, high = estimates[name].interval

@@ -40,10 +40,8 @@ def test_equal_networks_differ_significantly_in_at_most_5_5_percent(seeds, ratio
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", [5, 12])
-def test_the_power_equals_simulated_comparisons(seeds):
+def test_the_power_equals_simulated_comparisons():
     stream, rates = np.random.default_rng(5), (0.05, 0.065)  # error rates: they differ by 0.015
-    is_significant = [group_difference(*draw_wrong(stream, seeds, rates)).p_value < 0.05 for _ in range(300)]
     pilots = [DifferenceVariances.from_flags(*draw_wrong(stream, 40, rates)) for _ in range(20)]
     known = DifferenceVariances(
         2000,
@@ -52,7 +50,9 @@ def test_the_power_equals_simulated_comparisons(seeds):
         tuple(np.mean([pilot.chance for pilot in pilots], axis=0)),
         (inf, inf),
     )
-    assert known.power(seeds, 0.015) == pytest.approx(np.mean(is_significant), abs=0.08)  # a standard error is 0.03
+    for seeds in (5, 12):
+        is_significant = [group_difference(*draw_wrong(stream, seeds, rates)).p_value < 0.05 for _ in range(300)]
+        assert known.power(seeds, 0.015) == pytest.approx(np.mean(is_significant), abs=0.08)  # a standard error is 0.03
 
 
 def test_power_rises_with_seeds_up_to_that_of_the_images():

@@ -27,6 +27,11 @@ HOSTILE_NAMES = (
     "PREFIX_predict PREFIX_HEIGHT",
     "",
 )
+HOSTILE_BUILDS = [  # each pair of a compiler, a language and a type of numbers once
+    (compiler, language, ("float32", "int8")[(i + j) % 2])
+    for i, compiler in enumerate(COMPILERS)
+    for j, language in enumerate(("c", "cpp"))
+]
 # Prints the number of classes, the label of a black image, the sum of its probabilities, and the class names.
 PRINT_CLASSES = """
 #include "net.h"
@@ -76,8 +81,9 @@ def test_c_computes_what_the_model_does_with_all_warnings_and_sanitizers(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "int8"])
-@pytest.mark.parametrize(("size", "channels", "classes"), [((9, 16), 3, 101), ((17, 8), 1, 2)])
+@pytest.mark.parametrize(
+    ("size", "channels", "classes", "dtype"), [((9, 16), 3, 101, "int8"), ((17, 8), 1, 2, "float32")]
+)
 def test_other_sizes_channels_and_numbers_of_classes(
     size: tuple[int, int], channels: int, classes: int, dtype: str, tmp_path: Path
 ) -> None:
@@ -92,9 +98,7 @@ def test_other_sizes_channels_and_numbers_of_classes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "int8"])
-@pytest.mark.parametrize("language", ["c", "cpp"])
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize(("compiler", "language", "dtype"), HOSTILE_BUILDS)
 def test_hostile_names_are_content_in_c_and_in_cpp(compiler: str, language: str, dtype: str, tmp_path: Path) -> None:
     model = make_model(cs.Conv2D(2), cs.Flatten(), cs.Dense(8, "softmax"))
     provenance = {"dataset": "*/ #error\n/* ??/", 'quote"': ["\\", "数"], "path": "PREFIX_a\\"}

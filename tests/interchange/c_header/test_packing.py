@@ -46,7 +46,7 @@ def test_the_grid_of_a_kernel_is_found_after_normalisation_was_folded_into_it(hi
 
 
 def test_no_grid_is_found_where_there_is_none() -> None:
-    for channel in np.random.default_rng(0).normal(size=(500, 4)):
+    for channel in np.random.default_rng(0).normal(size=(200, 4)):
         assert find_grid(channel[:, None]) is None
     on_grid = np.array([[1.0, 0.3], [0, 0.1], [-1, 0.2], [1, 0.7]])
     assert find_grid(on_grid) is not None
@@ -171,7 +171,7 @@ def test_a_header_of_four_bits_states_its_bytes_and_takes_them(small_mnist: cs.S
 def test_an_arm_processor_gives_the_same_bits(bits: int, mnist: cs.Splits, tmp_path: Path) -> None:
     network = cs.presets.tiny8k()
     model = round_kernels(cs.Model(network, initial_weights(network, bits), mnist.train.class_names), bits)
-    images, calibration = mnist.test.images[:50], mnist.train.images[:40]
+    images, calibration = mnist.test.images[:10], mnist.train.images[:40]
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=calibration, prefix="net")
     (tmp_path / "net.c").write_text(logits_program("net"))
     subprocess.run([*ARM, *C, "-Os", "net.c", "-o", "net", "-lm"], cwd=tmp_path, check=True)

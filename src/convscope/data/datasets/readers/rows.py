@@ -56,7 +56,7 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
     label = next((lower.index(name) for name in LABEL_NAMES if name in lower), None)
     others = [i for i, name in enumerate(lower) if i != label and name not in IGNORED_NAMES]
     pixels = [i for i in others if is_pixel_name(lower[i])]
-    unknown = [i for i in others if not is_pixel_name(lower[i])]
+    unknown = sorted(set(others).difference(pixels))
     if label is None and len(unknown) == 1:  # whatever its name, nothing else can be the label
         label, unknown = unknown[0], []
     if unknown or not pixels:
