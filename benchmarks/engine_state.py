@@ -34,6 +34,7 @@ def digest() -> str:
     return sha256(json.dumps(known if is_known else bits, sort_keys=True).encode()).hexdigest()
 
 
+@cache
 def measure_bits() -> dict[str, str]:
     """Train every published network briefly; return a digest of all weights by instruction set."""
     stream = np.random.default_rng(0)

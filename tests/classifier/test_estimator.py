@@ -116,7 +116,7 @@ def test_the_decision_between_two_classes_is_the_difference_of_their_logits(digi
 @pytest.mark.slow
 def test_passes_over_parts_learn_and_need_not_show_every_class_at_once(digits):
     X, X_test, y, y_test = digits
-    classifier = two_epochs()
+    classifier = two_epochs(architecture="ann")
     for _ in range(12):
         for start in range(0, len(X), 128):
             classifier.partial_fit(X[start : start + 128], y[start : start + 128], classes=np.arange(10))

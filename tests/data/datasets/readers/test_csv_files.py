@@ -122,20 +122,20 @@ def test_images_that_are_not_square_need_a_size(tmp_path):
 
 @pytest.mark.slow
 def test_a_table_of_many_blocks_is_read_to_its_end(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (3000, 28, 28), dtype=np.uint8)
-    labels = np.arange(3000) % 10
+    images = np.random.default_rng(0).integers(0, 256, (1500, 28, 28), dtype=np.uint8)
+    labels = np.arange(1500) % 10
     data = load_dataset(write(tmp_path, csv(images, labels, None)))
-    assert (len(data.train), len(data.test)) == (2400, 600)
-    assert all(image.tobytes() in join_splits(data) for image in images[::500])
+    assert (len(data.train), len(data.test)) == (1200, 300)
+    assert all(image.tobytes() in join_splits(data) for image in images[::250])
 
 
 @pytest.mark.slow
 def test_a_file_sorted_by_class_without_header_is_understood(tmp_path):
     # The first megabyte shows one class only, and dark corners.
-    images = np.random.default_rng(0).integers(0, 256, (2000, 28, 28), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (1000, 28, 28), dtype=np.uint8)
     images[:, 0, 0] = images[:, -1, -1] = 0
-    data = load_dataset(write(tmp_path, csv(images, np.repeat([0, 1], 1000), None)))
-    assert data.train.class_counts.tolist() == [800, 800]
+    data = load_dataset(write(tmp_path, csv(images, np.repeat([0, 1], 500), None)))
+    assert data.train.class_counts.tolist() == [400, 400]
 
 
 def test_train_and_test_in_a_folder_are_both_splits(tmp_path):
@@ -220,10 +220,10 @@ def test_an_impossible_table_is_refused(tmp_path, text, message):
 
 @pytest.mark.slow
 def test_an_error_in_a_later_block_names_its_line(tmp_path):
-    images = np.random.default_rng(0).integers(100, 256, (2000, 28, 28), dtype=np.uint8)
-    images[1500, 0, 0] = 7
-    text = csv(images, np.arange(2000) % 10, None).replace("\n0,7,", "\n0,x,")
-    with pytest.raises(DatasetError, match="line 1,501, column 2 is 'x'"):
+    images = np.random.default_rng(0).integers(100, 256, (900, 28, 28), dtype=np.uint8)
+    images[800, 0, 0] = 7
+    text = csv(images, np.arange(900) % 10, None).replace("\n0,7,", "\n0,x,")
+    with pytest.raises(DatasetError, match="line 801, column 2 is 'x'"):
         load_dataset(write(tmp_path, text))
 
 

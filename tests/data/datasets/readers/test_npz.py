@@ -209,12 +209,12 @@ def test_an_archive_cut_short_anywhere_is_refused(tmp_path):
 
 
 def zip_bomb() -> bytes:
-    """Return an archive whose member x_train has the header of a small array and then 256 MiB of zeros."""
+    """Return an archive whose member x_train has the header of a small array and then 64 MiB of zeros."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
         with packed.open("x_train.npy", "w") as member:
             member.write(npy_header("|u1", (6, 5, 4)))
-            for _ in range(256):
+            for _ in range(64):
                 member.write(bytes(1 << 20))
         for name in ("y_train", "x_test", "y_test"):
             packed.writestr(f"{name}.npy", npy(ARRAYS[name]))

@@ -203,10 +203,10 @@ def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_rows_with_an_extreme_compression_ratio_are_refused(tmp_path):
-    # 16 MiB of equal pixels, which Parquet stores in a few kilobytes as runs.
+    # 4 MiB of equal pixels, which Parquet stores in a few kilobytes as runs.
     kind = pa.list_(pa.uint8(), 1 << 12)
-    values = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(1 << 24, np.uint8)), 1 << 12)
-    table = pa.table({"pixels": values.cast(kind), "label": pa.array(np.arange(1 << 12) % 2)})
+    values = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(1 << 22, np.uint8)), 1 << 12)
+    table = pa.table({"pixels": values.cast(kind), "label": pa.array(np.arange(1 << 10) % 2)})
     path = write(tmp_path, table, compression="zstd")
     assert path.stat().st_size < 60_000
     with pytest.raises(DatasetError, match="bytes of pixels, which a file of this size cannot hold; download"):

@@ -92,7 +92,9 @@ def test_a_damaged_file_is_refused(tmp_path, content, message):
 
 
 def test_a_large_dictionary_is_refused(tmp_path):
-    (tmp_path / "file").write_bytes(lzma.compress(CONTENT, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]))
+    (tmp_path / "file").write_bytes(
+        lzma.compress(CONTENT, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}])
+    )
     with pytest.raises(DatasetError, match="Memory usage limit exceeded"), open_stream(tmp_path / "file") as stream:
         stream.read(1)
 

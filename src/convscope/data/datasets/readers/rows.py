@@ -58,7 +58,7 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
     pixels = [i for i in others if is_pixel_name(lower[i])]
     unknown = sorted(set(others).difference(pixels))
     if label is None and len(unknown) == 1:  # whatever its name, nothing else can be the label
-        label, unknown = unknown[0], []
+        label = unknown.pop()
     if unknown or not pixels:
         shown = ", ".join(repr(names[i][:40]) for i in (unknown or range(len(names)))[:5])
         what = "columns that are neither label nor pixel" if unknown else "no pixel columns"
