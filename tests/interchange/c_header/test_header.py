@@ -27,11 +27,7 @@ HOSTILE_NAMES = (
     "PREFIX_predict PREFIX_HEIGHT",
     "",
 )
-HOSTILE_BUILDS = [  # each pair of a compiler, a language and a type of numbers once
-    (compiler, language, ("float32", "int8")[(i + j) % 2])
-    for i, compiler in enumerate(COMPILERS)
-    for j, language in enumerate(("c", "cpp"))
-]
+LANGUAGES, DTYPES = ("c", "cpp", "cpp", "c"), ("float32", "float32", "int8", "int8")  # each pair once
 # Prints the number of classes, the label of a black image, the sum of its probabilities, and the class names.
 PRINT_CLASSES = """
 #include "net.h"
@@ -98,7 +94,7 @@ def test_other_sizes_channels_and_numbers_of_classes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("compiler", "language", "dtype"), HOSTILE_BUILDS)
+@pytest.mark.parametrize(("compiler", "language", "dtype"), zip(COMPILERS * 2, LANGUAGES, DTYPES, strict=False))
 def test_hostile_names_are_content_in_c_and_in_cpp(compiler: str, language: str, dtype: str, tmp_path: Path) -> None:
     model = make_model(cs.Conv2D(2), cs.Flatten(), cs.Dense(8, "softmax"))
     provenance = {"dataset": "*/ #error\n/* ??/", 'quote"': ["\\", "数"], "path": "PREFIX_a\\"}

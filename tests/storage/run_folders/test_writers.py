@@ -61,20 +61,7 @@ def test_reading_commands_work_while_another_process_writes(held: tuple[Path, in
 @pytest.mark.slow
 def test_two_processes_on_one_folder_end_as_one_run_and_one_error(tiny_data: Path, tmp_path: Path):
     out = tmp_path / "out"
-    words = [
-        "experiment",
-        "--dataset",
-        tiny_data,
-        "--recipe",
-        "fast",
-        "--architecture",
-        "ann",
-        "--seeds",
-        "2",
-        "--json",
-        "--out",
-        out,
-    ]
+    words = ["experiment", "--dataset", tiny_data, "--recipe", "fast", "--seeds", "2", "--json", "--out", out]
     command = [sys.executable, "-c", "from convscope.cli import main; main()", *map(str, words)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     ended = [(*process.communicate(), process.returncode) for process in both]
