@@ -94,7 +94,7 @@ def test_other_sizes_channels_and_numbers_of_classes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("compiler", "language", "dtype"), zip(COMPILERS * 2, LANGUAGES, DTYPES, strict=False))
+@pytest.mark.parametrize(("compiler", "language", "dtype"), [*zip(COMPILERS * 2, LANGUAGES, DTYPES, strict=False)])
 def test_hostile_names_are_content_in_c_and_in_cpp(compiler: str, language: str, dtype: str, tmp_path: Path) -> None:
     model = make_model(cs.Conv2D(2), cs.Flatten(), cs.Dense(8, "softmax"))
     provenance = {"dataset": "*/ #error\n/* ??/", 'quote"': ["\\", "数"], "path": "PREFIX_a\\"}
