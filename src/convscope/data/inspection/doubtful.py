@@ -41,7 +41,7 @@ def list_doubtful(splits: Splits) -> Iterator[DoubtfulImage]:
         for member in group.members:
             class_name = splits.class_names[member.label]
             yield DoubtfulImage(
-                member.file, member.split, member.index, class_name, finding, number, group.has_two_labels
+                member.file or None, member.split, member.index, class_name, finding, number, group.has_two_labels
             )
     for split, part in (("train", splits.train), ("test", splits.test)):
         for index in scan_split(part).blank.tolist():

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from msgspec import structs
+from msgspec import UNSET, UnsetType, structs
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
@@ -32,7 +32,7 @@ class Member(Record, kw_only=True):
     split: SplitName
     index: Count
     label: Count
-    file: str | None = None
+    file: str | UnsetType = UNSET
 
 
 class DuplicateGroup(Record, kw_only=True):
@@ -267,4 +267,4 @@ def _groups(
 
 def _member(train: Dataset, test: Dataset, number: int) -> Member:
     split, dataset, index = ("train", train, number) if number < len(train) else ("test", test, number - len(train))
-    return Member(split=split, index=index, label=int(dataset.labels[index]), file=dataset.file_of(index))
+    return Member(split=split, index=index, label=int(dataset.labels[index]), file=dataset.file_of(index) or UNSET)

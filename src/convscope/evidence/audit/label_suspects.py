@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
@@ -44,7 +45,7 @@ class Suspect(Record, kw_only=True):
     suggested_label: Label
     self_confidence: Fraction
     probability: Fraction
-    file: str | None = None
+    file: str | UnsetType = UNSET
 
 
 class LabelSuspectsRecord(Record, kw_only=True):
@@ -166,7 +167,7 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
             Suspect(
                 rank=rank,
                 index=int(index),
-                file=dataset.file_of(int(index)),
+                file=dataset.file_of(int(index)) or UNSET,
                 given_label=int(labels[index]),
                 suggested_label=int(confident[index]),
                 self_confidence=min(float(self_confidence[index]), 1.0),  # `_SLACK` lets it be 1e-6 above 1

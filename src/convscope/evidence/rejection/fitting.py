@@ -91,6 +91,5 @@ def _join(first: Dataset, second: Dataset) -> Dataset:
     """Join the images of both, of each at most 20,000."""
     first_part, second_part = (part.take(evenly(len(part), _MAX_HELD_OUT)) for part in (first, second))
     images = np.concatenate([first_part.images, second_part.images])
-    return replace(
-        first_part, images=images, labels=np.concatenate([first_part.labels.astype(np.int64), second_part.labels])
-    )
+    labels = np.concatenate([first_part.labels.astype(np.int64), second_part.labels])
+    return replace(first_part, images=images, labels=labels, files=())

@@ -117,7 +117,7 @@ def _read_pools(
             if is_stopped.is_set():
                 break
             images.read(indices[start : start + step], pixels[start : start + step])
-        return Pool(replace(dataset, images=pixels, labels=dataset.labels[indices]), order, suffix)
+        return Pool(replace(dataset, images=pixels, labels=dataset.labels[indices], files=()), order, suffix)
 
     with ThreadPoolExecutor(1, "convscope-reader") as reader:
         try:
