@@ -62,7 +62,7 @@ def draw_frontier(
         _frame(axes, [x for x, _ in marks], [*(y for _, y in marks), *ends], cost)
         room = _Room(axes)
         for mark in marks:
-            room.take_line(mark, mark)
+            room.take_mark(mark)
         joined = sorted(position(point) for point in shown if point["name"] in front)
         axes.plot(*zip(*joined, strict=True), color=ACCENT, linewidth=1.5, alpha=0.6)
         for first, second in pairwise(joined):
@@ -173,7 +173,12 @@ class _Room:
     """The rectangles of a chart that are taken, so that names can be written in free ones."""
 
     def __init__(self, axes: Any) -> None:
-        self._axes, self._taken = axes, list[Box]()
+        self._axes, self._taken, self._marks = axes, list[Box](), list[Position]()
+
+    def take_mark(self, position: Position) -> None:
+        """Take the square of a mark, to which a name that stands near to it seems to belong."""
+        self._marks.append(self._pixels(position))
+        self.take_line(position, position)
 
     def take_line(self, start: Position, end: Position) -> None:
         """Take squares of a mark's size along a line."""
@@ -185,17 +190,22 @@ class _Room:
             self._taken.append((left, bottom, left + _MARK, bottom + _MARK))
 
     def write(self, text: str, position: Position, colour: str, size: float) -> None:
-        """Write a name where it meets least: right or left of its mark first, then above, below and at the corners."""
+        """Write a name where it meets least and no other mark is nearer: first right or left, then above and below."""
         x, y = self._pixels(position)
         wide, high = _LETTER * size / 12 * len(text), float(_LINE)
         near, far = _MARK / 2 + 3, wide + _MARK / 2 + 3
         corners = [(near, -high / 2), (-far, -high / 2), (-wide / 2, near), (-wide / 2, -near - high)]
         corners += [(near, 6.0), (near, -6 - high), (-far, 6.0), (-far, -6 - high)]
         boxes = [(x + right, y + up, x + right + wide, y + up + high) for right, up in corners]
-        box = min(boxes, key=self._overlap)  # the first of equals
+        box = min(boxes, key=lambda box: self._overlap(box) + wide * high / 5 * self._misleads(box, (x, y)))
         self._taken.append(box)
         shift = (box[0] - x, box[1] + high / 2 - y)
         self._axes.annotate(text, position, shift, textcoords="offset points", color=colour, fontsize=size, va="center")
+
+    def _misleads(self, box: Box, mark: Position) -> bool:
+        """True if another mark is nearer to a rectangle than the mark that it names."""
+        own = _distance(mark, box)
+        return any(_distance(other, box) < own for other in self._marks if other != mark)
 
     def _overlap(self, box: Box) -> float:
         """Count how many square pixels of a rectangle are taken or lie outside the chart; the latter weigh more."""
@@ -206,6 +216,11 @@ class _Room:
     def _pixels(self, position: Position) -> Position:
         left, bottom = self._axes.transData.transform(position) - self._axes.transAxes.transform((0, 0))
         return float(left), float(bottom)
+
+
+def _distance(point: Position, box: Box) -> float:
+    """Compute the distance in pixels of a point to a rectangle."""
+    return hypot(*(max(low - at, 0.0, at - high) for at, low, high in zip(point, box[:2], box[2:], strict=True)))
 
 
 def _overlap_area(first: Box, second: Box) -> float:
