@@ -205,7 +205,7 @@ class _Room:
     def _misleads(self, box: Box, mark: Position) -> bool:
         """True if another mark is nearer to a rectangle than the mark that it names."""
         own = _distance(mark, box)
-        return any(_distance(other, box) < own for other in self._marks if other != mark)
+        return any(_distance(nearby, box) < own for nearby in self._marks if nearby != mark)
 
     def _overlap(self, box: Box) -> float:
         """Count how many square pixels of a rectangle are taken or lie outside the chart; the latter weigh more."""
