@@ -59,11 +59,11 @@ class Search:
 
     def choose(self) -> Trial:
         """Choose the network with shifts alone, then the augmentation of that network."""
-        network = min((self.try_choice(name, "shift") for name in NETWORKS), key=lambda trial: trial.loss)
-        shift, bend, flip, cutout = network, *(self.try_choice(network.network, n) for n in ("bend", "flip", "cutout"))
+        shift = min((self.try_choice(name, "shift") for name in NETWORKS), key=lambda trial: trial.loss)
+        bend, flip, cutout = (self.try_choice(shift.network, name) for name in ("bend", "flip", "cutout"))
         candidates = [shift, bend, flip, cutout]
         if max(bend.loss, flip.loss) < shift.loss:  # both help, so perhaps together too
-            candidates.append(self.try_choice(network.network, "bend and flip"))
+            candidates.append(self.try_choice(shift.network, "bend and flip"))
         return min(candidates, key=lambda trial: trial.loss)
 
     def train_choice(self, choice: Trial) -> cs.Model:

@@ -9,7 +9,6 @@ table says which fixed choice would have been best, and an automatic choice is t
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -44,7 +43,6 @@ def main() -> int:
     known = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     wanted = [Training(name, choice, seed) for name in names for choice in choices for seed in range(options.seeds)]
     missing = [training for training in wanted if "/".join(map(str, training)) not in known]
-    os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor() as pool:
         for training, (accuracy, seconds) in zip(missing, pool.map(train, missing), strict=True):
             known["/".join(map(str, training))] = [accuracy, seconds]

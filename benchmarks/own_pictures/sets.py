@@ -167,7 +167,7 @@ def _draw_icons(folders: list[Path]) -> Split:
 
 
 def _draw_svg(body: str, left: float, top: float, width: float, height: float, side: int = 24) -> Images:
-    import resvg_py  # here: whoever loads finished sets need not have it
+    import resvg_py  # only drawing needs it, and loading finished sets does not draw
 
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left} {top} {width} {height}" width="{side}" '
@@ -218,7 +218,10 @@ def _draw_pattern(rng: np.random.Generator, label: int, side: int) -> Images:
     turn, period = rng.uniform(0, 2 * np.pi), rng.uniform(6, 12)
     x = (columns * np.cos(turn) + rows * np.sin(turn)) / period + rng.uniform()
     y = (rows * np.cos(turn) - columns * np.sin(turn)) / period + rng.uniform()
-    wave = lambda value: np.cos(2 * np.pi * value)  # noqa: E731
+
+    def wave(value: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.cos(2 * np.pi * value)
+
     noise = rng.normal(size=(side, side))
     smooth = np.fft.ifft2(
         np.fft.fft2(noise) * np.exp(-((np.fft.fftfreq(side)[:, None] ** 2 + np.fft.fftfreq(side) ** 2) * 8 * period**2))

@@ -123,7 +123,7 @@ def test_average_ranks_are_scipys():
     "p_values", [[0.2], [0.01, 0.04, 0.03], [0.5, 0.5, 0.01, 0.01], [0.0, 1.0], list(np.linspace(0.2, 0.001, 10))]
 )
 def test_holm_is_bonferroni_for_every_set_of_hypotheses(p_values):
-    # Holm 1979: a hypothesis is rejected if Bonferroni rejects each set of which it is a part.
+    # Holm 1979: a hypothesis is rejected if Bonferroni rejects every set that contains it.
     sets = [part for size in range(1, len(p_values) + 1) for part in combinations(range(len(p_values)), size)]
     worst = [
         max(len(part) * min(p_values[i] for i in part) for part in sets if k in part) for k in range(len(p_values))

@@ -40,7 +40,7 @@ def list_entries(value: Any, name: str = "") -> Iterator[tuple[Any, Any, str]]:
     if isinstance(value, dict):
         for key, inner in list(value.items()):
             yield value, key, name
-            # Objects by rule, such as "energy+image_statistics", have equal entries, of which the first suffices.
+            # Rules such as "energy+image_statistics" have the same fields, so the first rule is enough.
             is_like_first = "+" in key and key != next(iter(value))
             # The two fields are of earlier versions, kept as they are.
             if (name, key) not in (("", "inputs"), ("", "example")) and not is_like_first:

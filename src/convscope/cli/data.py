@@ -79,8 +79,8 @@ def inspect_data(dataset: str, loading: LoadOptions, as_csv: bool, as_json: bool
         echo(f"\n{info.inspection}\n\n{_format_digests(splits)}")
         if damaged := splits.num_damaged:
             echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
-        if info.inspection.copies.duplicates.num_groups or damaged:
-            echo("\nTheir files, as a table: add --csv")
+        if damaged or any(finding.topic in ("duplicates", "blank") for finding in info.inspection.findings):
+            echo("\nAdd --csv to list every copy, blank and damaged picture.")
 
 
 @data.command()

@@ -22,5 +22,6 @@ def inspect_named(data: str, loading: LoadOptions, listeners: Listeners) -> tupl
 
 def list_doubtful_images(data: str, loading: LoadOptions) -> Iterator[tuple[str | int | bool | None, ...]]:
     """Load the data set with this name or path; yield the names of the columns, and a row for each doubtful image."""
+    _, splits = load_data(data, loading)  # before the first row, so that data which cannot be read give no rows
     yield tuple(field.name for field in fields(DoubtfulImage))
-    yield from map(astuple, list_doubtful(load_data(data, loading)[1]))
+    yield from map(astuple, list_doubtful(splits))

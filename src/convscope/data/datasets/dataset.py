@@ -183,7 +183,7 @@ class Dataset(Recorded):
     def take(self, indices: NDArray[np.integer[Any]], split: str | None = None) -> "Dataset":
         """Make a data set of the images at `indices` (n,), in that order; many images on disk stay there."""
         images = self.images.take(indices) if is_on_disk(self.images) else self.images[indices]
-        files = tuple(self.files[index] for index in indices) if self.files else ()
+        files = tuple(np.array(self.files, object)[indices]) if self.files else ()
         return replace(self, images=images, labels=self.labels[indices], split=split or self.split, files=files)
 
     @checked

@@ -32,9 +32,9 @@ class DoubtfulImage:
 
 @checked
 def list_doubtful(splits: Splits) -> Iterator[DoubtfulImage]:
-    """List copies group by group, those with different labels first, then blank images, then damaged files.
+    """List copies group by group, then blank images, then the first 200 damaged files.
 
-    An image may be listed twice, as blank and as a copy.
+    Groups with different labels come first. An image may be listed twice, as blank and as a copy.
     """
     for number, group in enumerate(find_duplicates(splits.train, splits.test).groups, 1):
         finding = "equal" if group.is_equal else "similar"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import succeed
+from tests.shared import invoke, succeed
 
 from convscope.base.errors import DatasetError
 from convscope.base.png import encode_png
@@ -86,3 +86,4 @@ def test_doubtful_pictures_are_named_in_findings_and_as_csv(tmp_path: Path):
     copies = {("a/500.png", "equal", "true"), ("b/500.png", "equal", "true")}
     others = {("a/blank.png", "blank", ""), ("a/0.png", "damaged", ""), ("a/1.png", "damaged", "")}
     assert {(row[0], row[4], row[6]) for row in rows[1:]} == copies | others
+    assert invoke("data", "info", tmp_path / "missing", "--csv").stdout == ""
