@@ -165,6 +165,7 @@ def _make_full_record(record: RunFile) -> dict[str, Any]:
         "from": {**start, "weights_sha256": digest, "new_output": False},
         "imported": {"file": "x", "sha256": digest, "program": "x", "notes": []},
         "members": [{**member, "is_from_random_weights": True}] * 2,
+        "search": {"budget": 1e9, "augmentation": "shift", "num_held_out": 2, "trials": []},
         "job": {"baseline": True, "seeds": 1, "index": 0},
         "num_images": 3, "weights_seed": 1, "digest": "0" * 16, "weights_sha256": digest, "epochs_trained": 1,
         "best_epoch": 1,

@@ -16,6 +16,7 @@ from convscope.engine import ENGINES
 from convscope.recipes import PRECISIONS, RECIPES
 from convscope.runs.choices import PRESET
 from convscope.storage.records import MAX_SEED
+from convscope.training.automatic import BUDGET
 from convscope.training.views import NUM_VIEWS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -113,7 +114,13 @@ def training_options(command: _Command) -> _Command:
         ),
         click.option(
             "--recipe",
-            help=f"Training recipe: {RECIPE_NAMES}, such as run.json of a run; by default the preset's or classic.",
+            help=f"Training recipe: auto, {RECIPE_NAMES}, such as run.json of a run; by default the preset's, classic "
+            "for MNIST, or auto, which chooses network and recipe by held-out training images.",
+        ),
+        click.option(
+            "--budget",
+            type=click.FloatRange(1e9, 1e18),
+            help=f"Multiply-adds of the recipe auto; {BUDGET:.0e} by default.",
         ),
         click.option(
             "--epochs", type=int, help="Number of epochs, in place of the recipe's; with --patience the maximum."

@@ -7,10 +7,11 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
+import click
 from tqdm import tqdm
 
 from convscope.base.tables import percent, printable
-from convscope.cli.output import echo
+from convscope.cli.output import echo, with_options
 from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import DivergedRun, RunResult, RunSpec
 from convscope.runs.listeners import Listeners, Result
@@ -97,7 +98,8 @@ class RunsProgress(StepProgress):
 
     def on_epoch(self, spec: RunSpec, state: TrainingState) -> None:
         """Show the epoch beside the bar, or print its line."""
-        if epoch := len(state.history):  # not before the first
+        epoch = len(state.history)
+        if _has_line(epoch, spec.recipe.epochs):
             text = f"{spec.title}: epoch {epoch}/{spec.recipe.epochs}"
             self._show_bar(text)
             if not self._quiet and not self._is_terminal:
@@ -144,6 +146,11 @@ class RunsProgress(StepProgress):
         return f"run {self._ended:,} of {self._total:,}, "
 
 
+def _has_line(epoch: int, epochs: int) -> bool:
+    """Decide whether an epoch gets a line: of more than thirty the first three, some twenty between, and the last."""
+    return epoch > 0 and (epoch <= 3 or epochs <= 30 or epoch % (epochs // 20) == 0 or epoch == epochs)
+
+
 class JobProgress(StepProgress):
     """The progress of a job in a terminal: its downloads, trainings, further runs and siblings.
 
@@ -164,7 +171,7 @@ class JobProgress(StepProgress):
             on_progress=self._on_progress,
             on_epoch=self.on_epoch,
             on_trained=self._on_trained,
-            on_plan=self._show,
+            on_plan=lambda text: self._show(with_options(text, click.get_current_context().command)),
             on_runs=self._on_runs,
             # Looked up at each call, since `_on_runs` replaces `_runs`.
             on_run_epoch=lambda spec, state: self._runs.on_epoch(spec, state),
@@ -196,7 +203,7 @@ class JobProgress(StepProgress):
     def on_epoch(self, state: TrainingState) -> None:
         """Print the line of the epoch that has just ended; after the first page, only the bar shows progress."""
         self.close()
-        if not self._is_in_phases and len(state.history):
+        if not self._is_in_phases and _has_line(len(state.history), self._epochs):
             self._show(self._format_epoch(state.history))
 
     def _format_epoch(self, history: History) -> str:

@@ -27,6 +27,7 @@ def run(
     *,
     architecture: ArchitectureChoice | None = None,
     recipe: RecipeChoice | None = None,
+    budget: float | None = None,
     seed: Seed = 0,
     seeds: int | None = None,
     baseline: bool = True,
@@ -53,7 +54,9 @@ def run(
             split is taken.
         architecture: a preset's name, a preset, an `Architecture`, or a JSON file; by default "cnn", or that of
             `start`.
-        recipe: a recipe's name, a `Recipe`, or a JSON file; by default the preset's own, or `classic`.
+        recipe: a recipe's name, a `Recipe`, or a JSON file; by default the preset's own, `classic` for MNIST, or
+            "auto", which chooses network, augmentation and epochs by held-out training images.
+        budget: multiply-adds of "auto", for its trials and the training; by default 4e12, half a minute on two cores.
         seed: draws all random numbers; from 0 on.
         seeds: the number of runs of each network, from `seed` on; by default five, or as many as half a minute more
             allows.
@@ -85,6 +88,7 @@ def run(
         start=None if start is None else Path(start),
         new_output=new_output,
         recipe=recipe,
+        budget=budget,
         seed=_check_range("seed", seed, 0),
         engine=engine,
         threads=None if threads is None else _check_range("threads", threads, 1),

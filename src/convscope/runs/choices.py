@@ -15,6 +15,7 @@ from convscope.base.plain import parse_json
 from convscope.base.spelling import did_you_mean, is_path
 from convscope.recipes import RECIPES, EarlyStopping, Precision, Recipe, recipe_named
 from convscope.training import default_recipe
+from convscope.training.automatic import AUTO
 
 ArchitectureChoice = Annotated[
     str | Path | Architecture | Callable[[tuple[int, int, int], int], Architecture],
@@ -45,6 +46,11 @@ class RecipeChanges:
     patience: int | None = None
     precision: Precision | None = None
     class_weights: str | None = None
+
+    @property
+    def is_by_hand(self) -> bool:
+        """True if the steps of the training are chosen: their number, size or rate."""
+        return any(value is not None for value in (self.epochs, self.batch_size, self.learning_rate, self.patience))
 
     def apply(self, recipe: Recipe) -> Recipe:
         """Change a copy of `recipe`; raises `RecipeError` if a value is out of range."""
@@ -95,6 +101,8 @@ def recipe_for(choice: RecipeChoice | None, network: Architecture, changes: Reci
         return changes.apply(default_recipe(network))
     if not isinstance(choice, str | Path) or choice in RECIPES:
         return changes.apply(recipe_named(choice))
+    if choice == AUTO:
+        raise RecipeError(f"recipe {AUTO} chooses for `run` and `train`; here, name another, such as thorough")
     with _file_errors(choice, "recipe", RECIPES, RecipeError):
         value = _read_json_file(choice)
         # A recipe alone, or the `run.json` of a run with that recipe.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, UnsetType, structs
 
 from convscope.architecture import Architecture
 from convscope.base.errors import DatasetError, RecipeError, RunError
@@ -15,15 +15,18 @@ from convscope.engine import EngineName, check_engine, check_precision, check_we
 from convscope.experiment import RunSpec
 from convscope.experiment.machine import count_cores
 from convscope.experiment.start import Start, open_start
-from convscope.recipes import RECIPES
+from convscope.recipes import RECIPES, Recipe, thorough
+from convscope.runs.automatic import describe_trials, is_automatic
 from convscope.runs.choices import PRESET, ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
 from convscope.runs.data import DataChoice, load_again, load_data
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.run_record import make_run_record
 from convscope.runs.start import load_run_start, split_held_out
-from convscope.storage import RunFolder, create_run, open_run, writing
+from convscope.storage import RunFolder, check_new, create_run, open_run, writing
 from convscope.storage.records import JobOptions
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
+from convscope.training.automatic import AUTO, BUDGET, MAX_TRIALS, choose_training
+from convscope.training.records import SearchRecord
 
 BASELINE = "ann"
 """The architecture that a run is compared with."""
@@ -39,7 +42,8 @@ class Request:
         width: the factor for the filters and units of `architecture`.
         start: a run folder or model file whose weights training starts from; None for random weights.
         new_output: if true, the weights of the outputs are random nevertheless.
-        recipe: by default the preset's own, or `classic`.
+        recipe: by default the preset's own; then `classic` for MNIST, and `auto` for other data (see `is_automatic`).
+        budget: multiply-adds of `auto`, which it implies; None for as many as half a minute allows.
         changes: the changes of the recipe.
         threads: by default one for each core.
         out: the folder; by default a new one under runs/.
@@ -54,6 +58,7 @@ class Request:
     start: Path | None = None
     new_output: bool = False
     recipe: RecipeChoice | None = None
+    budget: float | None = None
     changes: RecipeChanges = field(default_factory=RecipeChanges)
     seed: int = 0
     engine: EngineName = "native"
@@ -98,12 +103,9 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     argument, splits = load_data(request.data, request.loading, listeners.on_download)
     if request.options is not None:
         check_index(request.options.index, splits)
-    start, network = _resolve_network(request, splits)
-    # Each of the values against the others: the network fits the data, the recipe the network and engine.
     check_classes(splits.train)
-    for part in (splits.train, splits.test):
-        check_fit(network, part)
-    recipe = recipe_for(request.recipe, network, request.changes)
+    start = _open_start(request, splits)
+    network, recipe, search = _resolve_training(request, splits, start, listeners)
     check_precision(recipe.precision, request.engine)
     check_weight_bits(recipe.weight_bits, request.engine)
     if start is not None:
@@ -122,6 +124,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         request.command,
         UNSET if start is None else start.to_record(splits),
         request.options,
+        search,
     )
     # All is checked by now, so that a request that is refused leaves no folder behind.
     path = request.out or create_free_folder(f"{splits.name}-{network.name}")
@@ -133,17 +136,58 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         yield Job(folder, splits, start, request.options)
 
 
-def _resolve_network(request: Request, splits: Splits) -> tuple[Start | None, Architecture]:
-    """Open the network that training starts from, if there is one, and find the architecture."""
-    if request.new_output and request.start is None:
-        raise ValueError("new_output says what to take from a run; give one as start")
-    if request.start is not None and request.architecture is not None:
-        raise ValueError("start takes the architecture of the run; leave out architecture")
+def _open_start(request: Request, splits: Splits) -> Start | None:
+    """Open the network that training starts from, if there is one."""
     if request.start is None:
+        if request.new_output:
+            raise ValueError("new_output says what to take from a run; give one as start")
+        return None
+    if request.architecture is not None:
+        raise ValueError("start takes the architecture of the run; leave out architecture")
+    if request.recipe == AUTO or request.budget is not None:
+        raise RecipeError("recipe auto starts from random weights; leave out `start`, or name another recipe")
+    return open_start(request.start, splits, request.seed, new_output=request.new_output)
+
+
+def _resolve_training(
+    request: Request, splits: Splits, start: Start | None, listeners: Listeners
+) -> tuple[Architecture, Recipe, SearchRecord | UnsetType]:
+    """Choose the network and the recipe, and check that they fit the data; with `auto` also list the trials."""
+    network = None if start is None else start.transfer.architecture
+    if start is None and (request.architecture is not None or request.width != 1):
         choice = request.architecture or PRESET
-        return None, architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
-    start = open_start(request.start, splits, request.seed, new_output=request.new_output)
-    return start, start.transfer.architecture
+        network = architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
+    recipe = AUTO if request.budget is not None and request.recipe is None else request.recipe
+    if start is not None or not is_automatic(recipe, request.changes, network, splits):
+        if request.budget is not None:
+            raise RecipeError("`budget` is for the recipe auto; leave it out, or name that recipe")
+        network = network or architecture_for(PRESET, splits.image_shape, splits.num_classes)
+        for part in (splits.train, splits.test):
+            check_fit(network, part)
+        return network, recipe_for(recipe, network, request.changes), UNSET
+    if network is not None:
+        check_fit(network, splits.train)
+    # Errors are found before the trials, which take half a minute.
+    hold_out(splits, request.changes.apply(thorough), request.seed)
+    if request.out is not None and request.out.exists():
+        with writing(request.out):
+            check_new(request.out)
+
+    def on_trial(done: int) -> None:
+        listeners.on_step("trying networks and augmentations", done, MAX_TRIALS)
+
+    on_trial(0)
+    chosen = choose_training(
+        splits.train,
+        network,
+        budget=request.budget or BUDGET,
+        seed=request.seed,
+        threads=request.threads,
+        on_trial=on_trial,
+    )
+    on_trial(MAX_TRIALS)  # some have no need of so many
+    listeners.on_plan(describe_trials(chosen, len(splits.train)))
+    return chosen.architecture, request.changes.apply(chosen.recipe), chosen.search
 
 
 def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, threads: int | None = None) -> Job:

@@ -8,6 +8,7 @@ from convscope.data.datasets import Splits
 from convscope.experiment import RunSpec
 from convscope.experiment.machine import describe_machine
 from convscope.storage.records import JobOptions, RunData, RunFile, StartRecord
+from convscope.training.records import SearchRecord
 
 
 def make_run_record(
@@ -17,6 +18,7 @@ def make_run_record(
     command: str,
     start: StartRecord | UnsetType = UNSET,
     job: JobOptions | None = None,
+    search: SearchRecord | UnsetType = UNSET,
 ) -> RunFile:
     """Make the record of a run that is about to begin.
 
@@ -24,6 +26,7 @@ def make_run_record(
         command: the command line or call that makes the run.
         start: the network that training starts from; unset for random weights.
         job: the options of the main job; None only trains and evaluates.
+        search: the trials of the recipe `auto`.
     """
     machine = describe_machine(spec.engine, spec.recipe.precision)
     return RunFile(
@@ -41,4 +44,5 @@ def make_run_record(
         command=command,
         start=start,
         job=job or UNSET,
+        search=search,
     )

@@ -11,7 +11,7 @@ from convscope.storage.opening import (
     name_trained_on_file,
     open_run,
 )
-from convscope.storage.run_folder import RunFolder, create_run
+from convscope.storage.run_folder import RunFolder, check_new, create_run
 from convscope.storage.stored_run import StoredGroup, StoredRun
 from convscope.storage.stored_runs import StoredRuns
 from convscope.storage.trained_on import NOTHING, TrainedOn, save_trained_on, write_trained_on
@@ -24,6 +24,7 @@ __all__ = [
     "StoredRun",
     "StoredRuns",
     "TrainedOn",
+    "check_new",
     "create_run",
     "find_stored",
     "list_runs",

@@ -23,6 +23,7 @@ from convscope.base.records import (
 from convscope.data.datasets.records import SplitsRecord
 from convscope.data.handwriting import Handwriting
 from convscope.engine import EngineName
+from convscope.training.records import SearchRecord
 
 MAX_SEED = 2**63 - 1
 """The largest seed of a run, and the largest integer of SQLite."""
@@ -194,6 +195,7 @@ class RunFile(Record, kw_only=True):
         command: the command line that makes the run again.
         start: the network that training starts from; unset for random weights.
         job: the options of `convscope run`; unset for a run that is only trained.
+        search: the trials by which the recipe `auto` chose network and recipe.
         imported: the source of a network of another program.
         members: the members of an ensemble.
         num_images: in an experiment, how many training images were drawn.
@@ -213,6 +215,7 @@ class RunFile(Record, kw_only=True):
     versions: dict[str, str]
     cpu: Processor
     start: StartRecord | UnsetType = field(name="from", default=UNSET)
+    search: SearchRecord | UnsetType = UNSET
     imported: ImportRecord | UnsetType = UNSET
     members: Annotated[tuple[MemberRecord, ...], Meta(min_length=2)] | UnsetType = UNSET
     command: str

@@ -16,6 +16,7 @@ DONE              written last: a folder without it is resumed
 
 import io
 import json
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -102,10 +103,11 @@ class RunFolder:
         return (self.path / name).exists()
 
     def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
-        """Write the weights as a model for the replay, the history, and the training state."""
+        """Write the weights of some epochs as a model for the replay, the history, and the training state."""
         # The state comes last: a resume starts from it, and then needs the other files of all epochs before.
-        model = Model(self.architecture, state.weights, class_names, {"epoch": len(state.history)})
-        write_model(model, self.locate(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
+        if _is_replayed(epoch := len(state.history)):
+            model = Model(self.architecture, state.weights, class_names, {"epoch": epoch})
+            write_model(model, self.locate(f"checkpoints/epoch-{epoch:04}.safetensors"))
         self.write_history(state.history)
         save_state(state, self._state_path)
 
@@ -231,24 +233,39 @@ class RunFolder:
         return self.locate("checkpoints/state.safetensors")
 
 
+def _is_replayed(epoch: int) -> bool:
+    """Decide whether the weights of an epoch are kept: 0 to 10, 12, 14, 16, 20, ..., 32, 40, ..., 64, 80, ..."""
+    # Early epochs change the most, and hundreds of files would fill a disk.
+    return epoch <= 10 or epoch % 2 ** ((epoch - 1).bit_length() - 3) == 0
+
+
 def create_run(path: Path, record: RunFile) -> RunFolder:
     """Create a run folder with `record` as its run.json.
 
     Raises:
         RunError: if the folder exists and is not empty, or cannot be created.
     """
+    is_trained = not record.imported and not record.members  # only a training can be resumed
+    check_new(path, is_trained=is_trained)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
-            advice = "choose another `out`"
-            is_trained = not record.imported and not record.members  # only a training can be resumed
-            if is_trained and (path / "run.json").exists():
-                advice += f", or continue it with `resume` {shlex.quote(str(path))}"
-            raise RunError(f"{path}: already exists and is not empty; {advice}")
     except OSError as error:
         raise RunError(f"{path}: cannot be created ({error.strerror}); choose another `out`") from error
     write(path / "run.json", record)
     return _make_folder(path, record)
+
+
+def check_new(path: Path, *, is_trained: bool = True) -> None:
+    """Raise `RunError` if something is in the folder for a new run, or it cannot be read."""
+    try:
+        entries = [] if not os.path.lexists(path) else list(path.iterdir())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be created ({error.strerror}); choose another `out`") from error
+    if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in entries):
+        advice = "choose another `out`"
+        if is_trained and (path / "run.json").exists():
+            advice += f", or continue it with `resume` {shlex.quote(str(path))}"
+        raise RunError(f"{path}: already exists and is not empty; {advice}")
 
 
 def open_run(path: Path) -> RunFolder:

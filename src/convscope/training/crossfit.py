@@ -206,7 +206,7 @@ def crossfit(
         # The same seed for all siblings: they differ in their images alone.
         model, _ = train(architecture, trained_on, siblings_recipe, seed=seed, threads=threads, state=state)
         # `_divide` keeps the order of the data set, so the rows fit the positions of the mask.
-        logits[fold == number] = _compute_logits(model, held_out.images, threads)
+        logits[fold == number] = compute_logits(model, held_out.images, threads)
         models.append(model)
         if on_fold is not None:
             on_fold(number + 1, folds)
@@ -248,7 +248,8 @@ def _divide(dataset: Dataset, fold: NDArray[np.uint8], number: int) -> tuple[Dat
     return dataset.take(outside, "train"), dataset.take(inside, "validation")
 
 
-def _compute_logits(model: Model, images: NDArray[np.uint8], threads: int | None) -> NDArray[np.float32]:
+def compute_logits(model: Model, images: NDArray[np.uint8], threads: int | None) -> NDArray[np.float32]:
+    """Compute logits (N, K) in blocks, so that images on disk need little memory."""
     network = open_network(model.architecture, model.weights, threads=threads)
     return np.concatenate(
         [network.logits(images[start : start + _BATCH_IMAGES]) for start in range(0, len(images), _BATCH_IMAGES)]

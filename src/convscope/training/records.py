@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from convscope.base.records import Fraction, Record, Seconds
+from convscope.base.records import Count, Fraction, NonNegative, Positive, Record, Seconds
 
 
 class HistoryRecord(Record, kw_only=True):
@@ -15,3 +15,38 @@ class HistoryRecord(Record, kw_only=True):
     seconds: tuple[Seconds, ...]
     val_split: Literal["validation", "test"]
     best_epoch: int | None
+
+
+class TrialRecord(Record, kw_only=True):
+    """A training by which the recipe `auto` chose.
+
+    Attributes:
+        network: the name of the architecture.
+        augmentation: "none", "shift", "bend", "flip", "cutout" or "bend and flip".
+        share: the fraction of the budget.
+        num_images: the images that it was trained on.
+        loss, accuracy: those of the held-out images; None if the training diverged.
+    """
+
+    network: str
+    augmentation: str
+    share: Fraction
+    epochs: Positive
+    num_images: Positive
+    loss: NonNegative | None
+    accuracy: Fraction | None
+
+
+class SearchRecord(Record, kw_only=True):
+    """The trials of the recipe `auto`, none if there are too few images.
+
+    Attributes:
+        budget: multiply-adds of all trials and of the training.
+        augmentation: the one that was chosen.
+        num_held_out: the training images that measured them; each trial was trained on others.
+    """
+
+    budget: float
+    augmentation: str
+    num_held_out: Count
+    trials: tuple[TrialRecord, ...]

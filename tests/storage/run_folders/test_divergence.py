@@ -40,7 +40,10 @@ def test_training_that_diverges_is_one_error_that_says_what_is_kept(diverging: t
     out = tmp_path / "run"
     kept = "untrained weights are kept"
     words = ("training diverged in epoch 1 (", value.split()[0], "lower the learning rate", kept)
-    assert_one_error(invoke("train", "--dataset", data, "--architecture", network, "--out", out, "--json"), *words)
+    assert_one_error(
+        invoke("train", "--dataset", data, "--architecture", network, "--recipe", "classic", "--out", out, "--json"),
+        *words,
+    )
     assert (out / "checkpoints" / "epoch-0000.safetensors").exists()
     assert_one_error(invoke("train", "--resume", out, "--json"), str(out), *words)
     assert not (out / "DONE").exists()

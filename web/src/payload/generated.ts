@@ -198,6 +198,7 @@ export interface PageRecord {
   };
   cpu: Processor;
   from?: StartRecord;
+  search?: SearchRecord;
   imported?: ImportRecord;
   members?: [MemberRecord, MemberRecord, ...MemberRecord[]];
   command: string;
@@ -232,6 +233,21 @@ export interface StartRecord {
   kept_classes: string[];
   new_classes: string[];
   new_output: boolean;
+}
+export interface SearchRecord {
+  budget: number;
+  augmentation: string;
+  num_held_out: number;
+  trials: TrialRecord[];
+}
+export interface TrialRecord {
+  network: string;
+  augmentation: string;
+  share: number;
+  epochs: number;
+  num_images: number;
+  loss: number | null;
+  accuracy: number | null;
 }
 export interface ImportRecord {
   file: string;
