@@ -73,17 +73,20 @@ def test_the_confident_joint_equals_cleanlabs(case):
     np.testing.assert_array_equal(joint, compute_confident_joint(labels, y_prob, calibrate=False))
 
 
-def test_suspects_and_their_order_equal_cleanlabs(case):
+def test_suspects_that_are_confident_of_a_class_are_cleanlabs(case):
     y_prob, labels, suspects = case
     mask = find_label_issues(labels, y_prob, filter_by="confident_learning", n_jobs=1)
-    assert sorted(suspect.index for suspect in suspects.suspects) == np.flatnonzero(mask).tolist()
-    ranked = find_label_issues(
-        labels, y_prob, filter_by="confident_learning", return_indices_ranked_by="self_confidence", n_jobs=1
-    )
-    confidences = [suspect.self_confidence for suspect in suspects.suspects]
-    np.testing.assert_array_equal(confidences, y_prob[ranked, labels[ranked]])
-    if len(set(confidences)) == len(confidences):  # the order of equal confidences is free
-        assert [suspect.index for suspect in suspects.suspects] == ranked.tolist()
+    indices = np.array([suspect.index for suspect in suspects.suspects], int)
+    assert set(np.flatnonzero(mask)) <= set(indices.tolist())
+    more = np.setdiff1d(indices, np.flatnonzero(mask))
+    assert (y_prob[more] < suspects.thresholds).all()  # cleanlab ignores what is confident of no class
+    assert (y_prob[more, labels[more]] <= 1 / y_prob.shape[1]).all()
+
+
+def test_suspects_are_ordered_by_how_much_less_probable_the_label_is_than_the_suggestion(case):
+    _, _, suspects = case
+    ratios = [suspect.self_confidence / suspect.probability for suspect in suspects.suspects]
+    assert ratios == sorted(ratios)
 
 
 # (probabilities of three classes, label). The threshold of a class is its mean probability over the images that carry
@@ -114,6 +117,33 @@ def test_suspects_equal_a_calculation_by_hand():
     assert suspects.num_confident == 9
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "is_suspect"),
+    [
+        ([0.33, 0.47, 0.20], True),  # confident of no class, and the label is less probable than by chance
+        ([0.34, 0.46, 0.20], False),  # confident of no class, and the label is more probable than by chance
+    ],
+)
+def test_a_label_that_is_less_probable_than_by_chance_is_suspect(probabilities, is_suspect):
+    y_prob = np.array([probabilities, [0.9, 0.05, 0.05], [0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]])
+    suspects = label_suspects(y_prob, make_dataset([0, 0, 0, 1, 2], 3))
+    assert suspects.confident_joint.sum() == 4  # all but the first
+    assert [(x.index, x.suggested_label, x.probability) for x in suspects.suspects] == [(0, 1, probabilities[1])][
+        : int(is_suspect)
+    ]
+
+
+def test_the_order_does_not_depend_on_the_temperature():
+    random = np.random.default_rng(5)
+    logits, labels = 2 * random.normal(size=(300, 4)), random.integers(0, 4, 300)
+    sharp, soft = (label_suspects(softmax(logits / value), make_dataset(labels, 4)).suspects for value in (0.5, 2))
+    # What is suspect, and which class is suggested, depends on thresholds and so on the temperature.
+    shared = {(x.index, x.suggested_label) for x in sharp} & {(x.index, x.suggested_label) for x in soft}
+    orders = [[x.index for x in part if (x.index, x.suggested_label) in shared] for part in (sharp, soft)]
+    assert len(orders[0]) > 100
+    assert orders[0] == orders[1]
+
+
 @pytest.mark.slow
 def test_flipped_labels_are_found_again(mnist: cs.Splits):
     data = mnist.train.take(np.arange(3000))
@@ -126,11 +156,11 @@ def test_flipped_labels_are_found_again(mnist: cs.Splits):
     suspects = label_suspects(softmax(logits), noisy)
     is_flipped = np.isin([suspect.index for suspect in suspects.suspects], flipped)
     # The limits lie a little below the fractions measured with this seed.
-    assert is_flipped.mean() > 0.6  # chance would give 0.05
-    assert is_flipped.sum() / len(flipped) > 0.65
+    assert is_flipped.mean() > 0.5  # chance would give 0.05
+    assert is_flipped.sum() / len(flipped) > 0.9
     assert is_flipped[:75].mean() > 0.85  # among the first half of the suspects
     restored = [x.suggested_label == data.labels[x.index] for x in suspects.suspects if x.index in flipped]
-    assert np.mean(restored) > 0.95
+    assert np.mean(restored) > 0.85
 
 
 def test_to_dict_is_plain_json_that_names_at_most_200_suspects():
