@@ -21,14 +21,14 @@ PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
     "src/convscope, lines of code": 42_000,
     "largest room, lines of code": 7_500,
-    "native without tests, lines": 13_000,
+    "native without tests, lines": 12_000,
     "web/src, lines": 25_000,
     "tests of Python, lines": 46_000,
-    "pages, words": 62_000,
+    "pages, words": 61_900,
     "schemas written by hand, lines": 0,
-    "commands": 23,
-    "options": 175,
-    "`Any` in report": 60,
+    "commands": 22,
+    "options": 171,
+    "`Any` in report": 34,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""
 
