@@ -190,6 +190,9 @@ def _describe_settings(record: RunFile) -> Iterator[tuple[str, object]]:
     yield from (("seed", record.seed), ("epochs trained", record.epochs_trained))
     if record.best_epoch:
         yield "epoch of the weights, chosen by validation images", record.best_epoch
+    if record.search:
+        chosen = f"{len(record.search.trials)} trials, measured on {record.search.num_held_out:,} training images"
+        yield "network and recipe, chosen by", chosen
     if record.start:
         yield "started from the weights with SHA-256", record.start.weights_sha256
     yield from ((f"recipe: {name}", _format_setting(value)) for name, value in record.recipe.items())

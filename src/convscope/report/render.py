@@ -74,6 +74,7 @@ def render_report(contents: RunContents) -> str:
         },
         run=run_view(shown),
         recipe=shown.recipe,
+        search=shown.record.search or None,
         data=shown.data,
         image_size=image_size(shown.data.train.image_shape),
         model=shown.model,
