@@ -13,10 +13,12 @@ from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
 from convscope.runs.comparing import CompareOutput
+from convscope.runs.fixing import FixedData
 
 OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "compare": CompareOutput,
     "plan": PlanRecord,
+    "data fix": FixedData,
     "data info": DataInfo,
     "data list": NamedDataset,
     "data show": cli.DataShowOutput,

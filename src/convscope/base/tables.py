@@ -147,9 +147,14 @@ def csv_line(cells: Iterable[str | float | bool | None]) -> str:
     return line.getvalue().removesuffix("\r\n") + "\n"
 
 
+def guard_formula(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would compute."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
 def _csv_cell(value: str | float | bool | None) -> str:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        return guard_formula(value)
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else repr(float(value)) if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""`convscope data`: the data sets, what to check in one, and a single image as numbers."""
+"""`convscope data`: the data sets, what to check in one, a corrected copy, and a single image as numbers."""
 
 import os
 from pathlib import Path
@@ -20,6 +20,7 @@ from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.sources import locate
 from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.runs.data import load_data
+from convscope.runs.fixing import fix_labels
 from convscope.runs.inspecting import inspect_named, list_doubtful_images
 
 _COLOURS = ("red", "green", "blue")  # the channels of an image that has three
@@ -29,7 +30,7 @@ _dataset_argument = click.argument("dataset", metavar="NAME_OR_PATH")
 
 @click.group(cls=HintingGroup)
 def data() -> None:
-    """List, check or show data sets."""
+    """List, check, correct or show data sets."""
 
 
 @data.command("list")
@@ -81,6 +82,28 @@ def inspect_data(dataset: str, loading: LoadOptions, as_csv: bool, as_json: bool
             echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
         if damaged or any(finding.topic in ("duplicates", "blank") for finding in info.inspection.findings):
             echo("\nAdd --csv to list every copy, blank and damaged picture.")
+
+
+@data.command("fix")
+@_dataset_argument
+@click.argument("corrections", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder or .npz file for the copy.")
+@loading_options
+@json_option
+def fix(dataset: str, corrections: Path, out: Path, loading: LoadOptions, as_json: bool) -> None:
+    """Write a copy of a data set with corrected labels.
+
+    NAME_OR_PATH is the data set of the run, and CORRECTIONS the list that its page clean.html saved. Give the same
+    options as to the run. The copy has both splits: a folder of pictures, or an .npz file if the images have no files
+    of their own. The original is not changed. To undo a correction, remove its line and write another copy.
+    """
+    with StepProgress(quiet=as_json) as progress:
+        result = fix_labels(dataset, corrections, out, loading, progress.on_download)
+    if as_json:
+        print_json(result)
+    else:
+        echo(printable(f"Wrote {out}"))
+        echo(f"\n{result}")
 
 
 @data.command()

@@ -26,6 +26,7 @@ from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.ablation import ablate, filter_means
 from convscope.evidence.audit import audit
 from convscope.evidence.audit.faults import AuditRecord
+from convscope.evidence.audit.neighbours import add_neighbours
 from convscope.evidence.calibration import MIN_CALIBRATED_IMAGES, Calibration, fit_temperature, measure_calibration
 from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
 from convscope.evidence.explanation import MIN_EMBEDDED_IMAGES, Embedding, FilterCards, embed, filter_cards
@@ -190,7 +191,13 @@ def _measure_audit(subject: Subject) -> Result:
         temperature = 1.0
     train_logits = siblings.logits.astype(np.float64) / temperature
     test_logits = subject.test_logits.astype(np.float64) / run_temperature
-    return audit(subject.splits, softmax(train_logits), softmax(test_logits))
+    measured, splits = audit(subject.splits, softmax(train_logits), softmax(test_logits)), subject.splits
+    assert measured.train is not None, "it has probabilities for the training images"
+    return replace(
+        measured,
+        train=add_neighbours(measured.train, splits.train, splits.train, siblings.models, siblings.fold),
+        test=add_neighbours(measured.test, splits.test, splits.train, [subject.model]),
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Dataset
 from convscope.evidence.records import Label, Split
 
-_MAX_IN_JSON = 200  # suspects
+MAX_LISTED = 1000
+"""The most suspects of a split that a record lists."""
+
 _MAX_SHOWN = 10  # suspects in a table
 _MAX_NAME_WIDTH = 24  # characters of a class's name in the table
 _BLOCK = 1 << 22  # probabilities that are compared at once
@@ -37,6 +39,7 @@ class Suspect(Record, kw_only=True):
         suggested_label: the class that it confidently belongs to; the most probable class if there is none.
         self_confidence: the probability of the given label.
         probability: the probability of the suggested label.
+        neighbours: the nearest training images, see `add_neighbours`.
     """
 
     rank: Positive
@@ -46,10 +49,11 @@ class Suspect(Record, kw_only=True):
     self_confidence: Fraction
     probability: Fraction
     file: str | UnsetType = UNSET
+    neighbours: tuple[Count, ...] | UnsetType = UNSET
 
 
 class LabelSuspectsRecord(Record, kw_only=True):
-    """The first 200 suspects; the attributes are those of `LabelSuspects`.
+    """The first 1,000 suspects; the attributes are those of `LabelSuspects`.
 
     An infinite threshold is None.
     """
@@ -95,7 +99,7 @@ class LabelSuspects(Tabular, Recorded):
             self,
             num_suspects=len(self.suspects),
             thresholds=tuple(value if np.isfinite(value) else None for value in self.thresholds.tolist()),
-            suspects=self.suspects[:_MAX_IN_JSON],
+            suspects=self.suspects[:MAX_LISTED],
         )
 
     def _headline(self) -> str:

@@ -14,6 +14,9 @@ from convscope.data.datasets.readers.table import find_table_columns, names_file
 from convscope.data.datasets.readers.unpack import open_stream
 
 CSV_SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
+_LIST_COLUMNS = frozenset(
+    {"new_class", "suggested_class"}
+)  # of lists about a data set, which may lie beside its images
 
 
 def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> RawSplits:
@@ -77,6 +80,8 @@ def _has_images(container: Container, name: str) -> bool:
     try:
         with open_stream(*container.locate(name)) as stream:
             text = CsvText(stream)
+            if not _LIST_COLUMNS.isdisjoint(text.first):
+                return False
             if names_files(text):
                 find_table_columns(text)
                 return True
