@@ -74,6 +74,8 @@ def report(
         print_json(ReportOutput(run=str(folder.path), evidence=measured, report=str(path), timings={**timings}))
     else:
         echo(f"Finished in {timings['total']:.1f} s. The report is {path}")
+        if page.cleaner is not None and topics:
+            echo(f"Keep, change or drop the suspect labels in {page.cleaner}; suspects.csv lists them")
 
 
 def _print_left_out(sentence: str) -> None:

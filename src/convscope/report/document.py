@@ -21,11 +21,23 @@ STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {
 
 def live_policy(*scripts: str) -> str:
     """Write the content policy of a page: it may run `scripts`, its engine and its workers, and nothing else."""
-    digests = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
+    digests = " ".join(map(_script_digest, scripts))
     return (
         f"default-src 'none'; script-src {digests} 'wasm-unsafe-eval'; worker-src blob:; "
         f"style-src 'unsafe-inline'; img-src data: blob:; {_NO_BASE_OR_FORM}"
     )
+
+
+def script_policy(script: str) -> str:
+    """Write the content policy of a page that may run `script` and nothing else."""
+    return (
+        f"default-src 'none'; script-src {_script_digest(script)}; style-src 'unsafe-inline'; img-src data:; "
+        f"{_NO_BASE_OR_FORM}"
+    )
+
+
+def _script_digest(script: str) -> str:
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
 
 
 def render_document(template: str, policy: str = STILL_POLICY, **values: object) -> str:

@@ -13,11 +13,13 @@ from convscope.base.figure_style import FigureStyle
 from convscope.base.records import Record, from_attributes
 from convscope.base.sharing import shareable
 from convscope.data.datasets import Splits
+from convscope.evidence.audit.faults import AuditRecord
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
 from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.records import PageRecord
+from convscope.runs.cleaning import write_cleaner
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.steps import EvaluatedRun, compare_runs, evaluate_run, load_baseline, load_run, measure_time
 from convscope.runs.topics import TOPICS, Subject, list_quick_topics, measure_topics, read_topics
@@ -68,6 +70,8 @@ class RunPage:
         self._sections = dict[str, RenderedSection]()  # drawn, by topic; `add` drops those of old evidence
         self._contents: RunContents | None = None  # None until the page is made for the first time
         self._executor = executor
+        self.cleaner: Path | None = None
+        """The page of the suspect labels, once it is written."""
 
     @property
     def missing(self) -> Sequence[str]:
@@ -83,6 +87,7 @@ class RunPage:
         """Show new evidence on a topic."""
         self._evidence[topic] = record
         self._sections.pop(topic, None)
+        self.cleaner = None if topic == "audit" else self.cleaner
 
     def compare(self, baseline: EvaluatedRun, comparison: Comparison) -> None:
         """Show the comparison with another run."""
@@ -134,6 +139,9 @@ class RunPage:
             # Kept, because its times of predictions would be others when measured again.
             folder.write("comparison.json", self._comparison.to_dict())
         with measure_time(self._timings, "report"):
+            audit = self._evidence.get("audit")
+            if isinstance(audit, AuditRecord) and self.cleaner is None:
+                self.cleaner = write_cleaner(folder, self._splits, audit)
             return write_report(folder.path, contents)
 
 

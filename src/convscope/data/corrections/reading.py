@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.errors import DatasetError
 from convscope.base.records import Count, Record
 from convscope.base.spelling import did_you_mean
 from convscope.base.tables import guard_formula

@@ -50,11 +50,13 @@ def take_pictures(splits: Splits, named: Iterable[PicturePlace], max_bytes: int)
     )
 
 
-def shrink(images: Sequence[NDArray[np.uint8]], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Shrink images of `shape` (H, W, C) to (N, h, w, C), at most 32 pixels a side, by the means of whole squares."""
+def shrink(
+    images: Sequence[NDArray[np.uint8]], shape: tuple[int, int, int], largest: int = LARGEST
+) -> NDArray[np.uint8]:
+    """Shrink images of `shape` (H, W, C) to (N, h, w, C), at most `largest` pixels a side, by means of squares."""
     from PIL import Image  # here and not above: only this needs it
 
-    factor = -(-max(shape[:2]) // LARGEST)  # rounded up, as the sides below
+    factor = -(-max(shape[:2]) // largest)  # rounded up, as the sides below
     small = (-(-shape[0] // factor), -(-shape[1] // factor), shape[2])
     shrunk = np.empty((len(images), *small), np.uint8)
     for number, image in enumerate(images):

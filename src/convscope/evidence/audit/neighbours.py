@@ -54,7 +54,8 @@ def _find_nearest(
 ) -> Iterator[tuple[int, ...]]:
     """Yield the nearest training images of each of `images` (S, H, W, C), which are at `own` (S,) among them or not."""
     points = _compute_activations(model, images)
-    distances, nearest = np.empty((len(points), 0)), np.empty((len(points), 0), np.int64)
+    distances: NDArray[np.float64] = np.empty((len(points), 0))
+    nearest: NDArray[np.int64] = np.empty((len(points), 0), np.int64)
     start = 0
     for block in blocks(train.images, _BLOCK_BYTES):
         hidden = _compute_activations(model, block)
@@ -66,7 +67,7 @@ def _find_nearest(
         distances = np.concatenate([distances, block_distances], axis=1)
         nearest = np.concatenate([nearest, np.broadcast_to(indices, block_distances.shape)], axis=1)
         order = np.argsort(distances, axis=1, kind="stable")[:, :NUM_NEIGHBOURS]
-        distances, nearest = (np.take_along_axis(array, order, axis=1) for array in (distances, nearest))
+        distances, nearest = np.take_along_axis(distances, order, axis=1), np.take_along_axis(nearest, order, axis=1)
         start += len(block)
     for row, row_distances in zip(nearest, distances, strict=True):
         yield tuple(row[np.isfinite(row_distances)].tolist())

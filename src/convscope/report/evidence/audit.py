@@ -43,7 +43,9 @@ def audit_section(value: AuditRecord) -> Section:
         _duplicates_table(value.duplicates),
         *_duplicates_gallery(value.duplicates, names, picture),
     ]
-    return topic_section("audit", [part for part in parts if isinstance(part, Table) or part.cards])
+    has_suspects = any(split_suspects.suspects for split_suspects in suspects.values())
+    link = ("clean.html", say("evidence.audit.open")) if has_suspects else None
+    return topic_section("audit", [part for part in parts if isinstance(part, Table) or part.cards], link=link)
 
 
 def _pictures(value: PicturesRecord) -> Picture:

@@ -89,6 +89,7 @@ class Section:
         name: its title in the table of contents.
         shows, does_not_show: a sentence each.
         main: the index of the part whose title is the section's finding.
+        link: a file beside the page, and the sentence that leads to it.
     """
 
     anchor: str
@@ -97,6 +98,7 @@ class Section:
     does_not_show: str
     parts: Sequence[Table | Chart | Gallery]
     main: int = 0
+    link: tuple[str, str] | None = None
 
     @property
     def finding(self) -> str:
@@ -112,6 +114,7 @@ def topic_section(
     shows: str | None = None,
     does_not_show: str | None = None,
     main: int = 0,
+    link: tuple[str, str] | None = None,
 ) -> Section:
     """Make the section of a topic, with its texts in the catalogue.
 
@@ -121,7 +124,7 @@ def topic_section(
     texts = f"evidence.{topic}"
     shows = say(f"{texts}.shows") if shows is None else shows
     does_not_show = say(f"{texts}.doesNotShow") if does_not_show is None else does_not_show
-    return Section(topic, say(f"{texts}.name"), shows, does_not_show, parts, main)
+    return Section(topic, say(f"{texts}.name"), shows, does_not_show, parts, main, link)
 
 
 def say_images(topic: str, value: ClassesRecord, **facts: str | int) -> Sentence:
