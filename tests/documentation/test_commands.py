@@ -22,6 +22,7 @@ from tests.interchange.torch_files.programs import Program
 
 import convscope as cs
 from convscope.cli import main
+from convscope.data.corrections.reading import COLUMNS
 from convscope.data.datasets.named import catalogue
 
 ROOT = Path(__file__).parent.parent.parent
@@ -174,6 +175,9 @@ def readers_folder(mnist: cs.Splits, dense_model: cs.Model, tmp_path: Path, monk
             save_digits(mnist.test, int(label), tmp_path / name / label, [f"{n:04}.png" for n in range(20)], size=20)
     save_digits(mnist.test, 4, tmp_path / "new_pictures", ["0000.png", "0001.png"], size=240)
     save_digits(mnist.test, 7, tmp_path, ["seven.jpg"], size=240)
+    train = cs.load_dataset(tmp_path / "my_images").train
+    row = (train.files[0], "train", "0", train.class_names[train.labels[0]], "drop", "")
+    (tmp_path / "corrections.csv").write_text(f"{','.join(COLUMNS)}\n{','.join(row)}\n")
     write_torch_file(dense_model, tmp_path)
     return tmp_path
 

@@ -11,6 +11,7 @@ baseline/         the run that it is compared with
 seeds/            the runs from other seeds; seeds.json has their results
 exports/          the model in formats of other programs, listed in exports.json
 figures/          pictures of the evidence; report.html has all of it
+clean.html        the page to check suspect labels; suspects.csv lists them
 DONE              written last: a folder without it is resumed
 """
 

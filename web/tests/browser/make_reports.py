@@ -4,7 +4,8 @@
 all of them. Runs: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters
 (26 classes at 20 × 32), wide (16 layers and 100 classes), hostile (three channels, class names that would like to be
 markup) and ann (no convolution at all). Their pages have every section, measured on few images, but for those of
-fashion and wide. Pages without a run, which have no expected.json: playground, prediction and experiment.
+fashion and wide. Pages without a run, which have no expected.json: playground, prediction, experiment and labelling,
+beside whose page are its pictures.
 Beside mnist there is photo.png, a digit under a shadow as a camera would see it.
 """
 
@@ -31,6 +32,7 @@ from convscope.prediction import predict
 from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
 from convscope.report.experiment_page import render_experiment
+from convscope.report.labelling_page import PictureToLabel, write_labelling_page
 from convscope.report.records import PageRecord
 from convscope.runs.listeners import SILENT
 from convscope.runs.playground import make_playground
@@ -50,6 +52,7 @@ HOSTILE = (
     "{@html '<img src=x onerror=alert(1)>'}",
     "line\nbreak",
 )
+LABELS = ("=1+1", "<b>ü", 'it\'s, "so"', "k", "7", *(f"class {number}" for number in range(9)))  # folders
 RECIPE = replace(cs.recipes.fast, epochs=2)
 PHOTO = "photo.png"
 NUM_EXPECTED = 3  # test images whose logits the page must give
@@ -91,6 +94,26 @@ def experiment(folder: Path) -> None:
     folder.mkdir(parents=True)
     page = render_experiment(runs.to_record(), "convscope experiment --dataset mnist")
     (folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def labelling(folder: Path) -> None:
+    """The page of suspect labels: twelve pictures of the folder `pictures`, each with the next class suggested."""
+    from PIL import Image
+
+    for name in LABELS:
+        (folder / "pictures" / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = np.random.default_rng(number).integers(0, 256, (12, 12), np.uint8)
+            Image.fromarray(pixels).save(folder / "pictures" / name / f"{number}.png")
+    splits = cs.load_dataset(folder / "pictures")
+    train, names = splits.train, splits.class_names
+    neighbours = [(train.images[index], int(train.labels[index])) for index in range(5)]
+    items = [
+        PictureToLabel(train.images[index], train.files[index], "train", index, label, (label + 1) % len(names), 0.95,
+                       neighbours)
+        for index, label in list(enumerate(train.labels.tolist()))[:36:3]
+    ]  # fmt: skip
+    write_labelling_page(folder / "report.html", "pictures", names, items, 40, "convscope data fix pictures ...")
 
 
 def ann(folder: Path) -> None:
@@ -169,6 +192,7 @@ REPORTS: dict[str, Callable[[Path], None]] = {
     "playground": playground,
     "prediction": prediction,
     "experiment": experiment,
+    "labelling": labelling,
 }
 
 

@@ -9,7 +9,16 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 export const PYTHON = process.env.CONVSCOPE_PYTHON ?? join(ROOT, '.venv/bin/python');
 
 export type ReportName =
-  'mnist' | 'fashion' | 'letters' | 'wide' | 'hostile' | 'ann' | 'playground' | 'prediction' | 'experiment';
+  | 'mnist'
+  | 'fashion'
+  | 'letters'
+  | 'wide'
+  | 'hostile'
+  | 'ann'
+  | 'playground'
+  | 'prediction'
+  | 'experiment'
+  | 'labelling';
 
 declare module 'vitest' {
   export interface ProvidedContext {
