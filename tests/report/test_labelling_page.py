@@ -14,7 +14,7 @@ from convscope.report.labelling_page import PictureToLabel, render_labelling_pag
 NAMES = ("</script><b>", "靴 👢", "line\nbreak")
 
 
-def make_pictures(count: int, shape=(8, 8, 1), given: int | None = 0, taken: list[int] | None = None):
+def make_pictures(count: int, shape=(8, 8, 1), label: int | None = 0, taken: list[int] | None = None):
     """Yield pictures of noise with two neighbours each, and list in `taken` those that were asked for."""
     stream = np.random.default_rng(0)
     same = stream.integers(0, 256, shape, np.uint8)
@@ -22,7 +22,7 @@ def make_pictures(count: int, shape=(8, 8, 1), given: int | None = 0, taken: lis
         if taken is not None:
             taken.append(index)
         image = stream.integers(0, 256, shape, np.uint8)
-        yield PictureToLabel(image, f"<i>{index}.png", "train", index, given, 1, 0.75, [(same, 1), (image, 2)])
+        yield PictureToLabel(image, f"<i>{index}.png", "train", index, label, 1, 0.75, [(same, 1), (image, 2)])
 
 
 def read_data(page: str) -> dict:
@@ -68,5 +68,5 @@ def test_a_full_page_says_how_many_pictures_it_shows_and_reads_no_more(monkeypat
 
 
 def test_pictures_without_labels_have_another_title():
-    assert "Label 2 pictures for " in render(make_pictures(2, given=None), 2)
+    assert "Label 2 pictures for " in render(make_pictures(2, label=None), 2)
     assert "Check 1 suspect label of " in render(make_pictures(1), 1)

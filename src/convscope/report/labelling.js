@@ -10,7 +10,7 @@
 
   const data = JSON.parse(document.getElementById('data').textContent);
   const { items, class_names: names } = data;
-  const hasLabels = items.some(({ given }) => given !== null);
+  const hasLabels = items.some(({ given_label: label }) => label !== null);
   const storageKey = `convscope-labels-${data.key}`;
   const get = (id) => document.getElementById(id);
   // `decisions` holds [action, new label or null] by the number of an item, `history` the number and what was there before.
@@ -66,9 +66,9 @@
   function restore() {
     try {
       const kept = JSON.parse(localStorage.getItem(storageKey));
-      if (kept !== null && kept.at in items) state = kept;
+      if (kept.at in items && Array.isArray(kept.history)) state = kept;
     } catch {
-      // Storing is not allowed, so the decisions hold for this visit.
+      // Nothing is kept, or storing is not allowed, so the decisions hold for this visit.
     }
   }
 
@@ -95,15 +95,15 @@
   }
 
   function choose(label) {
-    const { given } = items[state.at];
+    const { given_label: given } = items[state.at];
     if (given === null) decide('label', label);
     else if (label === given) decide('keep');
     else decide('relabel', label);
   }
 
   const run = {
-    keep: () => choose(items[state.at].given ?? items[state.at].suggested),
-    take: () => choose(items[state.at].suggested),
+    keep: () => choose(items[state.at].given_label ?? items[state.at].suggested_label),
+    take: () => choose(items[state.at].suggested_label),
     drop: () => decide('drop'),
     back: () => go(-1),
     next: () => go(1),
@@ -137,7 +137,7 @@
   function describe(number) {
     if (!isDecided(number)) return '';
     const [action, label] = state.decisions[number];
-    return say(`labelling.decided.${action}`, { name: names[label ?? items[number].given] ?? '' });
+    return say(`labelling.decided.${action}`, { name: names[label ?? items[number].given_label] ?? '' });
   }
 
   // --- What is shown -------------------------------------------------------------------------------------------------
@@ -155,8 +155,8 @@
     get('source').textContent = item.file || (item.split && say(`labelling.image.${item.split}`, { index: String(item.index) }));
     get('picture').src = pictureUri(item.picture);
     get('picture').alt = get('source').textContent;
-    get('given').textContent = item.given === null ? '' : say('labelling.given', { name: names[item.given] });
-    get('suggestion').textContent = say('labelling.suggestion', { name: names[item.suggested], probability: percent(item.confidence) });
+    get('given').textContent = item.given_label === null ? '' : say('labelling.given', { name: names[item.given_label] });
+    get('suggestion').textContent = say('labelling.suggestion', { name: names[item.suggested_label], probability: percent(item.confidence) });
     get('decision').textContent = describe(at);
     get('neighbours').hidden = item.neighbours.length === 0;
     get('neighbours').querySelector('ol').replaceChildren(
@@ -164,16 +164,16 @@
         const entry = document.createElement('li');
         const image = Object.assign(document.createElement('img'), { src: pictureUri(picture), alt: '' });
         const name = Object.assign(document.createElement('span'), { textContent: names[label], title: names[label] });
-        name.classList.toggle('suggested', label === item.suggested);
+        name.classList.toggle('suggested', label === item.suggested_label);
         entry.append(image, name);
         return entry;
       }),
     );
     const [action, label] = decisions[at] ?? [];
-    const isTaken = label === item.suggested;
-    get('keep').hidden = item.given === null;
-    fill('keep', item.given === null ? '' : say('labelling.keep', { name: names[item.given] }), 'K', action === 'keep');
-    fill('take', say(item.given === null ? 'labelling.accept' : 'labelling.take', { name: names[item.suggested] }), 'S', isTaken);
+    const isTaken = label === item.suggested_label;
+    get('keep').hidden = item.given_label === null;
+    fill('keep', item.given_label === null ? '' : say('labelling.keep', { name: names[item.given_label] }), 'K', action === 'keep');
+    fill('take', say(item.given_label === null ? 'labelling.accept' : 'labelling.take', { name: names[item.suggested_label] }), 'S', isTaken);
     fill('drop', say('labelling.drop'), 'D', action === 'drop');
     fill('back', say('labelling.back'), '←').disabled = at === 0;
     fill('next', say('labelling.next'), '→').disabled = at === items.length - 1;
@@ -182,7 +182,7 @@
     get('save').classList.toggle('main', num === items.length);
     for (const button of get('choices').children) {
       const own = Number(button.dataset.label);
-      button.setAttribute('aria-pressed', String(own === (action === 'keep' ? item.given : label)));
+      button.setAttribute('aria-pressed', String(own === (action === 'keep' ? item.given_label : label)));
     }
   }
 
@@ -244,7 +244,7 @@
 
   function save() {
     const rows = decided().map((number) => {
-      const { file, split, index, given } = items[number];
+      const { file, split, index, given_label: given } = items[number];
       const [action, label] = state.decisions[number];
       return [file, split, index, given === null ? '' : names[given], action, label === null ? '' : names[label]];
     });

@@ -40,8 +40,8 @@ class PictureToLabel:
         image: (H, W, C) uint8.
         file: where it was read from; "" if it has no file of its own.
         split, index: those of the image in its data set; the split is "" if it is in none.
-        given: its label; None if it has none.
-        suggested, confidence: the label that a network suggests, and its probability.
+        given_label: its label; None if it has none.
+        suggested_label, confidence: the label that a network suggests, and its probability.
         neighbours: similar images with their labels.
     """
 
@@ -49,8 +49,8 @@ class PictureToLabel:
     file: str
     split: str
     index: int
-    given: int | None
-    suggested: int
+    given_label: int | None
+    suggested_label: int
     confidence: float
     neighbours: Sequence[tuple[Image, int]] = ()
 
@@ -69,14 +69,14 @@ class LabellingItem(Record, kw_only=True):
     file: str
     split: str
     index: Count
-    given: Label | None
-    suggested: Label
+    given_label: Label | None
+    suggested_label: Label
     confidence: Fraction
     neighbours: tuple[Neighbour, ...]
 
 
 class LabellingContent(Record, kw_only=True):
-    """What the page's script shows.
+    """The content that the page's script shows.
 
     Attributes:
         pictures: PNG in base64, each once.
@@ -99,7 +99,7 @@ def render_labelling_page(
         command: the command that uses the saved list.
     """
     content, script = _collect(class_names, pictures), read_resource("labelling.js")
-    has_labels = any(item.given is not None for item in content.items)
+    has_labels = any(item.given_label is not None for item in content.items)
     texts = {
         language: {"labelling": all_texts["report"]["labelling"], "page": all_texts["report"]["page"]}
         for language, all_texts in catalogues().items()
@@ -156,8 +156,8 @@ def _collect(class_names: Sequence[str], pictures: Iterable[PictureToLabel]) -> 
                 file=picture.file,
                 split=picture.split,
                 index=picture.index,
-                given=picture.given,
-                suggested=picture.suggested,
+                given_label=picture.given_label,
+                suggested_label=picture.suggested_label,
                 confidence=picture.confidence,
                 neighbours=tuple(
                     Neighbour(numbers[text], label) for text, (_, label) in zip(small, picture.neighbours, strict=True)

@@ -93,9 +93,9 @@ def test_lists_that_are_no_text_or_missing_are_refused(arrays, tmp_path: Path):
 
 def test_a_list_for_other_files_is_refused(splits, write_list: Write, pictures: Path):
     path = write_list(splits, ("train", 3, "drop", ""))
-    other = cs.load_dataset(pictures, test_fraction=0.5)
+    splits_otherwise = cs.load_dataset(pictures, test_fraction=0.5)
     with pytest.raises(DatasetError, match=r"line 2: the file is .*; is the list about these data, loaded with the"):
-        read_corrections(path, other)
+        read_corrections(path, splits_otherwise)
 
 
 def test_a_name_over_two_lines_does_not_shift_the_lines_of_errors(tmp_path: Path):

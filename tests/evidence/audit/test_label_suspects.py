@@ -163,12 +163,12 @@ def test_flipped_labels_are_found_again(mnist: cs.Splits):
     assert np.mean(restored) > 0.85
 
 
-def test_to_dict_is_plain_json_that_names_at_most_200_suspects():
-    y_prob, labels = draw_case(3000, 10, 8, 2)
+def test_to_dict_is_plain_json_that_names_at_most_1000_suspects():
+    y_prob, labels = draw_case(6000, 10, 8, 2)
     suspects = label_suspects(y_prob, make_dataset(labels, 10, "test"))
     value = json.loads(json.dumps(suspects.to_dict(), allow_nan=False))
-    assert len(suspects.suspects) > 200
-    assert (value["split"], value["num_suspects"], len(value["suspects"])) == ("test", len(suspects.suspects), 200)
+    assert len(suspects.suspects) > 1000
+    assert (value["split"], value["num_suspects"], len(value["suspects"])) == ("test", len(suspects.suspects), 1000)
     assert value["thresholds"][8:] == [None, None]  # classes without images
     assert [suspect["rank"] for suspect in value["suspects"][:3]] == [1, 2, 3]
 

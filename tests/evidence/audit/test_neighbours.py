@@ -35,9 +35,12 @@ def test_a_training_image_has_the_nearest_others_by_the_network_of_its_fold(trai
     result = suspect_all(train, [2, 5])
     fold = np.where(np.arange(12) == 5, 1, 0)
     # For the second network all images are alike, so its neighbours are the first ones.
-    found = add_neighbours(result, train, train, [make_model(1), make_model(-1)], fold)
-    assert {suspect.index: suspect.neighbours for suspect in found.suspects} == {2: (1, 3, 0, 4, 5), 5: (0, 1, 2, 3, 4)}
-    assert found.to_record().suspects == found.suspects
+    with_neighbours = add_neighbours(result, train, train, [make_model(1), make_model(-1)], fold)
+    assert {suspect.index: suspect.neighbours for suspect in with_neighbours.suspects} == {
+        2: (1, 3, 0, 4, 5),
+        5: (0, 1, 2, 3, 4),
+    }
+    assert with_neighbours.to_record().suspects == with_neighbours.suspects
 
 
 def test_a_test_image_may_be_near_the_training_image_of_its_index(train: cs.Dataset):

@@ -114,8 +114,8 @@ inEachBrowser((browser) => {
         await page.click('#take');
         expect(await page.evaluate(() => document.activeElement?.id)).toBe('what');
         await page.type('#find', 'Class 3');
-        const found = await page.$$eval('#choices button', (all) => all.filter((b) => b.checkVisibility()).length);
-        expect(found).toBe(1);
+        const matches = await page.$$eval('#choices button', (all) => all.filter((b) => b.checkVisibility()).length);
+        expect(matches).toBe(1);
         await press(page, 'Enter');
         expect(await textOf(page, '#count')).toBe('2 of 12 decided');
         expect(await axeFindings(page, 'body')).toEqual([]);

@@ -74,7 +74,7 @@ class _Row:
     def error(self, problem: str) -> DataFileError:
         return DataFileError(f"line {self.line:,}: {problem}")
 
-    def shown(self, column: str) -> str:
+    def quote(self, column: str) -> str:
         return repr(self.cells[column][:_MAX_SHOWN])
 
 
@@ -159,19 +159,19 @@ def _find_image(row: _Row, splits: Splits) -> tuple[Dataset, int]:
     """Find the data set and the index of the image that a row is about, and check that its class is the same."""
     split, text = row.cells["split"].strip(), row.cells["index"].strip()
     if split not in ("train", "test"):
-        raise row.error(f"the split is {row.shown('split')}; it must be train or test")
+        raise row.error(f"the split is {row.quote('split')}; it must be train or test")
     dataset = splits.train if split == "train" else splits.test
     index = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else len(dataset)
     if index >= len(dataset):
-        raise row.error(f"the index is {row.shown('index')}; the {split} split has images 0 to {len(dataset) - 1:,}")
+        raise row.error(f"the index is {row.quote('index')}; the {split} split has images 0 to {len(dataset) - 1:,}")
     file, cell = dataset.file_of(index) or "", row.cells["file"]
     stale = "; is the list about these data, loaded with the same options?"
     if cell not in (file, guard_formula(file)):
         actual = repr(file) if file else "without a file of its own"
-        raise row.error(f"the file is {row.shown('file')}, but {split} image {index} is {actual}{stale}")
+        raise row.error(f"the file is {row.quote('file')}, but {split} image {index} is {actual}{stale}")
     name = dataset.class_names[dataset.labels[index]]
     if row.cells["class"] not in (name, guard_formula(name)):
-        raise row.error(f"the class is {row.shown('class')}, but {split} image {index} has class {name!r}{stale}")
+        raise row.error(f"the class is {row.quote('class')}, but {split} image {index} has class {name!r}{stale}")
     return dataset, index
 
 
@@ -179,12 +179,12 @@ def _decide(row: _Row, class_names: Sequence[str]) -> int | None:
     """Return the label that a row gives its image: None to keep its own, `DROPPED` to drop it."""
     action, cell = row.cells["action"].strip(), row.cells["new_class"]
     if action not in ACTIONS:
-        raise row.error(f"the action is {row.shown('action')}; it must be keep, relabel or drop")
+        raise row.error(f"the action is {row.quote('action')}; it must be keep, relabel or drop")
     if action != "relabel":
         return None if action == "keep" else DROPPED
     labels = [label for label, name in enumerate(class_names) if cell in (name, guard_formula(name))]
     if len(labels) != 1:
         shown = f"{', '.join(class_names[:10])}{', ...' if len(class_names) > 10 else ''}"
         hint = did_you_mean(cell, class_names) or f"; the classes are {shown}"
-        raise row.error(f"the new class is {row.shown('new_class')}, which the data set does not have{hint}")
+        raise row.error(f"the new class is {row.quote('new_class')}, which the data set does not have{hint}")
     return labels[0]
