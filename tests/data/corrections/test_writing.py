@@ -129,6 +129,8 @@ def test_nothing_is_overwritten_and_nothing_half_written(pictures, write_list: W
     for name in ("folder", "file"):
         with pytest.raises(ConvscopeError, match="already exists and is not empty; choose another name"):
             write_corrected(pictures, splits, result, tmp_path / name)
+    with pytest.raises(ConvscopeError, match=r"new: is inside .*my pictures, which stays as it is"):
+        write_corrected(pictures, splits, result, pictures / "new")
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(ConvscopeError, match=r"clean: cannot be written \(No space left on device\)"):
         write_corrected(pictures, splits, result, tmp_path / "clean")

@@ -40,10 +40,13 @@ def write_corrected(source: Path, splits: Splits, corrections: Corrections, out:
     """Write the corrected copy of `splits`, which were loaded from `source`, to `out`, whole or not at all.
 
     Raises:
-        ConvscopeError: if something is at `out`, it cannot be written, or a picture cannot be read any more.
+        ConvscopeError: if something is at `out`, it is inside the original or cannot be written, or a picture cannot be
+            read any more.
     """
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise ConvscopeError(f"{out}: already exists and is not empty; choose another name")
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise ConvscopeError(f"{out}: is inside {source}, which stays as it is; choose another folder")
     if splits.train.files:
         with _partial(out) as folder:
             folder.mkdir()
