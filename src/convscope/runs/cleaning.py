@@ -27,10 +27,8 @@ def write_cleaner(folder: RunFolder, splits: Splits, record: AuditRecord) -> Pat
         RunError: if the record names an image that the data do not have.
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
-    from convscope.report.labelling_page import (
-        PictureToLabel,
-        write_labelling_page,
-    )  # matplotlib takes its time to load
+    # Imported here, since matplotlib takes its time to load.
+    from convscope.report.labelling_page import PictureToLabel, write_labelling_page
 
     suspects = list(_sort_suspects(record))
     if not suspects:
@@ -69,7 +67,8 @@ def write_cleaner(folder: RunFolder, splits: Splits, record: AuditRecord) -> Pat
 def _sort_suspects(record: AuditRecord) -> Iterator[tuple[str, Suspect]]:
     """Yield the suspects of both splits with their split, the most doubtful first."""
     pairs = [(split, s) for split, suspects in record.label_suspects.by_split.items() for s in suspects.suspects]
-    yield from sorted(pairs, key=lambda pair: pair[1].self_confidence)
+    # The order of each split's own list.
+    yield from sorted(pairs, key=lambda pair: pair[1].self_confidence / pair[1].probability)
 
 
 def _format_command(folder: RunFolder, splits: Splits) -> str:

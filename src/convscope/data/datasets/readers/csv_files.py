@@ -14,9 +14,8 @@ from convscope.data.datasets.readers.table import find_table_columns, names_file
 from convscope.data.datasets.readers.unpack import open_stream
 
 CSV_SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
-_LIST_COLUMNS = frozenset(
-    {"new_class", "suggested_class"}
-)  # of lists about a data set, which may lie beside its images
+# Columns of lists about a data set, which may lie beside its images.
+_LIST_COLUMNS = frozenset({"new_class", "suggested_class"})
 
 
 def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> RawSplits:
