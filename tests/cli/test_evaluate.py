@@ -1,5 +1,6 @@
 """`convscope evaluate` on data that are not the run's own: which images are measured, and as which classes."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from PIL import Image
 
 import convscope as cs
+from convscope.engine import initial_weights
+from convscope.storage import save_model
 
 from .conftest import invoke, run_fails, succeed
 
@@ -78,10 +81,82 @@ def test_test_images_alone_are_enough(trained: Path, small_folder: Path, unseen:
     assert "holds test images only" in run_fails("train", "--dataset", path, "--out", tmp_path / "run")
 
 
-def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, unseen: cs.Dataset, tmp_path: Path):
+def test_pictures_of_another_size_can_be_resized(trained: Path, unseen: cs.Dataset, tmp_path: Path):
     folder = write_pictures(tmp_path / "large", unseen.take(np.arange(20)), size=40)
-    assert "resize pictures with --image-size 28x28" in run_fails("evaluate", trained, "--dataset", folder)
-    assert evaluate(trained, "--dataset", folder, "--image-size", "28x28")["num_images"] == 20
+    completed = invoke("evaluate", trained, "--dataset", folder, "--image-size", "28x28")
+    assert "20 images without splits.\n\n" in completed.output  # nothing was prepared
+    assert "resize pictures with --image-size 28x28" in run_fails(
+        "evaluate", trained, "--dataset", folder, "--image-size", "14x14"
+    )
+
+
+def write_photos(folder: Path, dataset: cs.Dataset) -> Path:
+    """Write images as dark ink on paper of several colours, shapes and formats."""
+    for number, (image, label) in enumerate(zip(dataset.images, dataset.labels, strict=True)):
+        path = folder / dataset.class_names[label]
+        path.mkdir(parents=True, exist_ok=True)
+        digit = Image.fromarray(255 - image[..., 0]).resize((150, 150))
+        paper = Image.new("RGB", (300 + 40 * (number % 3), 240), (255, 255, 255 - 10 * (number % 4)))
+        paper.paste(digit, (30 + number % 7, 40))
+        paper.save(path / f"scan {number} ü'<b>.{('png', 'jpg')[number % 2]}")
+    return folder
+
+
+def test_photos_are_prepared_as_predict_does(trained: Path, unseen: cs.Dataset, tmp_path: Path):
+    folder = write_photos(tmp_path / "photos", unseen.take(np.arange(30)))
+    printed = invoke("evaluate", trained, "--dataset", folder).output
+    assert "30 pictures were prepared as by convscope predict, which makes them 28 × 28 × 1" in printed
+    assert f"To list the mistakes by file, run: convscope predict {trained} {folder}" in printed
+    matrix = np.zeros((10, 10), int)
+    for prediction in succeed("predict", trained, folder, "--json"):
+        matrix[int(Path(prediction["file"]).parent.name), prediction["label"]] += 1
+    result = evaluate(trained, "--dataset", folder)
+    assert result["confusion_matrix"] == matrix.tolist()
+    assert result["accuracy"] > 0.6  # resized alone, dark ink on paper would be no better than chance
+    archive = shutil.make_archive(str(tmp_path / "zipped"), "zip", folder)
+    assert evaluate(trained, "--dataset", archive)["confusion_matrix"] == matrix.tolist()
+
+
+def test_pictures_of_the_right_size_are_prepared_if_their_ink_or_colours_differ(
+    trained: Path, unseen: cs.Dataset, tmp_path: Path
+):
+    dark = cs.Dataset(255 - unseen.images, unseen.labels, unseen.class_names)
+    few = unseen.take(np.arange(40))
+    coloured = write_pictures(tmp_path / "coloured", few)
+    for path in coloured.glob("*/*.png"):
+        grey = np.asarray(Image.open(path)).astype(int)
+        Image.fromarray(np.stack([grey, grey // 2, grey], axis=-1).astype(np.uint8)).save(path)
+    for folder in (write_pictures(tmp_path / "dark", dark), coloured):
+        assert "as by convscope predict" in invoke("evaluate", trained, "--dataset", folder).output
+        assert evaluate(trained, "--dataset", folder)["accuracy"] > 0.6
+
+
+def test_grey_pictures_are_prepared_for_a_network_that_reads_colours(unseen: cs.Dataset, tmp_path: Path):
+    network = cs.presets.ann((20, 20, 3), 10)
+    weights = cs.Model(network, initial_weights(network, 0), unseen.class_names)
+    save_model(weights, tmp_path / "colours.safetensors")
+    folder = write_pictures(tmp_path / "grey", unseen.take(np.arange(12)))
+    result = evaluate(tmp_path / "colours.safetensors", "--dataset", folder)
+    predictions = succeed("predict", tmp_path / "colours.safetensors", folder, "--json")
+    counts = np.bincount([prediction["label"] for prediction in predictions], minlength=10)
+    np.testing.assert_array_equal(np.sum(result["confusion_matrix"], axis=0), counts)
+
+
+def test_damaged_photos_are_named_and_can_be_left_out(trained: Path, unseen: cs.Dataset, tmp_path: Path):
+    folder = write_photos(tmp_path / "photos", unseen.take(np.arange(6)))
+    (folder / "0").mkdir(exist_ok=True)
+    (folder / "0" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    message = run_fails("evaluate", trained, "--dataset", folder)
+    assert "cut.png: is damaged" in message
+    assert "leave it out with --skip-damaged" in message
+    assert evaluate(trained, "--dataset", folder, "--skip-damaged")["num_images"] == 6
+
+
+def test_arrays_of_another_size_are_an_error_with_advice(trained: Path, unseen: cs.Dataset, tmp_path: Path):
+    np.savez(tmp_path / "small.npz", x_test=unseen.images[:, ::2, ::2], y_test=unseen.labels)
+    message = run_fails("evaluate", trained, "--dataset", tmp_path / "small.npz")
+    assert "has images of 14 × 14 × 1" in message
+    assert "--image-size 28x28" in message
 
 
 @pytest.mark.parametrize(

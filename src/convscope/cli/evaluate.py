@@ -1,5 +1,6 @@
 """`convscope evaluate`: a trained network on its own test images or on others."""
 
+import shlex
 from pathlib import Path
 from typing import get_args
 
@@ -41,7 +42,8 @@ def evaluate(
     """Evaluate a trained network on test images or on other data.
 
     RUN is a run folder, or with --dataset a model.safetensors; it is not changed. Another data set may lack some of
-    the run's classes, and may have only training or only test images. Classes are matched by name. --test-fraction
+    the run's classes, and may have only training or only test images. Classes are matched by name. Photos and other
+    pictures that are not of the network's size are prepared as predict does. --test-fraction
     applies only to data without a test split, with --split train or test. --views takes as many times as long; choose
     it by other images than those that are reported.
     """
@@ -63,8 +65,17 @@ def evaluate(
     kinds = {"all": "images without splits", "train": "training images", "test": "test images"}
     counts = " and ".join(f"{len(part):,} {kinds[part.split]}" for part in result.parts)
     echo(f"Evaluated on {dataset or result.parts[0].name}: {counts}.")
+    if result.are_prepared:
+        num_pictures, shape = sum(map(len, result.parts)), " × ".join(map(str, result.parts[0].image_shape))
+        were_prepared = "picture was prepared" if num_pictures == 1 else "pictures were prepared"
+        echo(
+            f"{num_pictures:,} {were_prepared} as by convscope predict, which makes them {shape} "
+            "(height × width × channels)."
+        )
     if seen:
         echo(
             f"The network was trained on {seen:,} of these images, so the result does not show how it does on new ones."
         )
     echo(f"\n{evaluation}")
+    if dataset and evaluation.mistakes and result.parts[0].files and Path(dataset).is_dir():
+        echo(f"\nTo list the mistakes by file, run: convscope predict {shlex.join((str(run_path), dataset))}")

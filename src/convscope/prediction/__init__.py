@@ -1,6 +1,13 @@
 """Classify users' own pictures and strings of characters with a model."""
 
-from convscope.prediction.prediction import METHOD, Prediction, map_predictions, predict, reading_side
+from convscope.prediction.prediction import (
+    METHOD,
+    Prediction,
+    map_predictions,
+    predict,
+    prepare_picture,
+    reading_side,
+)
 from convscope.prediction.preparation import Preparation, is_as_made, preparation_of
 from convscope.prediction.records import Answer
 from convscope.prediction.strings import read_strings
@@ -17,6 +24,7 @@ __all__ = [
     "map_predictions",
     "predict",
     "preparation_of",
+    "prepare_picture",
     "read_strings",
     "reading_side",
 ]

@@ -6,6 +6,7 @@ as MNIST's are. The model classifies that image, and its rule may refuse it.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -165,19 +166,10 @@ def predict(
         if values is not None and len(values) != len(pictures):
             raise ValueError(f"there are {len(values)} {word} for {len(pictures)} pictures; give one per picture")
     picture_names = [f"picture {index + 1}" for index in range(len(pictures))] if names is None else list(names)
-    image, preparation = model.architecture.input, preparation_of(model)
-    height, width, channels = image.height, image.width, image.channels
     predictions = list[Prediction]()
     for start in range(0, len(pictures), _BATCH_IMAGES):
         batch = pictures[start : start + _BATCH_IMAGES]
-        # A picture that is already like the training images would only lose by another preparation.
-        unchanged = [
-            _find_ready_image(picture, (height, width, channels), preparation.handwriting, steps) for picture in batch
-        ]
-        prepared = [
-            ready or prepare(picture, height, width, channels, preparation.handwriting, steps)
-            for picture, ready in zip(batch, unchanged, strict=True)
-        ]
+        prepared, are_as_made = zip(*(prepare_picture(model, picture, steps) for picture in batch), strict=True)
         images = np.stack([picture.image for picture in prepared])
         probabilities, refused = model.calibrated_probabilities(images, views), _apply_rejection(model, images)
         for index, picture in enumerate(batch):
@@ -192,11 +184,34 @@ def predict(
                     none_of_these=True if "empty" in prepared[index].hints else refused[index],
                     size=(picture.shape[0], picture.shape[1]) if sizes is None else sizes[start + index],
                     prepared=prepared[index],
-                    is_as_made=unchanged[index] is not None,
-                    is_assumed=preparation.is_assumed,
+                    is_as_made=are_as_made[index],
+                    is_assumed=preparation_of(model).is_assumed,
                 )
             )
     return tuple(predictions)
+
+
+class PreparedPicture(NamedTuple):
+    """A picture as an image of a model.
+
+    Attributes:
+        is_as_made: whether it already looked like the model's images, and was left unchanged.
+    """
+
+    prepared: Prepared
+    is_as_made: bool
+
+
+def prepare_picture(model: Model, picture: Picture, steps: Collection[Step] | None = None) -> PreparedPicture:
+    """Convert a picture to an image of `model`; one that already looks like its images would only lose by it.
+
+    Raises:
+        ValueError: for a picture of another form, or an unknown step.
+    """
+    handwriting, shape = preparation_of(model).handwriting, model.architecture.input.shape
+    if ready := _find_ready_image(picture, shape, handwriting, steps):
+        return PreparedPicture(ready, True)
+    return PreparedPicture(prepare(picture, *shape, handwriting, steps), False)
 
 
 def reading_side(model: Model) -> int:

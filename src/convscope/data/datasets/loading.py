@@ -16,6 +16,7 @@ from convscope.data.datasets.dataset import Dataset, Splits
 from convscope.data.datasets.named.catalogue import find_entry, read_entry
 from convscope.data.datasets.named.entries import DATASETS, OnProgress
 from convscope.data.datasets.raw_splits import RawSplit, RawSplits, check_splits, divide_split, file_name, make_splits
+from convscope.data.datasets.readers.containers import PictureConverter
 from convscope.data.datasets.readers.formats import read_file, read_folder
 from convscope.data.datasets.records import LoadOptions
 
@@ -80,6 +81,7 @@ def load_for_classes(
     split: Literal["all", "train", "test"],
     options: LoadOptions,
     on_progress: OnProgress | None = None,
+    converter: PictureConverter | None = None,
 ) -> list[Dataset]:
     """Load images of a data set with the labels of a network for the classes `class_names`.
 
@@ -89,6 +91,7 @@ def load_for_classes(
         name_or_path, on_progress: as for `load_dataset`.
         split: which images. A source without splits is cut for "train" and "test" as `load_dataset` cuts it.
         options: as those of `load_dataset`; "all" ignores `test_fraction` and `seed`.
+        converter: converts pictures in files to images of the network, unless they are already like these.
 
     Returns:
         a data set for each split of the source, or the chosen one; for a source without splits its `split` is "all",
@@ -98,7 +101,7 @@ def load_for_classes(
         DatasetError: if an image is of another class or there is no such split; and as `load_dataset`, except that one
             split and one class are enough.
     """
-    name, content = _read_raw_splits(name_or_path, options, on_progress)
+    name, content = _read_raw_splits(name_or_path, options, on_progress, converter)
     raw_by_name = {key: raw for key, raw in (("train", content.train), ("test", content.test)) if raw is not None}
     raw_splits, names = check_splits(list(raw_by_name.values()), content.class_names, options.image_size)
     checked_by_name = dict(zip(raw_by_name, raw_splits, strict=True))
@@ -117,12 +120,15 @@ def load_for_classes(
 
 
 def _read_raw_splits(
-    name_or_path: str | os.PathLike[str], options: LoadOptions, on_progress: OnProgress | None
+    name_or_path: str | os.PathLike[str],
+    options: LoadOptions,
+    on_progress: OnProgress | None,
+    converter: PictureConverter | None,
 ) -> tuple[str, RawSplits]:
     """Read a data set, and return its name with the splits as they are, whose labels may be of any classes."""
     entry = find_entry(name_or_path)
     if entry is None:
-        return file_name(Path(name_or_path)), _read_content(name_or_path, options)
+        return file_name(Path(name_or_path)), _read_content(name_or_path, options, converter)
     # Named sets have a test split, and then `read_entry` refuses a fraction; here it only applies to other data.
     splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
     name = splits.name
@@ -151,7 +157,9 @@ def _format_names(names: tuple[str, ...]) -> str:
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
 
-def _read_content(name_or_path: str | os.PathLike[str], options: LoadOptions) -> RawSplits:
+def _read_content(
+    name_or_path: str | os.PathLike[str], options: LoadOptions, converter: PictureConverter | None = None
+) -> RawSplits:
     """Read the data at a path; raises `DatasetError` if there is none that can be read."""
     path = Path(name_or_path)
     is_folder = exists = False
@@ -161,7 +169,7 @@ def _read_content(name_or_path: str | os.PathLike[str], options: LoadOptions) ->
     if not exists:
         raise DatasetError(_unknown(str(name_or_path)))
     read = read_folder if is_folder else read_file
-    return read(path, options.image_size, skip_damaged=options.skip_damaged)
+    return read(path, options.image_size, skip_damaged=options.skip_damaged, converter=converter)
 
 
 def _unknown(name: str) -> str:

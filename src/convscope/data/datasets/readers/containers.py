@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import DataFileError, open_data_file, reason
+from convscope.data.datasets.data_file import DataFileError, Images, open_data_file, reason
 from convscope.data.datasets.readers.labels import natural_key
 from convscope.data.datasets.readers.unpack import ZIP_DAMAGE, open_zip, zip_entry, zip_names
-from convscope.data.image_files import MAX_FILE_BYTES
+from convscope.data.image_files import MAX_FILE_BYTES, Picture
 
 MAX_FILES = 4_000_000  # their names take about a gigabyte
 MAX_DEPTH = 8  # folders within folders
@@ -24,6 +25,20 @@ SPLIT_WORDS = {"train": "train", "training": "train", "test": "test", "testing":
 """The split that a word in the name of a file or folder tells."""
 
 
+class PictureConverter(Protocol):
+    """Converts pictures of any size to images of one shape, such as those that a network reads."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the images; pictures that all have it are only converted if `fits` refuses them."""
+
+    def fits(self, images: Images) -> bool:
+        """True if pictures (N, H, W, C) that were read can be used as they are."""
+
+    def convert(self, picture: Picture) -> Picture:
+        """Convert a picture to an image."""
+
+
 @dataclass(frozen=True)
 class Container:
     """A folder or a zip archive.
@@ -31,12 +46,14 @@ class Container:
     Attributes:
         names: paths of its files, with "/" between folders, in natural order.
         skip_damaged: whether pictures that cannot be read are left out.
+        converter: converts its pictures; without it, they must have one size.
     """
 
     path: Path
     names: tuple[str, ...]
     is_archive: bool
     skip_damaged: bool = False
+    converter: PictureConverter | None = None
 
     def locate(self, name: str) -> tuple[Path, str | None]:
         """Give the path of a file, and its name as a member of an archive, as the readers take them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.raw_splits import RawSplits
-from convscope.data.datasets.readers.containers import SPLIT_WORDS, Container
+from convscope.data.datasets.readers.containers import SPLIT_WORDS, Container, PictureConverter
 from convscope.data.datasets.readers.csv_pixels import read_csv_pixels
 from convscope.data.datasets.readers.csv_text import CsvText
 from convscope.data.datasets.readers.rows import layout_of
@@ -18,9 +18,16 @@ CSV_SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 _LIST_COLUMNS = frozenset({"new_class", "suggested_class"})
 
 
-def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> RawSplits:
+def read_csv_file(
+    path: Path,
+    image_size: tuple[int, int] | None,
+    *,
+    skip_damaged: bool = False,
+    converter: PictureConverter | None = None,
+) -> RawSplits:
     """Read the data set in a table; raises `DatasetError` if the table is damaged or has no images."""
-    folder = Container(path.parent, (), is_archive=False, skip_damaged=skip_damaged)  # names are only for searching
+    # Without names, which only serve to search.
+    folder = Container(path.parent, (), is_archive=False, skip_damaged=skip_damaged, converter=converter)
     return _read_table(folder, path.name, image_size)
 
 

@@ -10,7 +10,13 @@ from convscope.data.datasets.data_file import Images, compute_sha256, naming_err
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.raw_splits import RawSplit, RawSplits, file_name
 from convscope.data.datasets.readers import npz
-from convscope.data.datasets.readers.containers import Container, list_archive, list_folder, suffix_of
+from convscope.data.datasets.readers.containers import (
+    Container,
+    PictureConverter,
+    list_archive,
+    list_folder,
+    suffix_of,
+)
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
 from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
 from convscope.data.datasets.readers.npz_names import choose_arrays
@@ -34,9 +40,11 @@ _PARQUET_SPLITS = {"train": "train", "training": "train", "test": "test", "testi
 Size = tuple[int, int] | None
 
 
-def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -> RawSplits:
+def read_folder(
+    folder: Path, image_size: Size, *, skip_damaged: bool = False, converter: PictureConverter | None = None
+) -> RawSplits:
     """Read the data set in a folder; raises `DatasetError` if there is none, and the errors of its reader."""
-    container = replace(list_folder(folder), skip_damaged=skip_damaged)
+    container = replace(list_folder(folder), skip_damaged=skip_damaged, converter=converter)
     top = [name for name in container.names if "/" not in name]
     # From the clearest signs to the weakest: a folder of arrays or tables may also have pictures, such as plots.
     if find_idx(container.names):
@@ -54,14 +62,16 @@ def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -
     raise DatasetError(f"{folder}: holds no known data set; it may hold {READABLE}")
 
 
-def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> RawSplits:
+def read_file(
+    path: Path, image_size: Size, *, skip_damaged: bool = False, converter: PictureConverter | None = None
+) -> RawSplits:
     """Read the data set in a file, or the one of which the file is a part; raises the errors of its reader."""
     with open_data_file(path) as file:
         start = file.read(len(NPY_MAGIC))
     if is_idx_name(path.name):  # packed or not, and read with the other files of its set
         return read_idx_files(_beside(path), only=path.name)
     if start.startswith(ZIP_MAGIC):
-        return _read_zip(path, image_size, skip_damaged)
+        return _read_zip(path, image_size, skip_damaged, converter)
     if path.suffix.lower() == ".npz":  # no zip archive: reading it raises the error that says so
         return _read_npz(path, image_size)
     if start.startswith(PARQUET_MAGIC):
@@ -74,12 +84,13 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Ra
             f"{path}: is an IDX file, but its name does not say what it holds; rename it to train-images-idx3-ubyte "
             "and its labels to train-labels-idx1-ubyte, or name a folder with four IDX files"
         )
-    return read_csv_file(path, image_size, skip_damaged=skip_damaged)  # text has no magic bytes, so it comes last
+    # Text has no magic bytes, so it comes last.
+    return read_csv_file(path, image_size, skip_damaged=skip_damaged, converter=converter)
 
 
-def _read_zip(path: Path, image_size: Size, skip_damaged: bool) -> RawSplits:
+def _read_zip(path: Path, image_size: Size, skip_damaged: bool, converter: PictureConverter | None) -> RawSplits:
     """Read the data set in a zip archive, which may be an `.npz`, a compressed table, or a folder that was packed."""
-    container = replace(list_archive(path), skip_damaged=skip_damaged)
+    container = replace(list_archive(path), skip_damaged=skip_damaged, converter=converter)
     if any(name.endswith(".npy") for name in container.names) or path.suffix.lower() == ".npz":
         return _read_npz(path, image_size)
     if len(container.names) == 1:

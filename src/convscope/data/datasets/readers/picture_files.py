@@ -1,6 +1,7 @@
 """Read picture files into an array (N, H, W, C).
 
-All must have the same size, unless `image_size` is given. If a picture has colours, all get three channels.
+All must have the same size, unless `image_size` is given or the folder has a converter. If a picture has colours, all
+get three channels.
 """
 
 import hashlib
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -58,8 +60,13 @@ def read_pictures(
     Raises:
         DatasetError: naming the files that are no picture, or saying how many pictures have which size.
     """
+    converter, convert = folder.converter, None if image_size is None else partial(_resize, size=image_size)
     with folder.open() as read_content:
-        images, kept, sha256 = _read_pictures(folder, names, read_content, image_size)
+        if converter and convert is None and not _all_have_size(converter.size, folder, names, read_content):
+            convert, converter = converter.convert, None  # one at a time, since photos of a folder may fill the memory
+        images, kept, sha256 = _read_pictures(folder, names, read_content, convert)
+    if converter and not converter.fits(images):
+        images = seal(np.stack([converter.convert(image) for image in images]))
     # Python keeps bytes of a name that are not UTF-8 as surrogates, which JSON files cannot hold.
     texts = [name.encode(errors="surrogateescape").decode(errors="replace") for name in names]
     damaged = tuple(texts[index] for index in np.setdiff1d(np.arange(len(names)), kept)[:_MAX_DAMAGED])
@@ -68,7 +75,10 @@ def read_pictures(
 
 
 def _read_pictures(
-    folder: Container, names: Sequence[str], read_content: Callable[[str], bytes], image_size: tuple[int, int] | None
+    folder: Container,
+    names: Sequence[str],
+    read_content: Callable[[str], bytes],
+    convert: Callable[[Picture], Picture] | None,
 ) -> tuple[Images, NDArray[np.intp], str]:
     """Read pictures by their names with `read_content`: images, indices of their names, and digest (`PictureFiles`).
 
@@ -85,8 +95,8 @@ def _read_pictures(
             digest.update(part)
         position = len(kept)
         kept.append(index)
-        if image_size is not None:
-            picture = average(picture, *image_size)
+        if convert is not None:
+            picture = convert(picture)
         if images is None:
             images = _allocate(len(names), picture.shape, folder.describe(names[index]))
         if picture.shape[:2] != images.shape[1:3]:
@@ -100,6 +110,21 @@ def _read_pictures(
         raise _describe_damage(damaged, len(names))
     assert images is not None, "there is at least one name"
     return seal(images[: len(kept)]), np.array(kept, dtype=np.intp), digest.hexdigest()
+
+
+def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
+    return average(picture, *size)
+
+
+def _all_have_size(
+    size: tuple[int, int], folder: Container, names: Sequence[str], read_content: Callable[[str], bytes]
+) -> bool:
+    """True if the headers of all pictures state `size`; damaged pictures are reported later."""
+    for name in names:
+        with suppress(DatasetError, ImageFileError):
+            if picture_size(read_content(name), folder.describe(name)) != size:
+                return False
+    return True
 
 
 def _decode(
