@@ -11,7 +11,7 @@ from convscope.data.inspection import DataInfo
 from convscope.evidence.comparison.planning import PlanRecord
 from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
-from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
+from convscope.prediction.records import LabelledPredictionRecord, PredictionRecord, StringsRecord, UnreadPicture
 from convscope.runs.comparing import CompareOutput
 from convscope.runs.fixing import FixedData
 
@@ -27,7 +27,7 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "experiment": ExperimentOutput,
     "export": cli.ExportOutput,
     "import": (cli.ImportOutput, cli.ImportedModelOutput),
-    "predict": (PredictionRecord, StringsRecord, UnreadPicture),
+    "predict": (PredictionRecord, LabelledPredictionRecord, StringsRecord, UnreadPicture),
     "report": cli.ReportOutput,
     "run": cli.RunOutput,
     "serve": cli.ServeOutput,

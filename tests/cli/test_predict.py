@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from io import StringIO
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from convscope.architecture import presets
+from convscope.base.metrics import wilson_interval
 from convscope.cli import main
 from convscope.data.handwriting import STEPS, Handwriting
 from convscope.data.image_files import read_picture
@@ -86,6 +88,57 @@ def test_csv_has_a_row_for_each_picture(run, pictures):
         assert (row["height"], row["width"]) == ("90", "120")
         assert row["steps"].split() == list(MNIST_LIKE.steps)
         assert (row["hints"], row["error"]) == (" ".join(value["hints"]), "")
+
+
+@pytest.fixture
+def by_class(pictures):
+    """The drawings in folders of three classes, beside a file that is no picture."""
+    folder = pictures.parent / "by class"
+    for name, picture in (("zero", "a.png"), ("三", "more/b.png"), ("三", "a.png"), ("9", "more/b.png")):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / f"=1+1 {picture[-5:]}").write_bytes((pictures / picture).read_bytes())
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.mark.parametrize("inside", [".", "photos", "photos/test"])
+def test_pictures_in_folders_of_classes_are_scored(run, by_class, tmp_path, inside):
+    folder = tmp_path / "mine"
+    shutil.copytree(by_class, folder / inside, dirs_exist_ok=True)
+    values = succeed("predict", run, folder, "--json")
+    assert [value["true_class_name"] for value in values] == ["9", "zero", "三", "三"]
+    assert [CLASSES[value["true_label"]] for value in values] == ["9", "zero", "三", "三"]
+    num_correct = sum(value["label"] == value["true_label"] for value in values)
+    printed = succeed("predict", run, folder)
+    low, high = wilson_interval(num_correct, 4)
+    assert f"{100 * num_correct / 4:.2f} % [{100 * low:.2f}, {100 * high:.2f}]" in printed
+    assert f"{num_correct} of 4 images correct" in printed
+    assert "Most confused pairs" in printed
+    table = printed.split("Wrong predictions, most confident first\n")[1]
+    for value in values:
+        assert (value["file"][-24:] in table) == (value["label"] != value["true_label"])
+    rows = list(csv.DictReader(StringIO(succeed("predict", run, folder, "--csv"))))
+    assert [row["true_class_name"] for row in rows] == ["9", "zero", "三", "三"]
+    assert list(rows[0])[-3:] == ["error", "true_label", "true_class_name"]
+
+
+def test_other_folders_are_not_scored(run, by_class):
+    (by_class / "holiday").mkdir()
+    (by_class / "zero" / "=1+1 a.png").rename(by_class / "holiday" / "a.png")
+    assert "Accuracy" not in succeed("predict", run, by_class)
+    assert "true_label" not in succeed("predict", run, by_class, "--csv")
+    assert "true_label" not in succeed("predict", run, by_class, "--json")[0]
+    # The pictures of a class alone do not say that they are sorted by class.
+    assert "Accuracy" not in succeed("predict", run, by_class / "三")
+
+
+def test_a_bad_file_in_a_folder_of_a_class_is_not_scored(run, by_class):
+    (by_class / "9" / "broken.png").write_bytes(b"no picture")
+    result = invoke("predict", run, by_class)
+    assert result.exit_code == 1
+    assert "of 4 images correct" in result.stdout
+    rows = csv.DictReader(StringIO(invoke("predict", run, by_class, "--csv").stdout))
+    assert [(row["error"] != "", row["true_class_name"]) for row in rows if row["error"]] == [(True, "")]
 
 
 def test_standard_input_is_a_picture(run, pictures):

@@ -11,10 +11,17 @@ from convscope.base.tables import printable
 from convscope.cli.hints import Choice
 from convscope.cli.options import json_option, run_argument
 from convscope.cli.output import echo, format_command
-from convscope.cli.predictions import print_outcomes_csv, print_outcomes_json, print_predictions, print_strings
+from convscope.cli.predictions import (
+    print_outcomes_csv,
+    print_outcomes_json,
+    print_predictions,
+    print_score,
+    print_strings,
+)
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
-from convscope.runs.predicting import STDIN, Reader, choose_steps, format_path, make_explaining_reader
+from convscope.runs.predicting import STDIN, Reader, choose_steps, format_path, make_page
+from convscope.runs.scoring import Score, read_true_classes
 from convscope.storage import load_model
 
 
@@ -53,8 +60,9 @@ def predict(
     standard input. Each picture is converted to the format of the training images.
     Photos of handwriting are converted in several steps; --with and --without change the list. A picture that already
     has this format stays as it is. With --strings, a picture may contain several characters, such as a number or a
-    form. They are found, separated and read in order. A file that cannot be read is listed with its error. The other
-    files are still classified, and the exit status is 1.
+    form. They are found, separated and read in order. If the folders in a folder are named after classes, the accuracy
+    and the mistakes follow. A file that cannot be read is listed with its error. The other files are still classified,
+    and the exit status is 1.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: choose one")
@@ -71,17 +79,20 @@ def predict(
     model = load_model(run_path)
     steps = choose_steps(model, also, without)
     paths = find_pictures(images)
+    true_classes = {} if strings else read_true_classes(images, paths, model.class_names)
+    score = Score(model.class_names, true_classes)
     # Only a page needs attributions, which take longer than predictions.
-    reader = Reader(model) if page_path is None else make_explaining_reader(model, run_path)
+    reader = Reader(model, None if page_path is None else make_page(model, run_path), score)
     outcomes = reader.classify_strings(paths) if strings else reader.classify(paths, steps)
     if as_json:
         print_outcomes_json(outcomes)
     elif as_csv:
-        print_outcomes_csv(outcomes, strings)
+        print_outcomes_csv(outcomes, strings, bool(true_classes))
     elif strings:
         print_strings(outcomes, len(paths))
     else:
         print_predictions(outcomes, [format_path(path) for path in paths], model.class_names)
+        print_score(score, format_path(images[0]) if len(images) == 1 else "these folders")
     if page_path is not None:
         has_page = reader.write_page(page_path, format_command())
         if has_page and not as_json and not as_csv:

@@ -10,6 +10,7 @@ from convscope.base.tables import clip, confidence_text, csv_line, display_width
 from convscope.cli.output import echo
 from convscope.prediction import Prediction, StringReading
 from convscope.runs.predicting import PredictionOutcome
+from convscope.runs.scoring import Score
 
 _FILE_WIDTH, _CLASS_WIDTH = 40, 24  # columns, at most
 _BOX = ("left", "top", "right", "bottom")
@@ -17,7 +18,10 @@ _CSV_COLUMNS = (
     "file", "label", "class_name", "probability", "runner_up_label", "runner_up_class_name", "runner_up_probability",
     "none_of_these", "is_calibrated", "height", "width", "is_as_made", "steps", "hints", "error",
 )  # fmt: skip
+_CSV_TRUE_COLUMNS = ("true_label", "true_class_name")
 _CSV_STRING_COLUMNS = ("file", "line", *_BOX, *_CSV_COLUMNS[1:9], "error")  # from "label" to "is_calibrated"
+_WRONG_HEADER = ("File", "True", "Predicted", "Probability")
+_MAX_WRONG_SHOWN = 50
 # In words; other notices of a reading are shown on its page alone.
 _NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "touching characters were not separated"}
 
@@ -33,9 +37,13 @@ def print_outcomes_json(outcomes: Iterable[PredictionOutcome]) -> None:
     echo("\n]")
 
 
-def print_outcomes_csv(outcomes: Iterable[PredictionOutcome], strings: bool) -> None:
-    """Print a row per picture, or for `strings` per digit; an unreadable file has a row with its error."""
-    columns = _CSV_STRING_COLUMNS if strings else _CSV_COLUMNS
+def print_outcomes_csv(outcomes: Iterable[PredictionOutcome], strings: bool, has_true_classes: bool = False) -> None:
+    """Print a row per picture, or for `strings` per digit; an unreadable file has a row with its error.
+
+    If classes of pictures are known, they are the last columns.
+    """
+    columns: tuple[str, ...] = _CSV_STRING_COLUMNS if strings else _CSV_COLUMNS
+    columns += _CSV_TRUE_COLUMNS if has_true_classes else ()
     echo(csv_line(columns), nl=False)
     for outcome in outcomes:
         for values in _csv_values(outcome):
@@ -65,6 +73,30 @@ def print_predictions(outcomes: Iterable[PredictionOutcome], files: Sequence[str
         last = outcome.result or last
     if isinstance(last, Prediction):
         _print_notes(last)
+
+
+def print_score(score: Score, name: str) -> None:
+    """Print the accuracy, the confused pairs and the wrong pictures, if any class is known."""
+    evaluation = score.evaluate(name)
+    if evaluation is None:
+        return
+    echo(f"\nThe folders name the true classes.\n{evaluation.brief}")
+    wrong = score.list_wrong(evaluation)
+    rows = [
+        (
+            _shorten_path(picture.file, 2 * _FILE_WIDTH),
+            clip(score.class_names[picture.mistake.true], _CLASS_WIDTH),
+            clip(score.class_names[picture.mistake.predicted], _CLASS_WIDTH),
+            confidence_text(picture.mistake.probability),
+        )
+        for picture in wrong[:_MAX_WRONG_SHOWN]
+    ]
+    if rows:
+        echo(f"\nWrong predictions, most confident first\n{text_table(_WRONG_HEADER, rows, left=3)}")
+    if len(wrong) > len(rows):
+        echo(f"and {len(wrong) - len(rows):,} more; --csv lists all pictures")
+    if rows:
+        echo("\nTo see the pixels behind these answers, add --explain PAGE.html")
 
 
 def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None:
@@ -107,7 +139,8 @@ def _csv_values(outcome: PredictionOutcome) -> Iterator[dict[str, Any]]:
     if result is None:
         yield {"file": outcome.file, "error": outcome.error}
     elif isinstance(result, Prediction):
-        yield _collect_csv_values(result)
+        true_values = () if outcome.true_class is None else zip(_CSV_TRUE_COLUMNS, outcome.true_class, strict=True)
+        yield {**_collect_csv_values(result), **dict(true_values)}
     else:
         for digit in result.digits:
             box = dict(zip(_BOX, digit.box, strict=True))

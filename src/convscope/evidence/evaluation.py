@@ -196,6 +196,12 @@ class Evaluation(Recorded):
         """The accuracy and other means in two lines, and a line for each caution."""
         return "\n".join([_format_headline(self), _format_details(self), *self.cautions])
 
+    @property
+    def brief(self) -> str:
+        """The accuracy in a line, a line for each caution, and the most confused pairs."""
+        parts = ["\n".join([_format_headline(self), *self.cautions])]
+        return "\n\n".join([*parts, _format_pairs(self)] if self.confused_pairs else parts)
+
     def __str__(self) -> str:
         names = [clip(name, _WIDEST_NAME) for name in self.class_names]
         parts = [self.summary]
@@ -211,7 +217,7 @@ class Evaluation(Recorded):
             parts.append(_matrix_left_out(self))
         parts.append(text_table(CLASS_HEADER, class_rows(self.classes, names)))
         if self.confused_pairs:
-            parts.append(f"{_PAIRS_CAPTION}\n{text_table(_PAIR_HEADER, _pair_rows(self, names), left=2)}")
+            parts.append(_format_pairs(self))
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
@@ -303,6 +309,11 @@ def _tint_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
             text = str(count) if count else ""
             rows[label].append(Tint(text, confusion_hue(label, column), opacities[label][column]))
     return rows
+
+
+def _format_pairs(evaluation: Evaluation) -> str:
+    names = [clip(name, _WIDEST_NAME) for name in evaluation.class_names]
+    return f"{_PAIRS_CAPTION}\n{text_table(_PAIR_HEADER, _pair_rows(evaluation, names), left=2)}"
 
 
 def _pair_rows(evaluation: Evaluation, names: Sequence[str]) -> list[tuple[str, ...]]:

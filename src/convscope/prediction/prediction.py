@@ -208,7 +208,8 @@ def prepare_picture(model: Model, picture: Picture, steps: Collection[Step] | No
     Raises:
         ValueError: for a picture of another form, or an unknown step.
     """
-    handwriting, shape = preparation_of(model).handwriting, model.architecture.input.shape
+    handwriting, image = preparation_of(model).handwriting, model.architecture.input
+    shape = image.height, image.width, image.channels
     if ready := _find_ready_image(picture, shape, handwriting, steps):
         return PreparedPicture(ready, True)
     return PreparedPicture(prepare(picture, *shape, handwriting, steps), False)

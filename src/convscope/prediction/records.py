@@ -31,6 +31,13 @@ class PredictionRecord(Answer, kw_only=True):
     clipped: Fraction
 
 
+class LabelledPredictionRecord(PredictionRecord, kw_only=True):
+    """A prediction for a picture whose folder names its class."""
+
+    true_label: Count
+    true_class_name: str
+
+
 class DigitRecord(PredictionRecord, kw_only=True):
     """One character of several; the attributes are those of `ReadCharacter`."""
 

@@ -77,7 +77,8 @@ class _Preparation:
 
     @property
     def size(self) -> tuple[int, int]:
-        return self._model.architecture.input.shape[:2]
+        image = self._model.architecture.input
+        return image.height, image.width
 
     def fits(self, images: Images) -> bool:
         usual = preparation_of(self._model).handwriting

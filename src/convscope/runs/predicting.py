@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from convscope.base.errors import ImageFileError
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import MAX_FILE_BYTES, Picture, read_picture
 from convscope.prediction import Prediction, StringReading, map_predictions, predict, preparation_of, read_strings
-from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
+from convscope.prediction.records import LabelledPredictionRecord, PredictionRecord, StringsRecord, UnreadPicture
+from convscope.runs.scoring import Score, TrueClass
 from convscope.training.model import Model
 
 if TYPE_CHECKING:
@@ -31,9 +34,16 @@ class PredictionOutcome:
     file: str
     result: Prediction | StringReading | None
     error: str = ""
+    true_class: TrueClass | None = None
 
     def to_record(self) -> PredictionRecord | StringsRecord | UnreadPicture:
-        return UnreadPicture(file=self.file, error=self.error) if self.result is None else self.result.to_record()
+        if self.result is None:
+            return UnreadPicture(file=self.file, error=self.error)
+        record = self.result.to_record()
+        if self.true_class is None or isinstance(record, StringsRecord):
+            return record
+        label, name = self.true_class
+        return LabelledPredictionRecord(**structs.asdict(record), true_label=label, true_class_name=name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,32 +52,37 @@ class Reader:
 
     Attributes:
         page: gets each prediction.
+        score: gets each prediction, if classes of pictures are known.
         errors: gets an error for each file that cannot be read.
     """
 
     model: Model
     page: "PredictionPage | None" = None
+    score: Score | None = None
     errors: list[str] = field(default_factory=list)  # grows while outcomes are taken from an iterator below
 
     def classify(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
         """Yield the outcome for each of `paths`, in their order; `steps` are by default the model's own."""
-        for batch in _read_batches(paths):
+        for batch in read_batches(paths):
             # The content of a file is a picture, or a text with the error of reading it.
-            readable = [(name, content) for name, content in batch if not isinstance(content, str)]
+            readable = [(path, content) for path, content in batch if not isinstance(content, str)]
             pictures = [picture for _, picture in readable]
-            predictions = predict(self.model, pictures, names=[name for name, _ in readable], steps=steps)
+            names = [format_path(path) for path, _ in readable]
+            predictions = predict(self.model, pictures, names=names, steps=steps)
             self._explain(predictions, pictures)
             next_prediction = iter(predictions)  # one for each file of the batch that is no failure
-            for name, content in batch:
+            for path, content in batch:
                 if isinstance(content, str):
-                    yield self._report_failure(name, content)
-                else:
-                    yield PredictionOutcome(name, next(next_prediction))
+                    yield self._report_failure(format_path(path), content)
+                    continue
+                prediction = next(next_prediction)
+                true_class = None if self.score is None else self.score.add(path, prediction)
+                yield PredictionOutcome(prediction.file, prediction, true_class=true_class)
 
     def classify_strings(self, paths: Sequence[Path]) -> Iterator[PredictionOutcome]:
         """Yield the characters read in each of `paths`, in their order."""
         for path in paths:
-            name, picture = _read(path)
+            name, picture = format_path(path), _read(path)
             if isinstance(picture, str):
                 yield self._report_failure(name, picture)
                 continue
@@ -106,11 +121,11 @@ class Reader:
             self.page.add(prediction, picture, attribution)
 
 
-def make_explaining_reader(model: Model, name: Path) -> Reader:
-    """Make a reader that explains its predictions on a page; `name` is the path of the model."""
+def make_page(model: Model, name: Path) -> "PredictionPage":
+    """Make the page on which a reader explains its predictions; `name` is the path of the model."""
     from convscope.report.prediction_page import PredictionPage  # matplotlib takes its time to load
 
-    return Reader(model, PredictionPage(format_path(name), model.class_names))
+    return PredictionPage(format_path(name), model.class_names)
 
 
 def choose_steps(model: Model, also: Sequence[Step], without: Sequence[Step]) -> tuple[Step, ...] | None:
@@ -122,13 +137,13 @@ def choose_steps(model: Model, also: Sequence[Step], without: Sequence[Step]) ->
     return tuple(step for step in STEPS if (step in usual or step in also) and step not in without)
 
 
-def _read_batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | str]]]:
-    """Yield batches of names, each with its picture or its error."""
-    batch, num_pixels = list[tuple[str, Picture | str]](), 0
+def read_batches(paths: Sequence[Path]) -> Iterator[list[tuple[Path, Picture | str]]]:
+    """Yield batches of paths, each with its picture or its error."""
+    batch, num_pixels = list[tuple[Path, Picture | str]](), 0
     for path in paths:
-        name, content = _read(path)
+        content = _read(path)
         num_pixels += 0 if isinstance(content, str) else content.size  # an unreadable file takes no memory
-        batch.append((name, content))
+        batch.append((path, content))
         if len(batch) == _BATCH or num_pixels > _BATCH_PIXELS:
             yield batch
             batch, num_pixels = [], 0
@@ -136,14 +151,14 @@ def _read_batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | s
         yield batch
 
 
-def _read(path: Path) -> tuple[str, Picture | str]:
-    """Read a picture; return its name with the picture, or with the error."""
-    name = format_path(path)
+def _read(path: Path) -> Picture | str:
+    """Read a picture, or return the error of reading it."""
     try:
         # Standard input may never end, so no more is read than shows that it is too large.
-        return name, read_picture(sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if path == STDIN else path, name)
+        source = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if path == STDIN else path
+        return read_picture(source, format_path(path))
     except ImageFileError as error:
-        return name, str(error)
+        return str(error)
 
 
 def format_path(path: Path) -> str:

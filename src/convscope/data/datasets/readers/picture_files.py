@@ -60,7 +60,8 @@ def read_pictures(
     Raises:
         DatasetError: naming the files that are no picture, or saying how many pictures have which size.
     """
-    converter, convert = folder.converter, None if image_size is None else partial(_resize, size=image_size)
+    converter = folder.converter
+    convert: Callable[[Picture], Picture] | None = None if image_size is None else partial(_resize, size=image_size)
     with folder.open() as read_content:
         if converter and convert is None and not _all_have_size(converter.size, folder, names, read_content):
             convert, converter = converter.convert, None  # one at a time, since photos of a folder may fill the memory
