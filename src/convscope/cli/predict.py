@@ -20,9 +20,24 @@ from convscope.cli.predictions import (
 )
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
-from convscope.runs.predicting import STDIN, Reader, choose_steps, format_path, make_page
+from convscope.runs.predicting import (
+    STDIN,
+    Reader,
+    choose_steps,
+    format_path,
+    make_explaining_reader,
+    read_image_table,
+)
 from convscope.runs.scoring import Score, read_true_classes
+from convscope.runs.submitting import KAGGLE, Columns, choose_ids, write_submission
 from convscope.storage import load_model
+
+
+def _parse_columns(value: str) -> Columns:
+    names = [name.strip() for name in value.split(",")]
+    if len(names) != 2 or not all(names):
+        raise click.BadParameter(f"{value!r}: give two names, such as id,label")
+    return Columns(*names)
 
 
 @click.command()
@@ -40,7 +55,19 @@ from convscope.storage import load_model
     type=click.Path(path_type=Path),
     help="HTML file that shows each picture, each step, the prediction, and the pixels that contributed to it.",
 )
-@click.option("--force", is_flag=True, help="Allow --explain to replace a file.")
+@click.option(
+    "--submission",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path),
+    help="File of predictions for a competition, with the columns ImageId (from 1) and Label.",
+)
+@click.option(
+    "--columns",
+    metavar="ID,LABEL",
+    type=_parse_columns,
+    help="Names of the columns of --submission; the ids are then the names of the files without their endings.",
+)
+@click.option("--force", is_flag=True, help="Allow --explain and --submission to replace a file.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values and nothing else.")
 @json_option
 def predict(
@@ -50,14 +77,17 @@ def predict(
     also: tuple[Step, ...],
     without: tuple[Step, ...],
     page_path: Path | None,
+    submission: Path | None,
+    columns: Columns | None,
     force: bool,
     as_csv: bool,
     as_json: bool,
 ) -> None:
     """Classify your own pictures.
 
-    RUN is a run folder or a model.safetensors. An IMAGE is a picture, a folder of pictures at any depth, or - for
-    standard input. Each picture is converted to the format of the training images.
+    RUN is a run folder or a model.safetensors. An IMAGE is a picture, a folder of pictures at any depth, a CSV table
+    with a column for each pixel and no labels, or - for standard input. Each picture is converted to the format of the
+    training images.
     Photos of handwriting are converted in several steps; --with and --without change the list. A picture that already
     has this format stays as it is. With --strings, a picture may contain several characters, such as a number or a
     form. They are found, separated and read in order. If the folders in a folder are named after classes, the accuracy
@@ -70,28 +100,48 @@ def predict(
         raise click.UsageError("--strings: uses its own steps; remove --with and --without")
     if images.count(STDIN) > 1:
         raise click.UsageError("-: standard input can be read only once")
-    if page_path is not None:
-        check_free(page_path, force=force)  # before pictures are classified, which may take long
+    if submission is not None and (strings or as_csv or as_json):
+        raise click.UsageError("--submission: remove --strings, --csv and --json")
+    if columns is not None and submission is None:
+        raise click.UsageError("--columns: needs --submission FILE.csv")
+    for path in (page_path, submission):
+        if path is not None:
+            check_free(path, force=force)  # before pictures are classified, which may take long
     if contradictory := [step for step in also if step in without]:
         raise click.UsageError(f"--with {contradictory[0]} --without {contradictory[0]}: choose one")
     # `outcomes` is an iterator, and nothing is classified yet: a picture is when its outcome is printed. So the first
     # is shown at once, and thousands need little memory.
     model = load_model(run_path)
     steps = choose_steps(model, also, without)
-    paths = find_pictures(images)
+    table = read_image_table(images, model)
+    if table is not None and strings:
+        raise click.UsageError("--strings: reads pictures, not tables of images")
+    paths = find_pictures(images) if table is None else []
     true_classes = {} if strings else read_true_classes(images, paths, model.class_names)
     score = Score(model.class_names, true_classes)
     # Only a page needs attributions, which take longer than predictions.
-    reader = Reader(model, None if page_path is None else make_page(model, run_path), score)
-    outcomes = reader.classify_strings(paths) if strings else reader.classify(paths, steps)
-    if as_json:
+    reader = Reader(model, None, score) if page_path is None else make_explaining_reader(model, run_path, score)
+    if table is not None:
+        outcomes = reader.classify_table(table, images[0], steps)
+    else:
+        outcomes = reader.classify_strings(paths) if strings else reader.classify(paths, steps)
+    if submission is not None:
+        ids = choose_ids(paths, table, columns)
+        write_submission(submission, outcomes, ids.values, columns)
+        name, label = columns or KAGGLE
+        echo(f"Wrote {len(ids.values):,} predictions to {format_path(submission)}")
+        echo(f"{name}: {ids.meaning}; {label}: the predicted class")
+    elif as_json:
         print_outcomes_json(outcomes)
     elif as_csv:
         print_outcomes_csv(outcomes, strings, bool(true_classes))
     elif strings:
         print_strings(outcomes, len(paths))
     else:
-        print_predictions(outcomes, [format_path(path) for path in paths], model.class_names)
+        names = [format_path(path) for path in paths]
+        if table is not None:  # as long as any of its names
+            names = [f"{format_path(images[0])}, image {len(table.images)}"] * len(table.images)
+        print_predictions(outcomes, names, model.class_names)
         print_score(score, format_path(images[0]) if len(images) == 1 else "these folders")
     if page_path is not None:
         has_page = reader.write_page(page_path, format_command())

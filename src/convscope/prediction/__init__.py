@@ -5,6 +5,7 @@ from convscope.prediction.prediction import (
     Prediction,
     map_predictions,
     predict,
+    predict_images,
     prepare_picture,
     reading_side,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "is_as_made",
     "map_predictions",
     "predict",
+    "predict_images",
     "preparation_of",
     "prepare_picture",
     "read_strings",

@@ -168,27 +168,47 @@ def predict(
     picture_names = [f"picture {index + 1}" for index in range(len(pictures))] if names is None else list(names)
     predictions = list[Prediction]()
     for start in range(0, len(pictures), _BATCH_IMAGES):
-        batch = pictures[start : start + _BATCH_IMAGES]
-        prepared, are_as_made = zip(*(prepare_picture(model, picture, steps) for picture in batch), strict=True)
-        images = np.stack([picture.image for picture in prepared])
-        probabilities, refused = model.calibrated_probabilities(images, views), _apply_rejection(model, images)
-        for index, picture in enumerate(batch):
-            answer, runner_up = _find_best_two(model, probabilities[index])
-            predictions.append(
-                Prediction(
-                    file=picture_names[start + index],
-                    answer=answer,
-                    runner_up=runner_up,
-                    probabilities=probabilities[index],
-                    is_calibrated="temperature" in model.calibration,
-                    none_of_these=True if "empty" in prepared[index].hints else refused[index],
-                    size=(picture.shape[0], picture.shape[1]) if sizes is None else sizes[start + index],
-                    prepared=prepared[index],
-                    is_as_made=are_as_made[index],
-                    is_assumed=preparation_of(model).is_assumed,
-                )
-            )
+        part = slice(start, start + _BATCH_IMAGES)
+        prepared = [prepare_picture(model, picture, steps) for picture in pictures[part]]
+        part_sizes = [picture.shape[:2] for picture in pictures[part]] if sizes is None else sizes[part]
+        predictions += _classify(model, prepared, picture_names[part], part_sizes, views)
     return tuple(predictions)
+
+
+def predict_images(model: Model, images: NDArray[np.uint8], names: Sequence[str]) -> list[Prediction]:
+    """Classify images (N, H, W, C) that already are like the training images, without preparing them."""
+    prepared = [PreparedPicture(_leave_unchanged(image), True) for image in images]
+    return _classify(model, prepared, names, [image.shape[:2] for image in images], 1)
+
+
+def _classify(
+    model: Model,
+    pictures: "Sequence[PreparedPicture]",
+    names: Sequence[str],
+    sizes: Sequence[tuple[int, ...]],
+    views: Views,
+) -> list[Prediction]:
+    images = np.stack([picture.prepared.image for picture in pictures])
+    probabilities, refused = model.calibrated_probabilities(images, views), _apply_rejection(model, images)
+    predictions = list[Prediction]()
+    for index, picture in enumerate(pictures):
+        answer, runner_up = _find_best_two(model, probabilities[index])
+        height, width = sizes[index]
+        predictions.append(
+            Prediction(
+                file=names[index],
+                answer=answer,
+                runner_up=runner_up,
+                probabilities=probabilities[index],
+                is_calibrated="temperature" in model.calibration,
+                none_of_these=True if "empty" in picture.prepared.hints else refused[index],
+                size=(height, width),
+                prepared=picture.prepared,
+                is_as_made=picture.is_as_made,
+                is_assumed=preparation_of(model).is_assumed,
+            )
+        )
+    return predictions
 
 
 class PreparedPicture(NamedTuple):
@@ -232,7 +252,10 @@ def _find_ready_image(
         pixels = pixels[..., :1]  # grey that was saved in colours
     if not is_as_made(pixels, shape, handwriting):
         return None
-    image = np.array(np.broadcast_to(pixels, shape))
+    return _leave_unchanged(np.array(np.broadcast_to(pixels, shape)))
+
+
+def _leave_unchanged(image: NDArray[np.uint8]) -> Prepared:
     return Prepared(image, (Stage("picture", True, image),), (), 0.0)
 
 

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from convscope.base.errors import ImageFileError
+from convscope.data.datasets.readers.unlabelled import UnlabelledImages, is_table, read_unlabelled
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import MAX_FILE_BYTES, Picture, read_picture
-from convscope.prediction import Prediction, StringReading, map_predictions, predict, preparation_of, read_strings
+from convscope.prediction import (
+    Prediction,
+    StringReading,
+    map_predictions,
+    predict,
+    predict_images,
+    preparation_of,
+    read_strings,
+)
 from convscope.prediction.records import LabelledPredictionRecord, PredictionRecord, StringsRecord, UnreadPicture
 from convscope.runs.scoring import Score, TrueClass
 from convscope.training.model import Model
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from convscope.report.prediction_page import PredictionPage
 
 _BATCH = 32  # pictures that are classified together
+_BATCH_ROWS = 500  # images of a table that are classified together
 _BATCH_PIXELS = 20_000_000  # limit for a batch, so that large photos do not fill the memory
 
 STDIN = Path("-")
@@ -79,6 +89,21 @@ class Reader:
                 true_class = None if self.score is None else self.score.add(path, prediction)
                 yield PredictionOutcome(prediction.file, prediction, true_class=true_class)
 
+    def classify_table(
+        self, table: UnlabelledImages, path: Path, steps: tuple[Step, ...] | None
+    ) -> Iterator[PredictionOutcome]:
+        """Yield the outcome for each image of the table at `path`; those of the network's shape need no preparation."""
+        is_ready = steps is None and table.images.shape[1:] == self.model.architecture.input.shape
+        for start in range(0, len(table.images), _BATCH_ROWS):
+            images = table.images[start : start + _BATCH_ROWS]
+            names = [f"{format_path(path)}, image {number}" for number in range(start + 1, start + len(images) + 1)]
+            if is_ready:
+                predictions: Sequence[Prediction] = predict_images(self.model, images, names)
+            else:
+                predictions = predict(self.model, list(images), names=names, steps=steps)
+            self._explain(predictions, list(images))
+            yield from (PredictionOutcome(prediction.file, prediction) for prediction in predictions)
+
     def classify_strings(self, paths: Sequence[Path]) -> Iterator[PredictionOutcome]:
         """Yield the characters read in each of `paths`, in their order."""
         for path in paths:
@@ -121,11 +146,27 @@ class Reader:
             self.page.add(prediction, picture, attribution)
 
 
-def make_page(model: Model, name: Path) -> "PredictionPage":
-    """Make the page on which a reader explains its predictions; `name` is the path of the model."""
+def make_explaining_reader(model: Model, name: Path, score: Score | None = None) -> Reader:
+    """Make a reader that explains its predictions on a page; `name` is the path of the model."""
     from convscope.report.prediction_page import PredictionPage  # matplotlib takes its time to load
 
-    return PredictionPage(format_path(name), model.class_names)
+    return Reader(model, PredictionPage(format_path(name), model.class_names), score)
+
+
+def read_image_table(arguments: Sequence[Path], model: Model) -> UnlabelledImages | None:
+    """Read the images of a table that is the only argument; None if the arguments are pictures.
+
+    Raises:
+        ImageFileError: for a table beside other arguments.
+        DatasetError: as `read_unlabelled` does.
+    """
+    table = next((path for path in arguments if is_table(path) and not os.path.isdir(path)), None)  # noqa: PTH112
+    if table is None:
+        return None
+    if len(arguments) > 1:
+        raise ImageFileError(f"{table}: is a table of images; classify it without other files")
+    image = model.architecture.input
+    return read_unlabelled(table, (image.height, image.width))
 
 
 def choose_steps(model: Model, also: Sequence[Step], without: Sequence[Step]) -> tuple[Step, ...] | None:

@@ -49,7 +49,7 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
             raise DataFileError("has no label column; name it label")
         pixel_columns, label_columns = layout.pixels, (layout.label,)
     shape = row_shape(len(pixel_columns) + len(label_columns) - 1, image_size)
-    images, texts = _read_columns(text, pixel_columns, label_columns)
+    images, texts = read_columns(text, pixel_columns, label_columns)
     labels = texts[0]
     if not text.has_header:
         labels, images = _divide_ends(texts, images)
@@ -70,7 +70,7 @@ def _divide_ends(ends: list[list[str]], inner: NDArray[np.uint8]) -> tuple[list[
     return labels, np.insert(inner, position, np.frombuffer(pixels, np.uint8), axis=1)
 
 
-def _read_columns(
+def read_columns(
     text: CsvText, pixel_columns: Sequence[int], label_columns: Sequence[int]
 ) -> tuple[NDArray[np.uint8], list[list[str]]]:
     """Read the pixels (N, columns), and for each of `label_columns` its N cells."""
