@@ -23,6 +23,25 @@ def test_unequal_classes_are_a_warning(make):
 
 
 @pytest.mark.parametrize(
+    ("num_classes", "num_each", "comparison"),
+    [
+        (100, 30, "100 symbols with 30 images each the default recipe reached 70 % accuracy, and thorough 88 %"),
+        (10, 25, "10 digits with 30 images each the default recipe reached 78 % accuracy, and thorough 92 %"),
+        (100, 100, None),
+        (10, 30, None),
+    ],
+)
+def test_few_images_a_class_are_a_warning_of_what_to_expect(make, num_classes, num_each, comparison):
+    splits = make(num_train=num_classes * num_each, num_test=num_classes, shape=(4, 4, 1), num_classes=num_classes)
+    findings = [text for severity, text in list_findings(splits, "size") if severity == "warning"]
+    if comparison is None:
+        assert findings == []
+    else:
+        beginning = f"{num_classes} classes have only {num_each} training images each (median). For comparison, on "
+        assert findings == [f"{beginning}{comparison}."]
+
+
+@pytest.mark.parametrize(
     ("train", "test", "expected"),
     [
         ([0, 1], [0, 1, 2], ("fault", "1 class (class 2) is in the test images, but in no training image.")),
