@@ -12,7 +12,7 @@ import pytest
 
 from convscope.base import files
 from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.files import inside, open_file, read_bytes, write_bytes, write_json, write_text
+from convscope.base.files import fill_folder, inside, open_file, read_bytes, write_bytes, write_json, write_text
 
 
 def test_a_file_holds_what_was_written(tmp_path):
@@ -82,6 +82,25 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
         write_text(path, "new")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_folder_is_filled_whole_or_not_at_all(tmp_path):
+    out = tmp_path / "new" / "folder"
+
+    def fill_half(folder):
+        (folder / "half").write_text("done")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), fill_folder(out) as folder:
+        fill_half(folder)
+    assert list(out.parent.iterdir()) == []
+    out.mkdir()
+    with fill_folder(out) as folder:
+        (folder / "all").write_text("done")
+    assert [path.name for path in out.parent.rglob("*")] == ["folder", "all"]
+    with pytest.raises(ConvscopeError, match="cannot be written"), fill_folder(out):
+        pass
+    assert (out / "all").read_text() == "done"
 
 
 def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):

@@ -10,7 +10,10 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -145,6 +148,27 @@ def write_bytes(path: Path, content: bytes) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def fill_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder for the block to fill, which then gets the name `path`, whole or not at all.
+
+    Raises:
+        ConvscopeError: if it cannot be written, or `path` is more than an empty folder.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        if path.is_dir():  # Windows replaces no folder
+            path.rmdir()
+        partial.replace(path)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_error(path: Path, error: OSError) -> ConvscopeError:

@@ -20,6 +20,7 @@ from convscope.cli.predictions import (
 )
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
+from convscope.runs.labelling import check_new_folder, choose_next, copy_by_class, describe_next_step
 from convscope.runs.predicting import (
     STDIN,
     Reader,
@@ -67,6 +68,20 @@ def _parse_columns(value: str) -> Columns:
     type=_parse_columns,
     help="Names of the columns of --submission; the ids are then the names of the files without their endings.",
 )
+@click.option(
+    "--next",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of pictures to label next: only those whose labels would teach the network most are shown.",
+)
+@click.option(
+    "--sort-into",
+    "sorted_folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="New folder for copies of the pictures, in a folder for each predicted class.",
+)
 @click.option("--force", is_flag=True, help="Allow --explain and --submission to replace a file.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values and nothing else.")
 @json_option
@@ -79,6 +94,8 @@ def predict(
     page_path: Path | None,
     submission: Path | None,
     columns: Columns | None,
+    number: int | None,
+    sorted_folder: Path | None,
     force: bool,
     as_csv: bool,
     as_json: bool,
@@ -87,12 +104,12 @@ def predict(
 
     RUN is a run folder or a model.safetensors. An IMAGE is a picture, a folder of pictures at any depth, a CSV table
     with a column for each pixel and no labels, or - for standard input. Each picture is converted to the format of the
-    training images.
-    Photos of handwriting are converted in several steps; --with and --without change the list. A picture that already
-    has this format stays as it is. With --strings, a picture may contain several characters, such as a number or a
-    form. They are found, separated and read in order. If the folders in a folder are named after classes, the accuracy
-    and the mistakes follow. A file that cannot be read is listed with its error. The other files are still classified,
-    and the exit status is 1.
+    training images. Photos of handwriting are converted in several steps; --with and --without change the list. A
+    picture that already has this format stays as it is. With --strings, a picture may contain several characters, such
+    as a number or a form. They are found, separated and read in order. If pictures are in folders named after classes,
+    the accuracy and the mistakes follow. --next chooses pictures that the network is unsure about, each for another
+    reason. A file that cannot be read is listed with its error. The other files are still classified, and the exit
+    status is 1.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: choose one")
@@ -104,6 +121,10 @@ def predict(
         raise click.UsageError("--submission: remove --strings, --csv and --json")
     if columns is not None and submission is None:
         raise click.UsageError("--columns: needs --submission FILE.csv")
+    if (number or sorted_folder) and (strings or submission):
+        raise click.UsageError("--next and --sort-into: remove --strings and --submission")
+    if sorted_folder is not None:
+        check_new_folder(sorted_folder, images)
     for path in (page_path, submission):
         if path is not None:
             check_free(path, force=force)  # before pictures are classified, which may take long
@@ -114,10 +135,13 @@ def predict(
     model = load_model(run_path)
     steps = choose_steps(model, also, without)
     table = read_image_table(images, model)
-    if table is not None and strings:
-        raise click.UsageError("--strings: reads pictures, not tables of images")
-    paths = find_pictures(images) if table is None else []
-    true_classes = {} if strings else read_true_classes(images, paths, model.class_names)
+    if table is not None and (strings or number or sorted_folder):
+        raise click.UsageError("--strings, --next and --sort-into: need pictures in files, not tables of images")
+    paths = all_paths = find_pictures(images) if table is None else []
+    if number is not None:
+        paths = choose_next(model, all_paths, number, steps)
+    # The pictures to label next have no classes yet.
+    true_classes = {} if strings or number else read_true_classes(images, paths, model.class_names)
     score = Score(model.class_names, true_classes)
     # Only a page needs attributions, which take longer than predictions.
     reader = Reader(model, None, score) if page_path is None else make_explaining_reader(model, run_path, score)
@@ -141,8 +165,16 @@ def predict(
         names = [format_path(path) for path in paths]
         if table is not None:  # as long as any of its names
             names = [f"{format_path(images[0])}, image {len(table.images)}"] * len(table.images)
+        if number is not None:
+            echo(f"What to label next, of {len(all_paths):,} pictures, the most useful first:\n")
         print_predictions(outcomes, names, model.class_names)
         print_score(score, format_path(images[0]) if len(images) == 1 else "these folders")
+    if sorted_folder is not None:
+        num_copied = copy_by_class(paths, reader.class_names, sorted_folder)
+        if num_copied and not as_json and not as_csv:
+            echo("\n" + describe_next_step(sorted_folder, num_copied, run_path))
+    elif number is not None and not as_json and not as_csv:
+        echo("\nTo copy these pictures into a folder for each predicted class, add --sort-into FOLDER")
     if page_path is not None:
         has_page = reader.write_page(page_path, format_command())
         if has_page and not as_json and not as_csv:

@@ -81,22 +81,20 @@ def print_score(score: Score, name: str) -> None:
     if evaluation is None:
         return
     echo(f"\nThe folders name the true classes.\n{evaluation.brief}")
-    wrong = score.list_wrong(evaluation)
     rows = [
         (
-            _shorten_path(picture.file, 2 * _FILE_WIDTH),
-            clip(score.class_names[picture.mistake.true], _CLASS_WIDTH),
-            clip(score.class_names[picture.mistake.predicted], _CLASS_WIDTH),
-            confidence_text(picture.mistake.probability),
+            _shorten_path(score.files[mistake.index], 2 * _FILE_WIDTH),
+            clip(score.class_names[mistake.true], _CLASS_WIDTH),
+            clip(score.class_names[mistake.predicted], _CLASS_WIDTH),
+            confidence_text(mistake.probability),
         )
-        for picture in wrong[:_MAX_WRONG_SHOWN]
+        for mistake in evaluation.mistakes[:_MAX_WRONG_SHOWN]
     ]
     if rows:
+        num_more = len(evaluation.mistakes) - len(rows)
         echo(f"\nWrong predictions, most confident first\n{text_table(_WRONG_HEADER, rows, left=3)}")
-    if len(wrong) > len(rows):
-        echo(f"and {len(wrong) - len(rows):,} more; --csv lists all pictures")
-    if rows:
-        echo("\nTo see the pixels behind these answers, add --explain PAGE.html")
+        echo(f"and {num_more:,} more; --csv lists all pictures\n" if num_more else "")
+        echo("To see the pixels behind these answers, add --explain PAGE.html")
 
 
 def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None:

@@ -10,6 +10,7 @@ from convscope.prediction.prediction import (
     reading_side,
 )
 from convscope.prediction.preparation import Preparation, is_as_made, preparation_of
+from convscope.prediction.ranking import rank_by_learning
 from convscope.prediction.records import Answer
 from convscope.prediction.strings import read_strings
 from convscope.prediction.strings.result import ReadCharacter, StringReading
@@ -27,6 +28,7 @@ __all__ = [
     "predict_images",
     "preparation_of",
     "prepare_picture",
+    "rank_by_learning",
     "read_strings",
     "reading_side",
 ]

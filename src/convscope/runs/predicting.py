@@ -64,12 +64,15 @@ class Reader:
         page: gets each prediction.
         score: gets each prediction, if classes of pictures are known.
         errors: gets an error for each file that cannot be read.
+        class_names: gets the predicted class of each file, or None if it cannot be read.
     """
 
     model: Model
     page: "PredictionPage | None" = None
     score: Score | None = None
-    errors: list[str] = field(default_factory=list)  # grows while outcomes are taken from an iterator below
+    # Both grow while outcomes are taken from an iterator below.
+    errors: list[str] = field(default_factory=list)
+    class_names: list[str | None] = field(default_factory=list)
 
     def classify(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
         """Yield the outcome for each of `paths`, in their order; `steps` are by default the model's own."""
@@ -86,6 +89,7 @@ class Reader:
                     yield self._report_failure(format_path(path), content)
                     continue
                 prediction = next(next_prediction)
+                self.class_names.append(prediction.class_name)
                 true_class = None if self.score is None else self.score.add(path, prediction)
                 yield PredictionOutcome(prediction.file, prediction, true_class=true_class)
 
@@ -130,6 +134,7 @@ class Reader:
 
     def _report_failure(self, name: str, error: str) -> PredictionOutcome:
         self.errors.append(error)
+        self.class_names.append(None)
         return PredictionOutcome(name, None, error.removeprefix(f"{name}: "))  # an outcome names the file itself
 
     def _explain(self, predictions: Sequence[Prediction], pictures: Sequence[Picture]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convscope.data.datasets.readers.labels import clean_name
 from convscope.evidence.evaluating import evaluate_labels
-from convscope.evidence.evaluation import Evaluation, Mistake
+from convscope.evidence.evaluation import Evaluation
 from convscope.prediction import Prediction
 
 _MAX_DEPTH = 3  # folders in which the classes may lie: FOLDER/CLASS, FOLDER/test/CLASS, FOLDER/data/test/CLASS
@@ -24,27 +24,24 @@ class TrueClass(NamedTuple):
     class_name: str
 
 
-class WrongPicture(NamedTuple):
-    """A picture that was classified wrongly."""
-
-    file: str
-    mistake: Mistake
-
-
 @dataclass(frozen=True, eq=False)
 class Score:
-    """Collects predictions for pictures whose classes are known."""
+    """Collects predictions for pictures whose classes are known.
+
+    Attributes:
+        files: the pictures whose predictions were added, by name.
+    """
 
     class_names: tuple[str, ...]
     true_classes: Mapping[Path, TrueClass]
-    _files: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     _labels: list[int] = field(default_factory=list)
     _probabilities: list[NDArray[np.float32]] = field(default_factory=list)
 
     def add(self, path: Path, prediction: Prediction) -> TrueClass | None:
         """Add a prediction, and return the true class of the picture if it is known."""
         if (true_class := self.true_classes.get(path)) is not None:
-            self._files.append(prediction.file)
+            self.files.append(prediction.file)
             self._labels.append(true_class.label)
             self._probabilities.append(prediction.probabilities.astype(np.float32))
         return true_class
@@ -57,10 +54,6 @@ class Score:
         true = y_prob[np.arange(len(y_true)), y_true].astype(np.float64)
         loss = float(-np.log(np.maximum(true, _LEAST_PROBABILITY)).mean())
         return evaluate_labels(y_true, y_prob.argmax(axis=1), y_prob, loss, self.class_names, name, "all")
-
-    def list_wrong(self, evaluation: Evaluation) -> list[WrongPicture]:
-        """List the pictures that were classified wrongly, the most confident mistakes first."""
-        return [WrongPicture(self._files[mistake.index], mistake) for mistake in evaluation.mistakes]
 
 
 def read_true_classes(
