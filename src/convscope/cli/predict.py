@@ -73,7 +73,7 @@ def _parse_columns(value: str) -> Columns:
     "number",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Number of pictures to label next: only those whose labels would teach the network most are shown.",
+    help="Number of pictures to label next: those whose labels would teach the network most, and no others, are shown.",
 )
 @click.option(
     "--sort-into",
@@ -166,9 +166,9 @@ def predict(
         if table is not None:  # as long as any of its names
             names = [f"{format_path(images[0])}, image {len(table.images)}"] * len(table.images)
         if number is not None:
-            echo(f"What to label next, of {len(all_paths):,} pictures, the most useful first:\n")
+            echo(f"What to label next, of {len(all_paths):,} pictures:\n")
         print_predictions(outcomes, names, model.class_names)
-        print_score(score, format_path(images[0]) if len(images) == 1 else "these folders")
+        print_score(score, images)
     if sorted_folder is not None:
         num_copied = copy_by_class(paths, reader.class_names, sorted_folder)
         if num_copied and not as_json and not as_csv:

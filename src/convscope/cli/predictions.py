@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import asdict
@@ -75,9 +76,9 @@ def print_predictions(outcomes: Iterable[PredictionOutcome], files: Sequence[str
         _print_notes(last)
 
 
-def print_score(score: Score, name: str) -> None:
+def print_score(score: Score, arguments: Sequence[Path]) -> None:
     """Print the accuracy, the confused pairs and the wrong pictures, if any class is known."""
-    evaluation = score.evaluate(name)
+    evaluation = score.evaluate(arguments)
     if evaluation is None:
         return
     echo(f"\nThe folders name the true classes.\n{evaluation.brief}")

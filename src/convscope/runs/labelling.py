@@ -23,7 +23,7 @@ _FORBIDDEN = frozenset('<>:"/\\|?*') | {chr(code) for code in range(32)}
 
 
 def choose_next(model: Model, paths: Sequence[Path], number: int, steps: tuple[Step, ...] | None) -> list[Path]:
-    """Choose at most `number` pictures whose labels would teach the network most, the most useful first.
+    """Choose at most `number` pictures whose labels would teach the network most; see `rank_by_learning`.
 
     Pictures that cannot be read follow at the end, where their errors are reported.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.data.datasets.raw_splits import file_name
 from convscope.data.datasets.readers.labels import clean_name
 from convscope.evidence.evaluating import evaluate_labels
 from convscope.evidence.evaluation import Evaluation
@@ -46,10 +47,11 @@ class Score:
             self._probabilities.append(prediction.probabilities.astype(np.float32))
         return true_class
 
-    def evaluate(self, name: str) -> Evaluation | None:
-        """Evaluate the predictions so far, as those for the data set `name`; None if no class is known."""
+    def evaluate(self, arguments: Sequence[Path]) -> Evaluation | None:
+        """Evaluate the predictions so far, for the files and folders of the user; None if no class is known."""
         if not self._labels:
             return None
+        name = file_name(arguments[0]) if len(arguments) == 1 else "these folders"
         y_true, y_prob = np.array(self._labels, np.int64), np.stack(self._probabilities)
         true = y_prob[np.arange(len(y_true)), y_true].astype(np.float64)
         loss = float(-np.log(np.maximum(true, _LEAST_PROBABILITY)).mean())
