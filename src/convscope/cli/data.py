@@ -13,7 +13,7 @@ from convscope.base.tables import csv_line, printable, text_table
 from convscope.cli.hints import Choice, HintingGroup
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json
-from convscope.cli.output import echo
+from convscope.cli.output import echo, format_command
 from convscope.cli.progress import StepProgress
 from convscope.cli.records import DataShowOutput
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
@@ -82,6 +82,7 @@ def inspect_data(dataset: str, loading: LoadOptions, as_csv: bool, as_json: bool
             echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
         if damaged or any(finding.topic in ("duplicates", "blank") for finding in info.inspection.findings):
             echo("\nAdd --csv to list every copy, blank and damaged picture.")
+        echo(f"\nTo train on these images, run: {format_command().replace('data info', 'run --dataset', 1)}")
 
 
 @data.command("fix")

@@ -168,7 +168,7 @@ def predict(
         if number is not None:
             echo(f"What to label next, of {len(all_paths):,} pictures:\n")
         print_predictions(outcomes, names, model.class_names)
-        print_score(score, images)
+        print_score(score, images, run_path)
     if sorted_folder is not None:
         num_copied = copy_by_class(paths, reader.class_names, sorted_folder)
         if num_copied and not as_json and not as_csv:

@@ -1,6 +1,7 @@
 """The output of `convscope predict`: JSON, CSV or text, one picture after another."""
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from msgspec.structs import asdict
 from convscope.base.tables import clip, confidence_text, csv_line, display_width, printable, text_table
 from convscope.cli.output import echo
 from convscope.prediction import Prediction, StringReading
-from convscope.runs.predicting import PredictionOutcome
+from convscope.runs.predicting import PredictionOutcome, format_path
 from convscope.runs.scoring import Score
 
 _FILE_WIDTH, _CLASS_WIDTH = 40, 24  # columns, at most
@@ -76,7 +77,7 @@ def print_predictions(outcomes: Iterable[PredictionOutcome], files: Sequence[str
         _print_notes(last)
 
 
-def print_score(score: Score, arguments: Sequence[Path]) -> None:
+def print_score(score: Score, arguments: Sequence[Path], run_path: Path) -> None:
     """Print the accuracy, the confused pairs and the wrong pictures, if any class is known."""
     evaluation = score.evaluate(arguments)
     if evaluation is None:
@@ -96,6 +97,9 @@ def print_score(score: Score, arguments: Sequence[Path]) -> None:
         echo(f"\nWrong predictions, most confident first\n{text_table(_WRONG_HEADER, rows, left=3)}")
         echo(f"and {num_more:,} more; --csv lists all pictures\n" if num_more else "")
         echo("To see the pixels behind these answers, add --explain PAGE.html")
+    run_folder = shlex.quote(format_path(run_path))
+    echo(f"\nTo answer over HTTP, run: convscope serve {run_folder}")
+    echo(f"For a C program, or other formats: convscope export {run_folder} --format c")
 
 
 def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None:

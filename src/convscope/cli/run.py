@@ -52,7 +52,9 @@ def run(
             f"  open the report in a browser: {result.report}\n"
             f"  see each class and its confusions: convscope evaluate {run_folder}\n"
             f"  write figures for slides: convscope figures {run_folder}\n"
-            f"  test the predictions further: convscope report {run_folder} all"
+            f"  look for wrong labels: convscope report {run_folder} audit\n"
+            f"  test the predictions further: convscope report {run_folder} all\n"
+            f"  classify your own pictures: convscope predict {run_folder} PICTURES"
         )
         # Runs from several seeds say more than one run of each network.
         comparison = result.seeds or result.comparison

@@ -1,5 +1,6 @@
 """`convscope train`: one network, trained and evaluated."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -29,4 +30,8 @@ def train(resume: Path | None, as_json: bool, **arguments: Any) -> None:
         print_json(TrainOutput(run=str(path), evaluation=evaluation, warnings=cautions, timings=timings))
     else:
         print_result([result.evaluation, f"Memory: {result.memory}"])
-        echo(f"Finished in {result.timings['total']:.1f} s. The run is in {path}")
+        echo(f"Finished in {result.timings['total']:.1f} s. The run is in {path}. Next steps:")
+        run_folder = shlex.quote(str(path))
+        echo(f"  write its page: convscope report {run_folder}")
+        echo(f"  look for wrong labels: convscope report {run_folder} audit")
+        echo(f"  classify your own pictures: convscope predict {run_folder} PICTURES")

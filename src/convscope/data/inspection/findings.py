@@ -1,13 +1,13 @@
 """Write findings about an inspected data set: short sentences with numbers and a next step, most severe first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median_low
 from typing import Literal, get_args
 
 from convscope.base.records import Count, Record
 from convscope.base.tables import clip
 from convscope.data.inspection.copies import Copies
-from convscope.data.inspection.duplicates import DuplicatesRecord
+from convscope.data.inspection.duplicates import DuplicateGroup, DuplicatesRecord
 from convscope.data.inspection.split_facts import InspectedSplits
 
 Severity = Literal["fault", "warning", "note"]
@@ -68,7 +68,7 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "fault",
             "duplicates",
             f"{_count(copies.num_conflicts, 'image')} {'occurs' if copies.num_conflicts == 1 else 'occur'} more than "
-            f"once, with different labels{_files_of(copies.duplicates, 'has_two_labels')}.",
+            f"once, with different labels{_files_of(copies.duplicates, lambda group: group.has_two_labels)}.",
             "Look at them, keep the correct label and remove the rest.",
         )
     if copies.num_leaked:
@@ -79,7 +79,8 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "fault",
             "duplicates",
             f"{copies.num_leaked:,} of {test:,} test images ({_percent(copies.num_leaked / test)}) are identical to a "
-            f"training image{otherwise}{_files_of(copies.duplicates, 'is_across_splits')}.",
+            f"training image{otherwise}"
+            f"{_files_of(copies.duplicates, lambda group: group.is_across_splits and group.is_equal)}.",
             "Remove them from the training images: the test should measure generalisation, not memory.",
         )
     if copies.num_near_leaked:
@@ -88,7 +89,8 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "duplicates",
             f"{_count(copies.num_near_leaked, 'more test image' if copies.num_leaked else 'test image')} of {test:,} "
             f"{'is' if copies.num_near_leaked == 1 else 'are'} similar to a training image (correlation of at least "
-            f"{copies.duplicates.threshold:g}).",
+            f"{copies.duplicates.threshold:g})"
+            f"{_files_of(copies.duplicates, lambda group: group.is_across_splits and not group.is_equal)}.",
             "Look at the pairs: simple drawings can be similar without being copies.",
         )
     if any(copies.num_extra):
@@ -96,7 +98,8 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
         yield Finding(
             "warning" if in_train + in_test > 0.01 * (value.splits.train.num_images + test) else "note",
             "duplicates",
-            f"{in_train:,} training and {in_test:,} test images are identical to an earlier image of their split.",
+            f"{in_train:,} training and {in_test:,} test images are identical to an earlier image of their split"
+            f"{_files_of(copies.duplicates, lambda group: group.is_equal and not group.is_across_splits)}.",
             "Remove the copies, or keep in mind that these images count several times.",
         )
     if copies.duplicates.num_left_out:
@@ -258,9 +261,9 @@ def _sparse(value: Measurements) -> Iterator[Finding]:
         )
 
 
-def _files_of(duplicates: DuplicatesRecord, condition: str) -> str:
+def _files_of(duplicates: DuplicatesRecord, condition: Callable[[DuplicateGroup], bool]) -> str:
     """Name two files of the first group with this condition, if images have files of their own."""
-    files = [m.file for group in duplicates.groups if getattr(group, condition) for m in group.members if m.file]
+    files = [m.file for group in duplicates.groups if condition(group) for m in group.members if m.file]
     return f", such as {' and '.join(files[:2])}" if files else ""
 
 
