@@ -1,6 +1,7 @@
 """`convscope predict --next` and `--sort-into`: which pictures are chosen, and copies sorted by predicted class."""
 
 import csv
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -69,6 +70,23 @@ def test_copies_are_sorted_by_predicted_class(run, pictures, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(PARTIAL)] == []
     # A folder of copies is not written into again.
     assert "already exists and is not empty" in run_fails("predict", run, pictures, "--sort-into", out)
+
+
+def test_a_page_beside_the_copies_labels_them_and_its_table_is_a_data_set(run, pictures, tmp_path):
+    output = succeed("predict", run, pictures, "--next", 5, "--sort-into", tmp_path / "to_check")
+    assert "or label them in " in output
+    page = (tmp_path / "to_check" / "label.html").read_text()
+    items = json.loads(page.partition('id="data">')[2].partition("</script>")[0])["items"]
+    assert [item["given_label"] for item in items] == [None] * 5
+    names = [item["file"] for item in items]
+    assert all((tmp_path / "to_check" / name).exists() for name in names)
+    # As the page saves it, with an apostrophe before what a spreadsheet would compute.
+    rows = [(name, f"class {number % 2} ü") for number, name in enumerate(names)]
+    with (tmp_path / "to_check" / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("file", "label"), *rows])
+    data = cs.load_dataset(tmp_path / "to_check" / "labels.csv")
+    assert len(data.train) + len(data.test) == 5
+    assert data.class_names == ("class 0 ü", "class 1 ü")
 
 
 def test_all_pictures_can_be_sorted_and_a_bad_file_is_left_out(run, pictures, tmp_path):

@@ -121,7 +121,7 @@ def test_a_folder_with_faults_becomes_a_network_at_work(truth: dict[str, str]):
     for step in ("convscope serve runs/clean", "convscope export runs/clean --format c"):
         assert step in scored
         assert shlex.split(step)[1:] in [["serve", "runs/clean"], *on_page]
-    assert "clean.h" in follow("export", "runs/clean", "--format", "c")
+    assert "runs/clean/exports/model.h" in follow("export", "runs/clean", "--format", "c")
     picture = next(Path("new_by_class/seven").glob("*.jpg"))
     predicted = succeed("predict", "runs/clean", picture, "--json")
     assert _ask_service(picture) == predicted[0]["class_name"]

@@ -170,7 +170,7 @@ def predict(
         print_predictions(outcomes, names, model.class_names)
         print_score(score, images, run_path)
     if sorted_folder is not None:
-        num_copied = copy_by_class(paths, reader.class_names, sorted_folder)
+        num_copied = copy_by_class(paths, reader.suggestions, model.class_names, sorted_folder)
         if num_copied and not as_json and not as_csv:
             echo("\n" + describe_next_step(sorted_folder, num_copied, run_path))
     elif number is not None and not as_json and not as_csv:

@@ -11,6 +11,7 @@
   const data = JSON.parse(document.getElementById('data').textContent);
   const { items, class_names: names } = data;
   const hasLabels = items.some(({ given_label: label }) => label !== null);
+  const listName = hasLabels ? 'corrections.csv' : 'labels.csv';
   const storageKey = `convscope-labels-${data.key}`;
   const get = (id) => document.getElementById(id);
   // `decisions` holds [action, new label or null] by the number of an item, `history` the number and what was there before.
@@ -178,7 +179,7 @@
     fill('back', say('labelling.back'), '←').disabled = at === 0;
     fill('next', say('labelling.next'), '→').disabled = at === items.length - 1;
     fill('undo', say('labelling.undo'), 'U').disabled = history.length === 0;
-    fill('save', say('labelling.save', { number: num })).disabled = num === 0;
+    fill('save', say('labelling.save', { file: listName, number: num })).disabled = num === 0;
     get('save').classList.toggle('main', num === items.length);
     for (const button of get('choices').children) {
       const own = Number(button.dataset.label);
@@ -248,9 +249,12 @@
       const [action, label] = state.decisions[number];
       return [file, split, index, given === null ? '' : names[given], action, label === null ? '' : names[label]];
     });
-    const text = [COLUMNS, ...rows].map((row) => `${row.map(cell).join(',')}\n`).join('');
+    // Pictures without labels become a data set: a table of files, without those that were dropped.
+    const labels = rows.filter(([, , , , action]) => action === 'label').map((row) => [row[0], row.at(-1)]);
+    const table = hasLabels ? [COLUMNS, ...rows] : [['file', 'label'], ...labels];
+    const text = table.map((row) => `${row.map(cell).join(',')}\n`).join('');
     const href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-    Object.assign(document.createElement('a'), { href, download: 'corrections.csv' }).click();
+    Object.assign(document.createElement('a'), { href, download: listName }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000); // the browser may read it later
   }
 

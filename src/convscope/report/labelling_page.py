@@ -1,6 +1,7 @@
-"""A page on which a person decides about labels, picture by picture, and saves the decisions as corrections.csv.
+"""A page on which a person decides about labels, picture by picture, and saves the decisions.
 
-The pictures have labels that are in doubt, each beside its neighbours; or they have none yet, and only a suggestion.
+The pictures have labels that are in doubt, each beside its neighbours, and the page saves corrections.csv; or they have
+none yet, only a suggestion, and the page saves labels.csv, a table of files and labels that `load_dataset` reads.
 One HTML file holds pictures, script and texts in all languages. File and class names are data and never markup.
 """
 

@@ -2,9 +2,9 @@
 
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from convscope.base.errors import ConvscopeError, ImageFileError, RunError
 from convscope.base.files import fill_folder
 from convscope.data.handwriting import Step
+from convscope.data.image_files import read_picture
 from convscope.evidence.rejection.distance import distance_layer, hidden_features
 from convscope.prediction import prepare_picture, rank_by_learning
-from convscope.runs.predicting import STDIN, format_path, read_batches
+from convscope.runs.predicting import STDIN, Suggestion, format_path, read_batches
 from convscope.storage import open_run
 from convscope.training.model import Model
 
-# Characters that no folder's name may have on some system, and names that mean something else there.
+PAGE = "label.html"
+# Characters that some system allows in no name of a folder.
 _FORBIDDEN = frozenset('<>:"/\\|?*') | {chr(code) for code in range(32)}
 
 
@@ -63,33 +65,54 @@ def check_new_folder(folder: Path, arguments: Sequence[Path]) -> None:
             )
 
 
-def copy_by_class(paths: Sequence[Path], class_names: Sequence[str | None], folder: Path) -> int:
+def copy_by_class(
+    paths: Sequence[Path], suggestions: Sequence[Suggestion | None], class_names: Sequence[str], folder: Path
+) -> int:
     """Copy pictures into a folder for each predicted class, all or none; return the number of copies.
 
+    Beside the folders, label.html shows them one after another, and saves their labels as a table.
+
     Args:
-        class_names: the predicted class of each path; None for a picture that could not be read.
+        suggestions: the prediction for each path; None for a picture that could not be read.
 
     Raises:
         ConvscopeError: if a class is no name for a folder, or a file cannot be copied.
     """
-    pairs = [(path, name) for path, name in zip(paths, class_names, strict=True) if name is not None]
-    if unusable := next((name for _, name in pairs if not _is_folder_name(name)), None):
+    pairs = [(path, made) for path, made in zip(paths, suggestions, strict=True) if made is not None]
+    if unusable := next(
+        (class_names[made.label] for _, made in pairs if not _is_folder_name(class_names[made.label])), None
+    ):
         raise ConvscopeError(
             f"{folder}: the class {unusable!r} cannot be the name of a folder; label the pictures in the list of --csv"
         )
     if not pairs:
         return 0
+    copies = dict[str, Suggestion]()
     taken = set[str]()
     with fill_folder(folder) as new:
-        for path, name in pairs:
-            target, number = new / name / path.name, 1
-            while str(target).lower() in taken:  # as systems compare that ignore capitals
+        for path, made in pairs:
+            name, number = PurePosixPath(class_names[made.label], path.name), 1
+            while str(name).lower() in taken:  # as systems compare that ignore capitals
                 number += 1
-                target = target.with_name(f"{path.stem}-{number}{path.suffix}")
-            taken.add(str(target).lower())
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, target)
+                name = name.with_name(f"{path.stem}-{number}{path.suffix}")
+            taken.add(str(name).lower())
+            copies[str(name)] = made
+            (new / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, new / name)
+        _write_page(new, folder, copies, class_names)
     return len(pairs)
+
+
+def _write_page(new: Path, folder: Path, copies: Mapping[str, Suggestion], class_names: Sequence[str]) -> None:
+    # Imported here, since matplotlib takes its time to load.
+    from convscope.report.labelling_page import PictureToLabel, write_labelling_page
+
+    pictures = (
+        PictureToLabel(read_picture(new / name), name, "", 0, None, made.label, made.probability)
+        for name, made in copies.items()
+    )
+    command = shlex.join(["convscope", "data", "info", format_path(folder / "labels.csv")])
+    write_labelling_page(new / PAGE, format_path(folder), class_names, pictures, len(copies), command)
 
 
 def _is_folder_name(name: str) -> bool:
@@ -106,5 +129,6 @@ def describe_next_step(folder: Path, number: int, run: Path) -> str:
     return (
         f"Copied {number:,} pictures to {format_path(folder)}, into a folder for each predicted class.\n"
         "Move each wrong one into the folder of its class, and copy these folders into those of your training "
-        f"pictures.\nThen run: {shlex.join(['convscope', 'run', '--dataset', data])}"
+        f"pictures; or label them in {format_path(folder / PAGE)}, which saves a table.\n"
+        f"Then run: {shlex.join(['convscope', 'run', '--dataset', data])}"
     )

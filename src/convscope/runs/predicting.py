@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
@@ -37,6 +37,13 @@ STDIN = Path("-")
 """Stands for a picture on standard input."""
 
 
+class Suggestion(NamedTuple):
+    """A predicted label and its probability."""
+
+    label: int
+    probability: float
+
+
 @dataclass(frozen=True, eq=False)
 class PredictionOutcome:
     """The result for one file: a prediction, the digits read in it, or an error."""
@@ -64,7 +71,7 @@ class Reader:
         page: gets each prediction.
         score: gets each prediction, if classes of pictures are known.
         errors: gets an error for each file that cannot be read.
-        class_names: gets the predicted class of each file, or None if it cannot be read.
+        suggestions: gets the label and the probability predicted for each file, or None if it cannot be read.
     """
 
     model: Model
@@ -72,7 +79,7 @@ class Reader:
     score: Score | None = None
     # Both grow while outcomes are taken from an iterator below.
     errors: list[str] = field(default_factory=list)
-    class_names: list[str | None] = field(default_factory=list)
+    suggestions: list[Suggestion | None] = field(default_factory=list)
 
     def classify(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
         """Yield the outcome for each of `paths`, in their order; `steps` are by default the model's own."""
@@ -89,7 +96,7 @@ class Reader:
                     yield self._report_failure(format_path(path), content)
                     continue
                 prediction = next(next_prediction)
-                self.class_names.append(prediction.class_name)
+                self.suggestions.append(Suggestion(prediction.answer.label, prediction.answer.probability))
                 true_class = None if self.score is None else self.score.add(path, prediction)
                 yield PredictionOutcome(prediction.file, prediction, true_class=true_class)
 
@@ -134,7 +141,7 @@ class Reader:
 
     def _report_failure(self, name: str, error: str) -> PredictionOutcome:
         self.errors.append(error)
-        self.class_names.append(None)
+        self.suggestions.append(None)
         return PredictionOutcome(name, None, error.removeprefix(f"{name}: "))  # an outcome names the file itself
 
     def _explain(self, predictions: Sequence[Prediction], pictures: Sequence[Picture]) -> None:

@@ -1,7 +1,7 @@
 // The page on which a person decides about suspect labels: by keys and by taps, with undo, kept over a reload, and saved as a
 // list that `convscope data fix` reads.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Page } from 'puppeteer-core';
@@ -97,6 +97,23 @@ inEachBrowser((browser) => {
       expect(kept + relabelled).toBe(12);
       await page.evaluate(() => localStorage.clear());
     });
+  });
+
+  test('pictures without labels are saved as a table of files and labels, without those that were dropped', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'convscope-label-'));
+    try {
+      const unlabelled = join(folder, 'label.html');
+      writeFileSync(unlabelled, readFileSync(path, 'utf8').replaceAll(/"given_label":\d+/g, '"given_label":null'));
+      await visit(browser(), unlabelled, {}, async ({ page }) => {
+        expect(await textOf(page, '#save')).toContain('labels.csv');
+        await press(page, 'Enter', 'd', '7');
+        const lines = (await save(page)).trimEnd().split('\n');
+        expect(lines).toEqual(['file,label', '7/0.png,<b>ü', expect.stringMatching(/\.png,7$/)]);
+        await page.evaluate(() => localStorage.clear());
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test('works by taps on a phone, in both themes, and finds a class by its name', async () => {
