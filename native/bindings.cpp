@@ -145,7 +145,7 @@ class Core {
         network_.parameters(layer)->read(which, kernel.data(), bias.data());
     }
 
-    nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
+    nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<float> weights, In<int64_t> order, int64_t batch_size,
                     In<float> learning_rates, const Settings& settings, nb::object progress) {
         PythonWatcher watcher(progress);
         Score score;
@@ -153,8 +153,8 @@ class Core {
         {
             const Turn turn(*this, true);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
-            score = trainer.train({images.data(), labels.data(), order.data(), {}}, count, settings,
-                                  learning_rates.data(), steps_, watcher);
+            const Images weighted = {images.data(), labels.data(), order.data(), {}, weights.is_valid() ? weights.data() : nullptr};
+            score = trainer.train(weighted, count, settings, learning_rates.data(), steps_, watcher);
         }
         watcher.rethrow();
         return nb::make_tuple(score.images, score.loss, score.correct);
@@ -381,7 +381,7 @@ NB_MODULE(_native, module) {
         .def("read", &Core::read, arg("layer"), arg("field"), arg("kernel"), arg("bias"))
         .def("write_moving", &Core::write_moving, arg("layer"), arg("unaveraged"), arg("means"), arg("variances"))
         .def("read_moving", &Core::read_moving, arg("layer"), arg("unaveraged"), arg("means"), arg("variances"))
-        .def("train", &Core::train, arg("images"), arg("labels"), arg("order"), arg("batch_size"),
+        .def("train", &Core::train, arg("images"), arg("labels"), arg("weights").none(), arg("order"), arg("batch_size"),
              arg("learning_rates"), arg("settings"), arg("progress").none())
         .def("gradients", &Core::gradients, arg("images"), arg("labels"), arg("layers"), arg("kernels"), arg("biases"))
         .def("logits", &Core::logits, arg("images"), arg("logits"))

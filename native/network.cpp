@@ -152,8 +152,9 @@ void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const 
     float* gradient = workspace.scratch->logits_gradient.data();
     for (int64_t i = begin; i < end; ++i) {
         bool correct = false;
-        const int64_t label = images.labels[images.index(i)];
-        const float weight = loss.class_weights.empty() ? 1 : loss.class_weights[static_cast<std::size_t>(label)];
+        const int64_t index = images.index(i), label = images.labels[index];
+        float weight = loss.class_weights.empty() ? 1 : loss.class_weights[static_cast<std::size_t>(label)];
+        if (images.weights != nullptr) weight *= images.weights[index];
         const float* logits = workspace.values.back().image(i - begin);
         batch.losses[static_cast<std::size_t>(i)] =
             static_cast<double>(weight) *

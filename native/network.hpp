@@ -34,10 +34,12 @@ struct Images {
     const int64_t* labels = nullptr;
     const int64_t* indices = nullptr;
     Chance chance;
+    const float* weights = nullptr;  // factor of each image's loss in `Network::score`, or null if all are 1
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 
-// The loss of an image: its class's weight times the cross-entropy with the smoothed label,
+// The loss of an image: its class's weight, times its own if images have weights, times the cross-entropy with the
+// smoothed label,
 // (1 - label_smoothing) one-hot + label_smoothing / classes.
 struct Loss {
     float label_smoothing = 0;

@@ -61,12 +61,13 @@ class Engine {
     // epoch of the first image, by which dropout and augmentation choose their random numbers.
     Score train(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels,
                 const std::vector<int64_t>& order, int64_t batch_size, float learning_rate, int threads,
-                Watcher& watcher, const Settings& settings = {}, int64_t first = 0) {
+                Watcher& watcher, const Settings& settings = {}, int64_t first = 0, const float* weights = nullptr) {
         const auto count = static_cast<int64_t>(order.size());
         const std::vector<float> rates(order.size(), learning_rate);  // for each batch one; there are no more
         Trainer trainer(network_, threads, std::min(batch_size, count));
         Images ordered = make_images(images, &labels, &order);
         ordered.chance.first = first;
+        ordered.weights = weights;
         return trainer.train(ordered, count, settings, rates.data(), steps, watcher);
     }
 

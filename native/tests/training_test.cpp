@@ -188,10 +188,12 @@ TEST(the_first_training_step_with_adam_has_the_size_of_the_rate) {
     }
 }
 
-TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
+TEST(a_step_weighs_images_by_their_class_and_their_own_weight_and_smooths_their_labels) {
     const int64_t count = 24;
     const float smoothing = 0.2f;
     const Quarters data(count, 218);
+    std::vector<float> weights;
+    for (int64_t i = 0; i < count; ++i) weights.push_back(static_cast<float>(i % 5) / 2);
     const std::vector<Weights> start = random_weights(small_network(), 219);
     std::vector<Weights> wanted = zeros_like(start);
     double wanted_loss = 0;
@@ -200,7 +202,8 @@ TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
         for (int64_t k = 0; k < classes; ++k) {  // cross-entropy is linear in its target
             const double even = static_cast<double>(smoothing) / classes;
             const double target = (k == label ? 1 - static_cast<double>(smoothing) : 0) + even;
-            const double share = target * static_cast<double>(class_weights[static_cast<std::size_t>(label)]);
+            const double weight = static_cast<double>(weights[static_cast<std::size_t>(i)]);
+            const double share = weight * target * static_cast<double>(class_weights[static_cast<std::size_t>(label)]);
             const uint8_t* image = data.images.data() + i * side * side;
             wanted_loss += share * add_gradients(small_network(), start, {image}, {k}, share / count, &wanted);
         }
@@ -219,7 +222,8 @@ TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
         settings.clip_norm = clip_norm;
         Engine engine(small_network(), start, kernels);
         NeverStop watcher;
-        const Score score = engine.train(data.images, data.labels, data.order, count, 0.5f, 2, watcher, settings);
+        const Score score =
+            engine.train(data.images, data.labels, data.order, count, 0.5f, 2, watcher, settings, 0, weights.data());
         CHECK_NEAR(score.loss, wanted_loss, 1e-5 * wanted_loss);
         const double rate = clip_norm > 0 && clip_norm < norm ? 0.5 * clip_norm / norm : 0.5;
         check_moved(engine.read(Parameters::weights), start, wanted, rate);

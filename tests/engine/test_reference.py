@@ -13,7 +13,7 @@ from convscope.architecture.layers import Window
 from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network
-from convscope.engine.loss import cross_entropy, cross_entropy_backward, softmax
+from convscope.engine.loss import cross_entropy, cross_entropy_backward, loss_factors, softmax
 from convscope.engine.optimizer_steps import adam, clip_gradients, momentum
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
@@ -179,10 +179,15 @@ def test_smoothed_cross_entropy_is_the_mean_over_labels_drawn_with_that_noise():
     assert cross_entropy(logits, labels, 0.3) == pytest.approx(expected)
 
 
-def test_class_weights_multiply_the_losses_of_their_images():
-    logits = np.log([[1.0, 2.0, 5.0], [3.0, 3.0, 2.0]])
-    loss = cross_entropy(logits, np.array([2, 0]), class_weights=(4, 100, 0.5))
-    assert loss == pytest.approx((0.5 * log(8 / 5) + 4 * log(8 / 3)) / 2)
+def test_weights_of_classes_and_images_multiply_the_losses():
+    logits, labels = np.log([[1.0, 2.0, 5.0], [3.0, 3.0, 2.0]]), np.array([2, 0])
+    weights = np.array([3, 0.25], np.float32)
+    of_classes, of_images = loss_factors(labels, (4, 100, 0.5), None), loss_factors(labels, None, weights)
+    of_both = loss_factors(labels, (4, 100, 0.5), weights)
+    assert cross_entropy(logits, labels, 0, of_classes) == pytest.approx((0.5 * log(8 / 5) + 4 * log(8 / 3)) / 2)
+    assert cross_entropy(logits, labels, 0, of_images) == pytest.approx((3 * log(8 / 5) + 0.25 * log(8 / 3)) / 2)
+    assert cross_entropy(logits, labels, 0, of_both) == pytest.approx((1.5 * log(8 / 5) + log(8 / 3)) / 2)
+    assert loss_factors(labels, None, None) is None
 
 
 def test_momentum_gives_the_numbers_worked_by_hand():

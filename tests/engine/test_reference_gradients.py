@@ -178,7 +178,7 @@ def test_cross_entropy_backward_agrees_with_finite_differences(num_classes, smoo
     stream = random_stream(0, "cross-entropy")
     logits = stream.normal(size=(7, num_classes), scale=3)
     labels = stream.integers(0, num_classes, 7)
-    loss = (labels, smoothing, stream.uniform(0, 3, num_classes) if weighted else None)
+    loss = (labels, smoothing, stream.uniform(0, 3, 7) if weighted else None)
     gradient = cross_entropy_backward(logits, *loss)
     assert_gradient(lambda: cross_entropy(logits, *loss), logits, gradient, stream, count=30)
 

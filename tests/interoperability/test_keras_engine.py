@@ -24,6 +24,7 @@ CLOSE = 5e-6
 OPTIONS = {
     "Adam": EpochOptions(),
     "AdamW, class weights": EpochOptions(Adam(weight_decay=0.1), class_weights=[0.5, 3.0]),
+    "SGD, weights of images": EpochOptions(SGD()),
     "SGD, smoothed labels": EpochOptions(SGD(), label_smoothing=0.2),
     "momentum, clipped": EpochOptions(SGD(momentum=0.9, weight_decay=0.05), clip_norm=0.1),
     "AdamW of kernels": EpochOptions(Adam(weight_decay=0.5, decayed="kernels")),
@@ -104,6 +105,8 @@ def test_ablations_are_those_of_the_reference(architecture, weights, images):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_epoch_gives_the_result_of_the_native_engine(residual, name):
     data, start, options = make_dataset(residual), initial_weights(residual, 0), OPTIONS[name]
+    if "weights" in name:
+        data = replace(data, weights=np.arange(70, dtype=np.float32) % 4 / 2)
     networks = [open_network(residual, start, engine) for engine in ("keras", "native")]
     for _ in range(2):
         result, expected = (epoch(network, data, options) for network in networks)

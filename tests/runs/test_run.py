@@ -119,16 +119,20 @@ def test_a_run_from_arrays_needs_the_same_arrays_to_load_its_data(run: cs.Run, d
     with pytest.raises(RunError, match=r"made from arrays.*cs\.open_run\(.*, data=\.\.\.\)"):
         _ = cs.open_run(run.path).splits
     assert cs.open_run(run.path, data).splits.test.sha256 == run.splits.test.sha256
-    with pytest.raises(RunError, match="images have changed since"):
+    with pytest.raises(RunError, match="images, labels or weights have changed since"):
         _ = cs.open_run(run.path, small_mnist).splits
 
 
 @pytest.mark.usefixtures("empty_reports")
 def test_arrays_are_split_the_same_way_when_reopened(data: cs.Splits, tmp_path: Path):
     pair = (data.train.images[..., 0], data.train.labels)
-    run = cs.run(pair, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
-    again = cs.open_run(run.path, cs.Dataset.from_arrays(*pair))
+    weighted = cs.Dataset.from_arrays(*pair, weights=np.arange(300))
+    run = cs.run(weighted, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
+    again = cs.open_run(run.path, weighted)
     assert len(again.splits.test) == 60  # a fifth of 300 images
+    assert sorted([*again.splits.train.weights, *again.splits.test.weights]) == list(range(300))
+    with pytest.raises(RunError, match="images, labels or weights have changed since"):
+        _ = cs.open_run(run.path, pair).splits
     assert again.comparison is None
     assert again.folder.record.command == "cs.run(data, architecture='ann', recipe=recipe, seeds=1, baseline=False)"
     assert again.cautions

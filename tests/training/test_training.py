@@ -293,6 +293,22 @@ def test_balanced_class_weights_count_only_the_images_trained_on(small_mnist: cs
     assert balanced.weights_sha256 == explicit.weights_sha256
 
 
+def test_an_image_of_weight_zero_teaches_nothing(small_mnist: cs.Splits):
+    data = replace(small_mnist.train, weights=(small_mnist.train.labels != 3).astype(np.float32))
+    model, _ = cs.train(cs.presets.ann, data, cs.Recipe(epochs=3))
+    assert 3 not in model.predict(data.images)
+    assert (model.predict(data.images) == data.labels)[data.labels != 3].mean() > 0.8
+
+
+def test_train_refuses_images_that_all_have_weight_zero(small_mnist: cs.Splits):
+    numbers = np.arange(1000, dtype=np.float32)
+    _, held_out = replace(small_mnist.train, weights=numbers).divide(0.2)
+    for weights, fraction in ((0 * numbers, 0.0), (np.isin(numbers, held_out.weights).astype(np.float32), 0.2)):
+        data = replace(small_mnist.train, weights=weights)
+        with pytest.raises(ValueError, match=r"the weights of all [\d,]+ training images of mnist are zero"):
+            cs.train(cs.presets.ann, data, cs.Recipe(epochs=1, validation_fraction=fraction))
+
+
 def test_train_refuses_class_weights_for_other_classes(small_mnist: cs.Splits):
     with pytest.raises(RecipeError, match="the recipe has 2 class weights, but architecture ann has 10 outputs"):
         cs.train(cs.presets.ann, small_mnist, cs.Recipe(class_weights=(1.0, 2.0)))

@@ -100,6 +100,7 @@ class Core:
         self,
         images: NDArray[np.uint8],
         labels: NDArray[np.int64],
+        weights: NDArray[np.float32] | None,
         order: NDArray[np.int64],
         batch_size: int,
         learning_rates: NDArray[np.float32],

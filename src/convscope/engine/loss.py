@@ -21,9 +21,17 @@ def softmax(logits: Array) -> Array:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
-def cross_entropy(
-    logits: Array, labels: Labels, smoothing: float = 0.0, class_weights: Sequence[float] | None = None
-) -> float:
+def loss_factors(
+    labels: Labels, class_weights: Sequence[float] | None, weights: NDArray[np.float32] | None
+) -> Array | None:
+    """Compute the factor (N,) of each image's loss, its class's weight times its own; None if all are 1."""
+    if class_weights is None:
+        return None if weights is None else weights.astype(np.float64)
+    factors = np.asarray(class_weights, np.float64)[labels]
+    return factors if weights is None else factors * weights
+
+
+def cross_entropy(logits: Array, labels: Labels, smoothing: float = 0.0, factors: Array | None = None) -> float:
     """Compute the mean cross-entropy of the softmax of logits z (N, K) with labels (N,), in nats.
 
     loss = 1/N · Σ_n -log p[n, label n] = 1/N · Σ_n (log Σ_j exp(z[n,j]) - z[n, label n])
@@ -32,7 +40,7 @@ def cross_entropy(
 
     loss = 1/N · Σ_n (log Σ_j exp(z[n,j]) - (1 - ε) · z[n, label n] - ε/K · Σ_k z[n,k])
 
-    With class weights, each image's term is multiplied by the weight of its label.
+    With factors (N,), the term of image n is multiplied by factor n. The sum is still divided by N.
 
     Source: Szegedy and others 2016, section 7.
     """
@@ -41,11 +49,11 @@ def cross_entropy(
     if smoothing:
         targets = (1 - smoothing) * targets + smoothing * shifted.mean(axis=1)
     losses = np.log(np.exp(shifted).sum(axis=1)) - targets
-    return float(np.mean(losses if class_weights is None else losses * np.asarray(class_weights)[labels]))
+    return float(np.mean(losses if factors is None else losses * factors))
 
 
 def cross_entropy_backward(
-    logits: Array, labels: Labels, smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+    logits: Array, labels: Labels, smoothing: float = 0.0, factors: Array | None = None
 ) -> Array:
     """Compute dlogits (N, K), the gradient of `cross_entropy` with respect to the logits: p minus the targets.
 
@@ -53,8 +61,8 @@ def cross_entropy_backward(
     """
     dlogits = softmax(logits) - smoothing / logits.shape[1]
     dlogits[np.arange(len(labels)), labels] -= 1 - smoothing
-    if class_weights is not None:
-        dlogits *= np.asarray(class_weights, np.float64)[labels, None]
+    if factors is not None:
+        dlogits *= factors[:, None]
     return np.asarray(dlogits / len(labels))
 
 

@@ -248,9 +248,10 @@ class NativeNetwork:
         shape = np.shape(settings.loss.class_weights)
         if options.class_weights is not None and shape != (classes,):
             raise ValueError(f"class_weights has shape {shape}; it must be ({classes},), one per class")
+        weights = None if dataset.weights is None else np.ascontiguousarray(dataset.weights)
         # Sums over the images.
         images, loss, correct = self._core.train(
-            np.ascontiguousarray(dataset.images), labels, order, batch_size, rates, settings, progress
+            np.ascontiguousarray(dataset.images), labels, weights, order, batch_size, rates, settings, progress
         )
         return EpochResult(loss / images, correct / images)
 

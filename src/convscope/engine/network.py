@@ -120,6 +120,7 @@ class Network(Protocol):
     ) -> EpochResult:
         """Train one step for each batch of `order` (indices into `dataset`); the last batch may be short.
 
+        The loss of a batch is the mean over its images, each multiplied by its weight in `dataset` and by its class's.
         A batch normalisation uses the statistics of the batch, and each step moves its own towards them.
 
         Args:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.data.datasets import Dataset
 from convscope.engine.augmentation import augment
-from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
+from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, loss_factors, softmax
 from convscope.engine.network import (
     Ablation,
     EpochOptions,
@@ -147,11 +147,12 @@ class ReferenceNetwork:
             )
         self._begin_epoch(options)
         num_done, loss_sum, num_correct = 0, 0.0, 0
-        loss = (options.label_smoothing, options.class_weights)
         try:
             for start, learning_rate in zip(starts, learning_rates.tolist(), strict=True):
                 batch = order[start : start + batch_size]
                 labels = dataset.labels[batch]
+                weights = None if dataset.weights is None else dataset.weights[batch]
+                loss = (options.label_smoothing, loss_factors(labels, options.class_weights, weights))
                 images = augment(dataset.images[batch], options.augmentation, options.augmentation_key, start)
                 # Both draw by the image's position in the epoch, so batches of any size give the same changes.
                 dropout_masks = self._passes.draw_dropout_masks(options.dropout_key, start, len(batch))

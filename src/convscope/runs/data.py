@@ -41,7 +41,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
     if not isinstance(data, str | Path):
         data = as_dataset(data, "data")
         # As a file with training images alone, from which `make_splits` takes the test split.
-        raw = RawSplit(data.images, data.labels, data.name, data.name, data.source, files=data.files)
+        raw = RawSplit(data.images, data.labels, data.name, data.name, data.source, None, data.files, data.weights)
         return IN_MEMORY, make_splits(data.name, raw, None, data.class_names, options)
     return make_portable(data), load_splits(data, options, on_progress)
 
@@ -60,7 +60,7 @@ def load_again(
         data: the arrays, if the run was made from arrays in memory.
 
     Raises:
-        RunError: if the images have changed, or the run was made from arrays and `data` is None.
+        RunError: if the data have changed, or the run was made from arrays and `data` is None.
         DatasetError: if the data cannot be loaded any more.
     """
     splits = read_again(recorded, path, data, on_progress)
@@ -68,7 +68,8 @@ def load_again(
     for part in (splits.train, splits.test):
         if part.sha256 != getattr(recorded, part.split).sha256:
             raise RunError(
-                f"{name}: the {part.split} images have changed since {path} was made; restore them, or start a new run"
+                f"{name}: the {part.split} images, labels or weights have changed since {path} was made; restore them, "
+                "or start a new run"
             )
     return splits
 

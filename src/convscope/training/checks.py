@@ -45,7 +45,15 @@ def hold_out(
             "recipe: early_stopping needs validation images, because the test images must not be used for choices; set "
             "validation_fraction to a number such as 0.1"
         )
+    _check_weights(dataset)
     return dataset, validation
+
+
+def _check_weights(dataset: Dataset) -> None:
+    if dataset.weights is not None and not dataset.weights.any():
+        raise ValueError(
+            f"the weights of all {len(dataset):,} training images of {dataset.name} are zero; give some a larger weight"
+        )
 
 
 def _divide(dataset: Dataset, fraction: float, seed: int, unseen: NDArray[np.bool_] | None) -> tuple[Dataset, Dataset]:
@@ -60,6 +68,7 @@ def _divide(dataset: Dataset, fraction: float, seed: int, unseen: NDArray[np.boo
     if (is_lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
         name = dataset.class_names[int(is_lost.argmax())]
         raise RecipeError(f"{subject} leaves no training image of class {name!r}; choose a smaller one")
+    _check_weights(kept)
     return kept, held_out
 
 

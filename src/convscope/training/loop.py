@@ -97,7 +97,8 @@ def train(
             stopping would have only test images to choose by, or the engine cannot compute in the recipe's precision
             here, or train in its weight bits.
         TypeError, ValueError: if an argument is of a wrong type or value, or `Dataset.from_arrays` refuses a pair.
-        ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
+        ValueError: if `validation` is given and the recipe holds images out itself, `state` lacks the best weights, or
+            all training images have weight 0.
         KeyboardInterrupt: within a second of Ctrl-C; the last state that `on_epoch` received continues the training.
     """
     data = data if isinstance(data, Splits) else as_dataset(data, "data")

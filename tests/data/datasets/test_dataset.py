@@ -40,7 +40,8 @@ def test_any_change_of_the_data_changes_the_digest():
         replace(dataset, images=pixel), replace(dataset, labels=labels), replace(dataset, class_names=("a", "b", "c")),
         replace(dataset, images=dataset.images.reshape(-1, 5, 4, 3)), dataset.take(np.arange(29)),
     ]  # fmt: skip
-    assert len({data.sha256 for data in [dataset, *changed]}) == 6
+    changed += [replace(dataset, weights=np.full(30, weight, np.float32)) for weight in (1, 2)]
+    assert len({data.sha256 for data in [dataset, *changed]}) == 8
 
 
 # --- Parts ------------------------------------------------------------------------------------------------------------
@@ -56,8 +57,11 @@ def test_take_returns_images_in_the_requested_order():
 
 
 def test_divide_parts_the_images_without_loss():
-    dataset = replace(make(90), images=np.arange(90, dtype=np.uint8).reshape(90, 1, 1, 1))
+    images = np.arange(90, dtype=np.uint8).reshape(90, 1, 1, 1)
+    dataset = replace(make(90), images=images, weights=images.ravel().astype(np.float32))
     train, validation = dataset.divide(0.2)
+    for part in (train, validation):
+        np.testing.assert_array_equal(part.weights, part.images.ravel())
     assert (train.split, validation.split) == ("train", "validation")
     assert sorted([*train.images.ravel(), *validation.images.ravel()]) == list(range(90))
 
@@ -113,6 +117,44 @@ LABELS = np.array([0, 1, 0])
 def test_a_dataset_rejects_invalid_arguments(images, labels, names, message):
     with pytest.raises(ValueError, match=message):
         Dataset(images, labels, names)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        (np.ones(3), ValueError, r"weights are float64 of shape \(3,\); they must be float32 \(3,\)"),
+        (np.ones(2, np.float32), ValueError, r"weights are float32 of shape \(2,\); they must be float32 \(3,\)"),
+        (np.array([1, -2, -3], np.float32), ValueError, r"weights\[1\] is -2.0; a weight must be a finite number, 0"),
+        (np.array([1, 2, np.nan], np.float32), ValueError, r"weights\[2\] is nan"),
+        ("many", TypeError, "weights is 'many'"),
+    ],
+)
+def test_a_dataset_rejects_invalid_weights(weights, error, message):
+    with pytest.raises(error, match=message):
+        Dataset(IMAGES, LABELS, ("a", "b"), weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        ([1, 1e300, 1], ValueError, r"weights\[1\] is inf"),
+        ([1, 2], ValueError, r"of shape \(2,\)"),
+        (["a", "b", "c"], TypeError, "weights is"),
+    ],
+)
+def test_arrays_reject_invalid_weights(weights, error, message):
+    with pytest.raises(error, match=message):
+        Dataset.from_arrays(IMAGES, LABELS, weights=weights)
+
+
+def test_weights_are_a_copy_that_cannot_change():
+    weights = np.array([0, 1, 2])
+    dataset = Dataset.from_arrays(IMAGES, LABELS, weights=weights)
+    weights[:] = 5
+    for copied in (dataset, pickle.loads(pickle.dumps(dataset))):
+        assert copied.weights.tolist() == [0, 1, 2]
+        with pytest.raises(ValueError, match="read-only"):
+            copied.weights[0] = 1
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.99])

@@ -41,10 +41,11 @@ class Dataset(Recorded):
         source: the files it was read from.
         files: (N,) the picture that each image was read from, below the folder or archive of `source`; empty if images
             have no files of their own.
+        weights: (N,) float32, the factor of each image's loss in training; None for ones. Measurements do not use them.
 
     Raises:
         ValueError: if the lengths differ, there is no pixel, a label has no class name, a name is longer than 255
-            characters, or an array has another number type or shape.
+            characters, a weight is negative or not finite, or an array has another number type or shape.
     """
 
     images: Images = field(repr=False)
@@ -54,6 +55,7 @@ class Dataset(Recorded):
     split: str = "train"
     source: tuple[SourceFile, ...] = field(default=())
     files: tuple[str, ...] = field(default=(), repr=False)
+    weights: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -74,6 +76,8 @@ class Dataset(Recorded):
             )
         if len(self.files) not in (0, len(images)):
             raise ValueError(f"there are {len(images)} images but {len(self.files)} files; there must be one per image")
+        if self.weights is not None:
+            _check_weights(self.weights, len(images))
         if images.size == 0:
             raise ValueError(f"images have shape {images.shape}; there must be at least one pixel of one image")
         if len(self.class_names) < 2:
@@ -88,8 +92,8 @@ class Dataset(Recorded):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for name in ("images", "labels"):  # also here, since pickle makes arrays writable again
-            if isinstance(array := self.__dict__[name], np.ndarray):
+        for name in ("images", "labels", "weights"):  # also here, since pickle makes arrays writable again
+            if isinstance(array := self.__dict__.get(name), np.ndarray):
                 self.__dict__[name] = read_only(array)
 
     @classmethod
@@ -101,6 +105,7 @@ class Dataset(Recorded):
         class_names: Sequence[str] | None = None,
         image_shape: tuple[int, ...] | None = None,
         value_range: tuple[float, float] | None = None,
+        weights: ArrayLike | None = None,
         name: str = "custom",
         split: str = "train",
     ) -> "Dataset":
@@ -121,6 +126,7 @@ class Dataset(Recorded):
             image_shape: (H, W) or (H, W, C) of an image in rows, in the order row, column, channel.
             value_range: the numbers that become byte 0 and byte 255. By default 0 to 255, 0 to 1 or -1 to 1: the first
                 range that contains all numbers and is more than half filled. If there is none, it must be stated.
+            weights: (N,) numbers from 0, the factor of each image's loss in training.
 
         Raises:
             ValueError: if shape, range or a label is not clear or does not fit, a number is not finite, or there are
@@ -130,7 +136,11 @@ class Dataset(Recorded):
         names = None if class_names is None else convert(class_names, Sequence[str], "class_names")
         limits = convert(value_range, tuple[float, float] | None, "value_range")
         indices, all_names = class_indices(labels, names)
-        return cls(image_bytes(images, image_shape, limits), indices, all_names, name, split)
+        factors = convert(weights, NDArray[np.floating[Any]] | None, "weights")
+        if factors is not None:
+            with np.errstate(over="ignore"):  # a weight beyond float32 becomes infinite, which is refused by its index
+                factors = factors.astype(np.float32)
+        return cls(image_bytes(images, image_shape, limits), indices, all_names, name, split, weights=factors)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -170,7 +180,7 @@ class Dataset(Recorded):
 
     @cached_property
     def sha256(self) -> str:
-        """The SHA-256 over shape, images and labels (as int64): equal for equal data, whatever file it came from."""
+        """The SHA-256 over shape, images, labels (as int64) and weights: equal for equal data of any file."""
         # Shape and names first: the same bytes may be images of another size.
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
         for block in blocks(self.images):
@@ -178,13 +188,18 @@ class Dataset(Recorded):
         # As int64 in one byte order, so that neither the label type nor the machine changes the digest.
         for start in range(0, len(self), _LABELS_AT_ONCE):
             digest.update(self.labels[start : start + _LABELS_AT_ONCE].astype("<i8").data)
+        if self.weights is not None:  # data without weights keep the digests that earlier runs recorded
+            digest.update(b"weights" + self.weights.astype("<f4").tobytes())
         return digest.hexdigest()
 
     def take(self, indices: NDArray[np.integer[Any]], split: str | None = None) -> "Dataset":
         """Make a data set of the images at `indices` (n,), in that order; many images on disk stay there."""
         images = self.images.take(indices) if is_on_disk(self.images) else self.images[indices]
         files = tuple(np.array(self.files, object)[indices]) if self.files else ()
-        return replace(self, images=images, labels=self.labels[indices], split=split or self.split, files=files)
+        weights = None if self.weights is None else self.weights[indices]
+        return replace(
+            self, images=images, labels=self.labels[indices], split=split or self.split, files=files, weights=weights
+        )
 
     @checked
     def divide(
@@ -232,6 +247,15 @@ class Dataset(Recorded):
 
     def _repr_html_(self) -> str:
         return html_card([self])
+
+
+def _check_weights(weights: NDArray[np.float32], num_images: int) -> None:
+    if weights.dtype != np.float32 or weights.shape != (num_images,):
+        raise ValueError(f"weights are {weights.dtype} of shape {weights.shape}; they must be float32 ({num_images},)")
+    if len(is_wrong := np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))):
+        raise ValueError(
+            f"weights[{is_wrong[0]}] is {weights[is_wrong[0]]}; a weight must be a finite number, 0 or larger"
+        )
 
 
 def evenly(count: int, max_count: int) -> NDArray[np.int64]:

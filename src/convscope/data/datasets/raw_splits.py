@@ -35,7 +35,7 @@ class RawSplit:
         images: uint8 (N, H, W) or (N, H, W, C).
         labels: (N,) whole numbers: classes, or indices in `names`.
         names: the names of labels that are text; the classes are the names of both splits, sorted.
-        files: see `Dataset.files`.
+        files, weights: see `Dataset`.
     """
 
     images: Images
@@ -45,6 +45,7 @@ class RawSplit:
     source: tuple[SourceFile, ...]
     names: tuple[str, ...] | None = None
     files: tuple[str, ...] = ()
+    weights: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,15 @@ def make_splits(
         )
     if test is not None:
         datasets = [
-            Dataset(raw.images, raw.labels, class_names, name, split, raw.source, raw.files)
+            Dataset(raw.images, raw.labels, class_names, name, split, raw.source, raw.files, raw.weights)
             for raw, split in zip(raw_splits, ("train", "test"), strict=True)
         ]
         # No images were split off, so no seed was used.
         return Splits(datasets[0], datasets[1], structs.replace(options, seed=0))
     cut = divide_split(raw_splits[0], len(class_names), options)
     datasets = [
-        Dataset(raw.images, raw.labels, class_names, name, split, raw.source, raw.files) for split, raw in cut.items()
+        Dataset(raw.images, raw.labels, class_names, name, split, raw.source, raw.files, raw.weights)
+        for split, raw in cut.items()
     ]
     return Splits(datasets[0], datasets[1], structs.replace(options, test_fraction=_fraction(options)))
 
@@ -124,6 +126,7 @@ def divide_split(raw: RawSplit, num_classes: int, options: LoadOptions) -> dict[
             images=_take(raw.images, indices),
             labels=cast(Labels, seal(raw.labels[indices])),
             files=tuple(raw.files[index] for index in indices) if raw.files else (),
+            weights=None if raw.weights is None else raw.weights[indices],
         )
         for split, indices in zip(("train", "test"), (train, test), strict=True)
     }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convscope.data.datasets import Dataset
 from convscope.engine.keras.backend import load_keras
+from convscope.engine.loss import loss_factors
 from convscope.engine.native import augment
 from convscope.engine.network import EpochOptions, Progress
 from convscope.recipes import Adam, Augmentation
@@ -129,16 +130,17 @@ class Steps:
 def batches(
     dataset: Dataset, order: NDArray[np.int64], batch_size: int, num_classes: int, options: EpochOptions
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield each batch as `fit` takes it: images uint8, one-hot labels (N, K) and, with class weights, weights (N,)."""
-    weights = None if options.class_weights is None else np.asarray(options.class_weights, np.float32)
+    """Yield each batch as `fit` takes it: images uint8, one-hot labels (N, K) and, with weights, factors (N,)."""
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         images, labels = dataset.images[batch], dataset.labels[batch]
+        weights = None if dataset.weights is None else dataset.weights[batch]
+        factors = loss_factors(labels, options.class_weights, weights)
         if options.augmentation != Augmentation():
             images = augment(images, options.augmentation, options.augmentation_key, start)
         targets = np.zeros((len(batch), num_classes), np.float32)
         targets[np.arange(len(batch)), labels] = 1
-        yield (images, targets) if weights is None else (images, targets, weights[labels])
+        yield (images, targets) if factors is None else (images, targets, factors.astype(np.float32))
 
 
 def fit_epoch(steps: Steps, examples: Iterator[tuple[Any, ...]]) -> tuple[float, float]:

@@ -92,4 +92,4 @@ def _join(first: Dataset, second: Dataset) -> Dataset:
     first_part, second_part = (part.take(evenly(len(part), _MAX_HELD_OUT)) for part in (first, second))
     images = np.concatenate([first_part.images, second_part.images])
     labels = np.concatenate([first_part.labels.astype(np.int64), second_part.labels])
-    return replace(first_part, images=images, labels=labels, files=())
+    return replace(first_part, images=images, labels=labels, files=(), weights=None)

@@ -117,7 +117,9 @@ def _read_pools(
             if is_stopped.is_set():
                 break
             images.read(indices[start : start + step], pixels[start : start + step])
-        return Pool(replace(dataset, images=pixels, labels=dataset.labels[indices], files=()), order, suffix)
+        weights = None if dataset.weights is None else dataset.weights[indices]
+        piece = replace(dataset, images=pixels, labels=dataset.labels[indices], files=(), weights=weights)
+        return Pool(piece, order, suffix)
 
     with ThreadPoolExecutor(1, "convscope-reader") as reader:
         try:
@@ -150,9 +152,10 @@ def epoch_bytes(dataset: Dataset, batch_size: int) -> int:
     num_labels = count if on_disk else len(dataset)  # the engine takes int64
     image_bytes = dataset.images.nbytes // len(dataset)
     pool_bytes = 0
-    if on_disk:  # at most two pools are in memory, with their labels
+    if on_disk:  # at most two pools are in memory, with their labels and weights
         num_pools = min(2, -(-len(dataset) // count))
-        pool_bytes = num_pools * count * (image_bytes + dataset.labels.itemsize)
+        weight_bytes = 0 if dataset.weights is None else dataset.weights.itemsize
+        pool_bytes = num_pools * count * (image_bytes + dataset.labels.itemsize + weight_bytes)
     # A single pool in memory has only its order. Others also have arrays for drawing, sorting and reading, 5 at most.
     num_indices = count if count == len(dataset) and not on_disk else 5 * count
     return 8 * (num_indices + num_labels) + pool_bytes
