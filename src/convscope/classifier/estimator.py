@@ -17,52 +17,24 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
 from sklearn.utils import check_random_state, compute_class_weight  # type: ignore[import-untyped]
 from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped]
-from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data  # type: ignore[import-untyped]
 
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, Shape
-from convscope.architecture.presets import PRESETS, ann, cnn, network_for
+from convscope.architecture import Architecture
+from convscope.architecture.presets import network_for
 from convscope.base.arguments import check_seed
+from convscope.classifier.architectures import ARCHITECTURES
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.arrays import class_name
 from convscope.data.datasets.image_rows import ImageShape, as_rows, image_shape_of
 from convscope.data.datasets.pixel_range import PixelRange, learn_range
 from convscope.engine import initial_weights
-from convscope.recipes import Recipe, Schedule, recipe_named
-from convscope.training import History, TrainingState, default_recipe, train, train_pass
+from convscope.recipes import Recipe, Schedule, recipe_named, thorough
+from convscope.training import History, TrainingState, default_recipe, hold_out, train, train_pass
+from convscope.training.automatic import AUTO, choose_training
 from convscope.training.model import Model
-
-
-def auto(image_shape: Shape, num_classes: int) -> Architecture:
-    """Choose `cnn` for images of at least 16 × 16, `ann` for less than 8 × 8, and `small_cnn` for sizes between.
-
-    `small_cnn` is `cnn` with `same` padding and without its first pooling, which would leave nothing of 8 × 8 pixels.
-    Rows of a table, images of height 1, get `ann`, which sees no neighbourhoods.
-
-    >>> [auto(shape, 10).name for shape in ((28, 28, 1), (8, 8, 1), (1, 30, 1))]
-    ['cnn', 'small_cnn', 'ann']
-    """
-    side = min(image_shape[:2])
-    if side >= 16:
-        return cnn(image_shape, num_classes)
-    # The two poolings of `cnn` need at least 10 pixels, and leave little of fewer than 16. With fewer than 8 pixels,
-    # even one pooling would leave maps of 3 × 3 at most.
-    if side < 8:
-        return ann(image_shape, num_classes)
-    layers = (
-        Conv2D(16, (3, 3), padding="same", activation="relu"),
-        # Padded and pooled once, so that maps of 4 × 4 to 7 × 7 remain.
-        Conv2D(32, (3, 3), padding="same", activation="relu"),
-        MaxPooling2D((2, 2)),
-        Flatten(),
-        Dense(128, activation="relu"),
-        Dense(num_classes, activation="softmax"),
-    )
-    return Architecture(Input(*image_shape), layers, "small_cnn")
-
 
 _MIN_STEPS = 500  # ten epochs of 1,300 images are 110 steps, too few to train a network
 _MIN_MACS = 10_000_000  # multiply-adds of a batch's forward pass; with fewer, threads wait more than they work
-_ARCHITECTURES = {"auto": auto, **PRESETS}
 
 
 class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -74,8 +46,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     are clipped to it: a range for each column if X has two dimensions, else for each channel (see
     `convscope.data.datasets.pixel_range.learn_range`).
 
-    With the same `random_state` and the same data, `fit` gives the same bits, however many threads run. There are no
-    sample weights.
+    With the same `random_state` and the same data, `fit` gives the same bits, however many threads run.
 
     >>> from sklearn.datasets import load_digits
     >>> from convscope import CNNClassifier
@@ -85,12 +56,13 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ('small_cnn', (8, 8, 1), True)
 
     Args:
-        architecture: "auto" (by the size of the images, see `convscope.classifier.estimator`), the name of a preset, an
+        architecture: "auto" (by the size of the images, see `convscope.classifier.architectures`), a preset's name, an
             `Architecture`, or a function of the images' shape (H, W, C) and the number of classes.
-        recipe: the name of a recipe, or a `Recipe`; None is the preset's own, or `classic`.
+        recipe: the name of a recipe, or a `Recipe`; None is the preset's own, or `classic`. With "auto", `fit` tries
+            recipes on held-out images first, and also networks if the architecture is "auto": about half a minute.
         epochs: by default those of a `Recipe`; for a recipe's name the same, but at least 500 steps.
-        batch_size, learning_rate, validation_fraction: replace the recipe's. Validation images are measured after each
-            epoch (`history_`) and not trained on.
+        batch_size, learning_rate, validation_fraction: replace the recipe's. Validation images are not trained on, but
+            measured after each epoch: `val_loss` and `val_accuracy` of `history_`.
         class_weight: factor for the loss of each class's images: a dict by label, with 1 for missing labels;
             "balanced", N / (K n) for a class of n of the N images; None, the recipe's.
         image_shape: (H, W) or (H, W, C) of an image; None as above.
@@ -143,16 +115,18 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.threads = threads
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> "CNNClassifier":
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> "CNNClassifier":
         """Train a network from the start.
 
         Args:
             X: (N, F), (N, H, W) or (N, H, W, C) finite numbers, an image each.
             y: (N,) labels of at least two classes.
+            sample_weight: (N,) numbers from 0, not all zero: factors of the images' losses, multiplied by those of
+                `class_weight`; None for ones. Validation images are measured without them.
 
         Raises:
             ValueError: if X is sparse, not finite or not of `image_shape`; if y holds one class only, or numbers that
-                are no classes; if a parameter is out of its range.
+                are no classes; if a weight is not finite or negative; if a parameter is out of its range.
             TypeError: if a parameter is of a wrong type.
         """
         rows, y, shown = self._validate(X, y, reset=True)
@@ -160,7 +134,15 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(classes) < 2:
             raise ValueError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
         start = self._make_setup(rows, shown, classes)
-        recipe = self._make_recipe(len(rows), classes, start.architecture)
+        data = start.dataset(rows, labels, sample_weight)
+        recipe = self._make_recipe(self._find_recipe(start.architecture), data, classes)
+        if self._is_automatic:
+            hold_out(data, recipe, start.seed)  # errors are raised before the trials, which take half a minute
+            network = None if self.architecture == "auto" else start.architecture
+            threads = _choose_threads(self.threads, start.architecture, min(len(data), recipe.batch_size))
+            choice = choose_training(data, network, seed=start.seed, threads=threads)
+            start = replace(start, architecture=choice.architecture)
+            recipe = self._make_recipe(choice.recipe, data, classes)
         # `partial_fit` continues from the state of the model: with early stopping, that after the best epoch. The list
         # holds this one state, since each has as many numbers as the weights and the optimizer's moments together.
         states: list[TrainingState] = []
@@ -169,12 +151,13 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if state.history.best_epoch in (None, len(state.history)):
                 states[:] = [state]
 
-        data = start.dataset(rows, labels)
-        threads = _choose_threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
+        threads = _choose_threads(self.threads, start.architecture, min(len(data), recipe.batch_size))
         model, history = train(start.architecture, data, recipe, seed=start.seed, threads=threads, on_epoch=keep)
         return self._set_fitted(start, states[0], model, history)
 
-    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> "CNNClassifier":
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> "CNNClassifier":
         """Train another pass, over these images, with the optimizer's state of earlier passes.
 
         It continues from `fit` or from the last call. The learning rate is the recipe's without its schedule, since the
@@ -182,12 +165,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         the first images, and later numbers are clipped to it.
 
         Args:
-            X, y: as `fit` takes them; labels of one class are enough.
+            X, y, sample_weight: as `fit` takes them; labels of one class are enough, and all weights may be zero.
             classes: (K,) all labels that will ever come. Needed in the first call, and the same or none later.
 
         Raises:
             ValueError: as `fit` does; if `classes` is missing at first or another later; if y holds a label that is
-                none of them; if class weights are "balanced", for which all labels would have to be known.
+                none of them; if the recipe is "auto" or class weights are "balanced", which need all images at once.
         """
         is_first = not hasattr(self, "classes_")
         known = self._check_classes(classes)
@@ -200,7 +183,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         start = self._make_setup(rows, shown, known) if is_first else self._setup
         recipe = self._make_recipe_of_pass(known, start.architecture)
         state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
-        data = start.dataset(rows, labels)
+        data = start.dataset(rows, labels, sample_weight)
         threads = _choose_threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
         state = train_pass(start.architecture, data, recipe, state, seed=start.seed, threads=threads)
         provenance = {"recipe": recipe.to_dict(), "seed": start.seed, "passes": len(state.history)}
@@ -286,9 +269,18 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # --- Training -----------------------------------------------------------------------------------------------------
 
-    def _make_base_recipe(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
+    @property
+    def _is_automatic(self) -> bool:
+        return isinstance(self.recipe, str) and self.recipe == AUTO
+
+    def _find_recipe(self, architecture: Architecture) -> Recipe:
+        """Find the recipe to which the parameters apply; until `auto` has chosen, it is `thorough`."""
+        if self._is_automatic:
+            return thorough
+        return default_recipe(architecture) if self.recipe is None else recipe_named(self.recipe)
+
+    def _change_recipe(self, recipe: Recipe, classes: NDArray[Any]) -> Recipe:
         """Apply the parameters to the recipe, except the number of epochs."""
-        recipe = default_recipe(architecture) if self.recipe is None else recipe_named(self.recipe)
         changes: dict[str, Any] = {}
         if self.batch_size is not None:
             changes["batch_size"] = index(self.batch_size)
@@ -306,21 +298,26 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             changes["class_weights"] = self.class_weight
         return replace(recipe, **changes)
 
-    def _make_recipe(self, num_images: int, classes: NDArray[Any], architecture: Architecture) -> Recipe:
-        """Make the recipe of `fit`."""
-        recipe = self._make_base_recipe(classes, architecture)
+    def _make_recipe(self, recipe: Recipe, data: Dataset, classes: NDArray[Any]) -> Recipe:
+        """Make the recipe of `fit` from the one that is named or chosen."""
+        recipe = self._change_recipe(recipe, classes)
         epochs = recipe.epochs
         if self.epochs is not None:
             epochs = index(self.epochs)
-        # A recipe that the user made has the number of epochs that the user wants.
-        elif not isinstance(self.recipe, Recipe):
-            steps = -(-num_images // recipe.batch_size)
+        # A recipe that the user made has the number of epochs that the user wants, and `auto` chooses it by trials.
+        elif not isinstance(self.recipe, Recipe) and not self._is_automatic:
+            steps = -(-len(data) // recipe.batch_size)
             epochs = max(epochs, -(-_MIN_STEPS // steps))
         return replace(recipe, epochs=epochs)
 
     def _make_recipe_of_pass(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
         """Make the recipe of a call of `partial_fit`."""
-        recipe = self._make_base_recipe(classes, architecture)
+        if self._is_automatic:
+            raise ValueError(
+                "partial_fit does not support recipe='auto', because it does not see all images at once; name a recipe "
+                "first, such as by set_params(recipe='thorough')"
+            )
+        recipe = self._change_recipe(self._find_recipe(architecture), classes)
         if recipe.class_weights == "balanced":
             raise ValueError(
                 "partial_fit does not support class_weight='balanced', because it does not see all labels at once; "
@@ -335,7 +332,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             classes=classes,
             image_shape=image_shape,
             pixel_range=learn_range(rows, None if shown is None else image_shape[2]),
-            architecture=network_for(self.architecture, image_shape, len(classes), _ARCHITECTURES),
+            architecture=network_for(self.architecture, image_shape, len(classes), ARCHITECTURES),
             seed=_choose_seed(self.random_state),
         )
 
@@ -362,8 +359,22 @@ class _Setup:
         """Convert rows (N, F) to the bytes (N, H, W, C) that the network reads."""
         return self.pixel_range.to_bytes(rows).reshape(-1, *self.image_shape)
 
-    def dataset(self, rows: NDArray[Any], labels: NDArray[Any]) -> Dataset:
-        return Dataset(self.images(rows), labels.astype(np.int64), tuple(map(class_name, self.classes.tolist())), "X")
+    def dataset(self, rows: NDArray[Any], labels: NDArray[Any], sample_weight: ArrayLike | None) -> Dataset:
+        names = tuple(map(class_name, self.classes.tolist()))
+        weights = _check_weights(sample_weight, len(rows))
+        return Dataset(self.images(rows), labels.astype(np.int64), names, "X", weights=weights)
+
+
+def _check_weights(sample_weight: ArrayLike | None, num_images: int) -> NDArray[np.float32] | None:
+    """Convert sample weights, a number for each image or one for all, to an array (N,)."""
+    if sample_weight is None:
+        return None
+    numbers = np.full(num_images, sample_weight) if np.isscalar(sample_weight) else sample_weight
+    rules = {"dtype": np.float32, "ensure_2d": False, "ensure_non_negative": True}
+    weights = check_array(numbers, **rules, input_name="sample_weight")
+    if weights.shape != (num_images,):
+        raise ValueError(f"sample_weight has shape {weights.shape}; it must be ({num_images},), one number per image")
+    return np.asarray(weights)
 
 
 def _choose_seed(random_state: Any) -> int:
