@@ -153,8 +153,9 @@ class Core {
         {
             const Turn turn(*this, true);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
-            const Images weighted = {images.data(), labels.data(), order.data(), {}, weights.is_valid() ? weights.data() : nullptr};
-            score = trainer.train(weighted, count, settings, learning_rates.data(), steps_, watcher);
+            Images ordered = {images.data(), labels.data(), order.data(), {}};
+            if (weights.is_valid()) ordered.weights = weights.data();
+            score = trainer.train(ordered, count, settings, learning_rates.data(), steps_, watcher);
         }
         watcher.rethrow();
         return nb::make_tuple(score.images, score.loss, score.correct);
@@ -381,8 +382,8 @@ NB_MODULE(_native, module) {
         .def("read", &Core::read, arg("layer"), arg("field"), arg("kernel"), arg("bias"))
         .def("write_moving", &Core::write_moving, arg("layer"), arg("unaveraged"), arg("means"), arg("variances"))
         .def("read_moving", &Core::read_moving, arg("layer"), arg("unaveraged"), arg("means"), arg("variances"))
-        .def("train", &Core::train, arg("images"), arg("labels"), arg("weights").none(), arg("order"), arg("batch_size"),
-             arg("learning_rates"), arg("settings"), arg("progress").none())
+        .def("train", &Core::train, arg("images"), arg("labels"), arg("weights").none(), arg("order"),
+             arg("batch_size"), arg("learning_rates"), arg("settings"), arg("progress").none())
         .def("gradients", &Core::gradients, arg("images"), arg("labels"), arg("layers"), arg("kernels"), arg("biases"))
         .def("logits", &Core::logits, arg("images"), arg("logits"))
         .def("activations", &Core::activations, arg("images"), arg("layers"), arg("outputs"))
