@@ -1,10 +1,11 @@
-"""Train fixed choices of network and recipe on the nine sets, and print the mean accuracy of each on its test images.
+"""Train fixed choices and the recipe `auto` on the nine sets, and print the mean accuracy of each on its test images.
 
     .venv/bin/python benchmarks/own_pictures/measure.py [--sets letters,icons] [--choices cnn:classic,wide:thorough]
 
 Each training takes a thread, and as many run at once as there are cores. Accuracies are kept in
 `build/own_pictures/accuracies.json`, so a second call trains only what is missing. The test images choose nothing: the
-table says which fixed choice would have been best, and an automatic choice is to come near to it without them.
+table says which fixed choice would have been best, and `auto` is to come near to it without them. `pytorch.py` makes
+the last column.
 """
 
 import argparse
@@ -21,7 +22,16 @@ from sets import BUILD, SETS, load
 import convscope as cs
 
 FILE = BUILD / "accuracies.json"
-CHOICES = ("cnn:classic", "cnn:fast", "cnn:accurate", "cnn:thorough", "lenet5:thorough", "wide:thorough")
+CHOICES = (
+    "cnn:classic",
+    "cnn:fast",
+    "cnn:accurate",
+    "cnn:thorough",
+    "lenet5:thorough",
+    "wide:thorough",
+    "auto",
+    "pytorch",
+)
 
 
 class Training(NamedTuple):
@@ -42,7 +52,7 @@ def main() -> int:
     names, choices = options.sets.split(","), options.choices.split(",")
     known = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     wanted = [Training(name, choice, seed) for name in names for choice in choices for seed in range(options.seeds)]
-    missing = [training for training in wanted if "/".join(map(str, training)) not in known]
+    missing = [t for t in wanted if t.choice != "pytorch" and "/".join(map(str, t)) not in known]
     with ProcessPoolExecutor() as pool:
         for training, (accuracy, seconds) in zip(missing, pool.map(train, missing), strict=True):
             known["/".join(map(str, training))] = [accuracy, seconds]
@@ -55,9 +65,13 @@ def main() -> int:
 def train(training: Training) -> tuple[float, float]:
     """Train, and return the accuracy on the test images and the seconds of the processor."""
     splits = load(training.name)
-    architecture, recipe = training.choice.split(":")
     start = time.process_time()
-    model, _ = cs.train(architecture, splits.train, recipe, seed=training.seed, threads=1)
+    if training.choice == "auto":
+        classifier = cs.CNNClassifier(recipe="auto", random_state=training.seed, threads=1)
+        model = classifier.fit(splits.train.images, splits.train.labels).model_
+    else:
+        architecture, recipe = training.choice.split(":")
+        model, _ = cs.train(architecture, splits.train, recipe, seed=training.seed, threads=1)
     seconds = time.process_time() - start
     return float(cs.evaluate(model, splits.test).accuracy), seconds
 

@@ -28,9 +28,9 @@ from convscope.data.datasets.arrays import class_name
 from convscope.data.datasets.image_rows import ImageShape, as_rows, image_shape_of
 from convscope.data.datasets.pixel_range import PixelRange, learn_range
 from convscope.engine import initial_weights
-from convscope.recipes import Recipe, Schedule, recipe_named, thorough
+from convscope.recipes import AUTO, Recipe, Schedule, recipe_named, thorough
 from convscope.training import History, TrainingState, default_recipe, hold_out, train, train_pass
-from convscope.training.automatic import AUTO, choose_training
+from convscope.training.automatic import choose_training
 from convscope.training.model import Model
 
 _MIN_STEPS = 500  # ten epochs of 1,300 images are 110 steps, too few to train a network

@@ -4,6 +4,7 @@ from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import SGD, Adam, Optimizer
 from convscope.recipes.presets import (
+    AUTO,
     RECIPES,
     AnyRecipe,
     accurate,
@@ -23,6 +24,7 @@ from convscope.recipes.recipe import PRECISIONS, WEIGHT_BITS, Precision, Recipe,
 from convscope.recipes.schedule import Schedule
 
 __all__ = [
+    "AUTO",
     "PRECISIONS",
     "RECIPES",
     "SGD",

@@ -101,6 +101,9 @@ tiny25k = replace(tiny8k, epochs=16, name="tiny25k")
 micro11k = replace(tiny8k, epochs=20, name="micro11k", weight_bits=4)
 """The same in 4 bits and more epochs, for the microcontroller's `micro11k`."""
 
+AUTO = "auto"
+"""Name of the recipe that `convscope.training.automatic` makes by trials."""
+
 DEFAULT_RECIPE = "classic"
 """Name of the recipe that is used unless another is chosen."""
 
@@ -126,5 +129,7 @@ def recipe_named(recipe: AnyRecipe) -> Recipe:
         raise TypeError(f"recipe is {describe(recipe)}; it must be {get_args(AnyRecipe)[1]}")
     if recipe not in RECIPES:
         hint = did_you_mean(recipe, RECIPES)
+        if recipe == AUTO:
+            hint = "; auto is for cs.run and CNNClassifier, which choose the network too"
         raise ValueError(f"recipe is {recipe!r}; it must be one of {', '.join(RECIPES)}, or a Recipe{hint}")
     return RECIPES[recipe]

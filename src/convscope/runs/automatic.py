@@ -4,9 +4,9 @@ from convscope.architecture import Architecture
 from convscope.architecture.presets import preset_of
 from convscope.base.tables import printable
 from convscope.data.datasets import Splits
-from convscope.recipes import RECIPES
+from convscope.recipes import AUTO, RECIPES
 from convscope.runs.choices import RecipeChanges, RecipeChoice
-from convscope.training.automatic import AUTO, Choice, loss_of
+from convscope.training.automatic import Choice, loss_of
 from convscope.training.records import TrialRecord
 
 

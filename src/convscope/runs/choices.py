@@ -13,9 +13,8 @@ from convscope.base.errors import ArchitectureError, RecipeError
 from convscope.base.files import open_file
 from convscope.base.plain import parse_json
 from convscope.base.spelling import did_you_mean, is_path
-from convscope.recipes import RECIPES, EarlyStopping, Precision, Recipe, recipe_named
+from convscope.recipes import AUTO, RECIPES, EarlyStopping, Precision, Recipe, recipe_named
 from convscope.training import default_recipe
-from convscope.training.automatic import AUTO
 
 ArchitectureChoice = Annotated[
     str | Path | Architecture | Callable[[tuple[int, int, int], int], Architecture],

@@ -15,7 +15,7 @@ from convscope.engine import EngineName, check_engine, check_precision, check_we
 from convscope.experiment import RunSpec
 from convscope.experiment.machine import count_cores
 from convscope.experiment.start import Start, open_start
-from convscope.recipes import RECIPES, Recipe, thorough
+from convscope.recipes import AUTO, RECIPES, Recipe, thorough
 from convscope.runs.automatic import describe_trials, is_automatic
 from convscope.runs.choices import PRESET, ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
 from convscope.runs.data import DataChoice, load_again, load_data
@@ -25,7 +25,7 @@ from convscope.runs.start import load_run_start, split_held_out
 from convscope.storage import RunFolder, check_new, create_run, open_run, writing
 from convscope.storage.records import JobOptions
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
-from convscope.training.automatic import AUTO, BUDGET, MAX_TRIALS, choose_training
+from convscope.training.automatic import BUDGET, MAX_TRIALS, choose_training
 from convscope.training.records import SearchRecord
 
 BASELINE = "ann"

@@ -22,13 +22,10 @@ from convscope.architecture.presets import ann, cnn, residual, wide, widen
 from convscope.base.errors import ArchitectureError, DivergedError
 from convscope.base.metrics import accuracy, cross_entropy
 from convscope.data.datasets import Dataset
-from convscope.recipes import Augmentation, Recipe, thorough
+from convscope.recipes import AUTO, Augmentation, Recipe, thorough
 from convscope.training.crossfit import compute_logits
 from convscope.training.loop import train
 from convscope.training.records import SearchRecord, TrialRecord
-
-AUTO = "auto"
-"""The name of the recipe."""
 
 BUDGET = 4e12
 """Multiply-adds of the trials and the training by default: about half a minute on two cores."""
