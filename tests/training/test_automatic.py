@@ -81,6 +81,14 @@ def test_the_training_takes_the_rest_of_the_budget_unless_longer_trials_were_no_
     assert choice.recipe.epochs == pytest.approx(expected, abs=1)
 
 
+def test_if_no_network_learns_the_cheapest_takes_the_rest_of_the_budget():
+    bars = _make_bars(200)
+    noise = cs.Dataset.from_arrays(bars.images, np.random.default_rng(1).permutation(bars.labels))  # nothing to learn
+    choice = choose_training(noise, budget=1e11)
+    assert {trial.share for trial in choice.search.trials} == {1 / 24}
+    assert (choice.architecture.name, choice.search.augmentation) == ("cnn", "shift")
+
+
 def test_networks_too_expensive_for_the_images_are_left_out():
     choice = choose_training(_make_bars(600, (12, 12, 1)), budget=2e9)
     assert {trial.network for trial in choice.search.trials} == {"cnn"}

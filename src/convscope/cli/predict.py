@@ -160,14 +160,14 @@ def predict(
     elif as_csv:
         print_outcomes_csv(outcomes, strings, bool(true_classes))
     elif strings:
-        print_strings(outcomes, len(paths))
+        print_strings(outcomes, len(paths), run_path)
     else:
         names = [format_path(path) for path in paths]
         if table is not None:  # as long as any of its names
             names = [f"{format_path(images[0])}, image {len(table.images)}"] * len(table.images)
         if number is not None:
             echo(f"What to label next, of {len(all_paths):,} pictures:\n")
-        print_predictions(outcomes, names, model.class_names)
+        print_predictions(outcomes, names, model.class_names, run_path)
         print_score(score, images, run_path)
     if sorted_folder is not None:
         num_copied = copy_by_class(paths, reader.suggestions, model.class_names, sorted_folder)

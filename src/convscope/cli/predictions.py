@@ -52,7 +52,9 @@ def print_outcomes_csv(outcomes: Iterable[PredictionOutcome], strings: bool, has
             echo(csv_line(values.get(column) for column in columns), nl=False)
 
 
-def print_predictions(outcomes: Iterable[PredictionOutcome], files: Sequence[str], class_names: Sequence[str]) -> None:
+def print_predictions(
+    outcomes: Iterable[PredictionOutcome], files: Sequence[str], class_names: Sequence[str], run_path: Path
+) -> None:
     """Print a table with a row per picture, each as soon as it is classified, and notes on missing evidence.
 
     For a single picture that cannot be read, nothing is printed, since its error is the error of the command.
@@ -74,7 +76,7 @@ def print_predictions(outcomes: Iterable[PredictionOutcome], files: Sequence[str
         echo(_format_row(_format_cells(outcome), widths))
         last = outcome.result or last
     if isinstance(last, Prediction):
-        _print_notes(last)
+        _print_notes(last, run_path)
 
 
 def print_score(score: Score, arguments: Sequence[Path], run_path: Path) -> None:
@@ -102,7 +104,7 @@ def print_score(score: Score, arguments: Sequence[Path], run_path: Path) -> None
     echo(f"For a C program, or other formats: convscope export {run_folder} --format c")
 
 
-def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None:
+def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int, run_path: Path) -> None:
     """Print the lines of text in each picture, then a table of its characters with their boxes."""
     last = None  # a prediction of the model, for the notes on it
     for number, outcome in enumerate(outcomes):
@@ -121,7 +123,7 @@ def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None
             echo(f"\n{_format_digit_table(outcome.result)}")
             last = outcome.result.digits[0].prediction
     if last is not None:
-        _print_notes(last)
+        _print_notes(last, run_path)
 
 
 def _format_digit_table(reading: StringReading) -> str:
@@ -194,9 +196,9 @@ def _shorten_path(path: str, width: int) -> str:
     return f"…{text}"
 
 
-def _print_notes(prediction: Prediction) -> None:
+def _print_notes(prediction: Prediction, run_path: Path) -> None:
     """Print the limits of this model's predictions, and the commands that remove them."""
-    notes = []
+    notes, run_folder = [], shlex.quote(format_path(run_path))
     if prediction.is_assumed:
         notes.append(
             "The model does not record how its images were made; the format was guessed from its data set's name."
@@ -207,8 +209,12 @@ def _print_notes(prediction: Prediction) -> None:
             "--with polarity inverts dark pictures on a light background."
         )
     if not prediction.is_calibrated:
-        notes.append("The probabilities are not calibrated. To calibrate them, run: convscope report RUN calibration")
+        notes.append(
+            f"The probabilities are not calibrated. To calibrate them, run: convscope report {run_folder} calibration"
+        )
     if prediction.none_of_these is None:
-        notes.append('This model cannot answer "none of these" yet. To add that, run: convscope report RUN rejection')
+        notes.append(
+            f'This model cannot answer "none of these" yet. To add that, run: convscope report {run_folder} rejection'
+        )
     if notes:
         echo("\n" + "\n".join(notes))

@@ -42,7 +42,11 @@ def describe_trials(choice: Choice, num_images: int) -> str:
     changed += [trial for trial in networks if changed and trial.network == changed[0].network]
     lists = [
         _list_losses(networks, "network"),
-        f"in three times the steps {_list_losses(longer, 'network')}",
+        *(
+            [f"in three times the steps {_list_losses(longer, 'network')}"]
+            if longer
+            else ["none has learned anything yet"]
+        ),
         _list_losses(changed, "augmentation"),
     ]
     return (

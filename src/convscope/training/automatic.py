@@ -5,7 +5,8 @@
     3. the cheapest with each other augmentation   a 24th each: it sees as many epochs as the choice will
     4. the choice on all images                    the rest of the budget: two fifths or more
 
-If three times the steps did not help, the last training has as many epochs as that of 1.
+If three times the steps did not help, the last training has as many epochs as that of 1. If no network learned
+anything in 1, as on large images, further trials would say nothing either: the cheapest takes the rest of the budget.
 The budget is a number of multiply-adds, not a time, so the same seed gives the same choice on any machine. Test images
 choose nothing.
 """
@@ -32,6 +33,7 @@ BUDGET = 4e12
 
 _NETWORKS = ((cnn, 1.0), (wide, 1.0), (wide, 2.0), (residual, 0.5))  # presets and their widths
 _SHARE, _LONG_SHARE = 1 / 24, 1 / 8  # of the budget, for a trial
+_GUESSING = 0.97  # of the loss of guessing: a network above it has learned nothing yet
 _PASSES = 3  # forward, and the gradients with respect to the inputs and to the weights
 _BATCH = 64
 _MIN_STEPS, _MAX_STEPS = 30, 10_000
@@ -118,6 +120,9 @@ class _Search:
         """Make the trials, and choose a network, an augmentation, and a number of epochs unless more are better."""
         shift, *changes = _augmentations(self.train.image_shape)
         first = sorted((self._try(network, shift) for network in self.networks), key=loss_of)
+        cheapest = min(first, key=lambda trial: self.networks[trial.network].macs)
+        if _GUESSING * self._compute_loss_of_guessing() < loss_of(first[0]) < inf:
+            return cheapest.network, shift, None
         longer = [self._try(trial.network, shift, _LONG_SHARE) for trial in first[:2]]
         if all(trial.loss is None for trial in self.trials):
             raise DivergedError(
@@ -125,7 +130,6 @@ class _Search:
             )
         best = min((*longer, *first), key=loss_of)
         # Augmentations are compared in the cheapest network, which trains for as many epochs as the choice will.
-        cheapest = min(first, key=lambda trial: self.networks[trial.network].macs)
         changed = [self._try(cheapest.network, name) for name in changes if name != "bend and flip"]
         helpful = [trial for trial in changed if is_better(trial, cheapest)]
         # If both help, they may help together too.
@@ -134,6 +138,11 @@ class _Search:
             helpful += [together] if is_better(together, cheapest) else []
         augmentation = min(helpful or [cheapest], key=loss_of).augmentation
         return best.network, augmentation, None if best in longer else best.epochs
+
+    def _compute_loss_of_guessing(self) -> float:
+        """Compute the loss on the held-out images of a network that knows only how frequent each class is."""
+        shares = np.maximum(self.train.class_counts, 1) / len(self.train)
+        return float(-np.log(shares[self.held_out.labels]).mean())
 
     def _try(self, network: str, augmentation: str, share: float = _SHARE) -> TrialRecord:
         """Train within a share of the budget, and measure on the held-out images."""
