@@ -55,6 +55,9 @@ def main() -> int:
     missing = [t for t in wanted if t.choice != "pytorch" and "/".join(map(str, t)) not in known]
     with ProcessPoolExecutor() as pool:
         for training, (accuracy, seconds) in zip(missing, pool.map(train, missing), strict=True):
+            known = (
+                json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+            )  # `pytorch.py` may have added some
             known["/".join(map(str, training))] = [accuracy, seconds]
             FILE.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     for row in rows(known, names, choices, options.seeds):
