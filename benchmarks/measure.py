@@ -35,6 +35,7 @@ import answers
 import atlas.tables as atlas
 import engine_state
 import machine
+import own_pictures.pages as own_pictures
 import plans
 import processes
 import publish
@@ -303,6 +304,7 @@ PARTS: dict[str, Callable[[Measurement], Part]] = {
     "crossed": atlas.measure_crossed,
     "plans": lambda measurement: plans.measure(measurement, publish.load()["frontier"]["rows"]),
     "pictures": pictures,
+    "own-pictures": lambda _: own_pictures.collect(),
     "integers": integers,
     "stored-runs": time_stored_runs,
     "install": installation,

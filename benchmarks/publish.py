@@ -15,6 +15,7 @@ import engine_state
 import frontier.pages as frontier_pages
 import install
 import many_runs
+import own_pictures.pages as own_pictures
 import plans
 import tables
 from rows import ROWS
@@ -285,6 +286,9 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "atlas": ("atlas", atlas.rows),
     "crossed": ("crossed", atlas.format_crossed_rows),
     "pictures": ("pictures", _pictures),
+    "own-pictures": ("own-pictures", own_pictures.choices),
+    "planted": ("own-pictures", own_pictures.planted),
+    "next": ("own-pictures", own_pictures.next_labels),
     "stored-runs": ("stored-runs", _table_of_stored_runs),
     "install": ("install", _installation),
     "main-job": ("main-job", _main_job),

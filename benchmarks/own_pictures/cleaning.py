@@ -9,6 +9,7 @@ were wrong before count as correct. Logits are kept in `build/own_pictures/out_o
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from sets import BUILD, load
 
 import convscope as cs
 
-OUT_OF_FOLD = BUILD / "out_of_fold"
+OUT_OF_FOLD, RESULTS = BUILD / "out_of_fold", BUILD / "cleaning.json"
 SETS = ("letters", "icons", "fashion-300", "mnist-3000")
 SHARES = (0.05, 0.20)  # of the training labels that are wrong
 LOOKED_AT = (50, 100, 200)  # images
@@ -85,6 +86,7 @@ def main() -> int:
     parser.add_argument("--recipe", default="thorough")
     options = parser.parse_args()
     print(f"cleanlab {cleanlab.__version__}; means ± standard deviations of {options.seeds} seeds, in percent")
+    results = []
     for name in options.sets.split(","):
         clean = load_training_images(name)
         for share in SHARES:
@@ -92,8 +94,13 @@ def main() -> int:
             limits = ", ".join(f"{100 * min(1, number / planted):.1f}" for number in LOOKED_AT)
             print(f"\n{name}: {planted:,} of {len(clean):,} labels planted; at most {limits} % can be found")
             cases = [make_case(clean, share, seed, options.recipe) for seed in range(options.seeds)]
+            seen = dict[str, list[float]]()  # the means of the columns "seen in"
             for title, *cells in rows(cases):
                 print(f"{title:<44}" + "".join(f"{cell:>15}" for cell in cells), flush=True)
+                if title:
+                    seen[title] = [float(cell.split()[0]) for cell in cells[1 : 1 + len(LOOKED_AT)]]
+            results.append({"name": name, "share": share, "planted": planted, "seen": seen})
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

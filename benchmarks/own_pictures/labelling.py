@@ -9,12 +9,13 @@ proportion. Takes about five minutes on one core.
 """
 
 import argparse
+import json
 import sys
 import time
 
 import numpy as np
 from numpy.typing import NDArray
-from sets import load
+from sets import BUILD, load
 
 import convscope as cs
 from convscope.evidence.rejection.distance import distance_layer, hidden_features
@@ -24,10 +25,9 @@ START, BATCH, END = 100, 50, 400  # images with labels
 STEPS = 400  # of a training
 MAX_POOL, MAX_TEST = 3000, 2500  # images of a set
 
+RESULTS = BUILD / "labelling.json"
+
 Indices = NDArray[np.int64]
-
-
-RULES = ("random", "margin", "ranked")
 
 
 def choose(rule: str, model: cs.Model, images: NDArray[np.uint8], number: int, stream: np.random.Generator) -> Indices:
@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=6)
     options = parser.parse_args()
     print("set           rule       100 images   400 images        needed for the random 400   processor")
+    results = []
     for name in options.sets.split(","):
         data = load_pool(name)
         target = 0.0
@@ -68,6 +69,11 @@ def main() -> int:
                 f"{needed.mean():>10.0f} ± {needed.std(ddof=1):.0f}  {time.process_time() - start:>14.0f} s",
                 flush=True,
             )
+            results.append(
+                {"name": name, "rule": rule, "last": last, "last_sd": deviation, "needed": needed.mean(),
+                 "needed_sd": needed.std(ddof=1)}
+            )  # fmt: skip
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
