@@ -46,7 +46,7 @@ def collect() -> Part:
     return {"commands": commands, "sets": rows, "cleaning": cleaning, "labelling": labelling}
 
 
-def choices(part: Part) -> Iterable[str]:
+def make_choices_table(part: Part) -> Iterable[str]:
     """Make the table of the recipe `auto` beside fixed choices and PyTorch."""
     rows = []
     for row in part["sets"]:
@@ -69,7 +69,7 @@ def choices(part: Part) -> Iterable[str]:
     yield from tables.table(header, rows)
 
 
-def planted(part: Part) -> Iterable[str]:
+def make_planted_table(part: Part) -> Iterable[str]:
     """Make the table of planted wrong labels that are seen."""
     rows = []
     for case in part["cleaning"]:
@@ -87,7 +87,7 @@ def planted(part: Part) -> Iterable[str]:
     yield from tables.table(["planted", "convscope", "cleanlab's list", "cleanlab's better score"], rows)
 
 
-def next_labels(part: Part) -> Iterable[str]:
+def make_next_table(part: Part) -> Iterable[str]:
     """Make the table of labels that `predict --next` needs."""
     by_rule = {(row["name"], row["rule"]): row for row in part["labelling"]}
     rows = [
