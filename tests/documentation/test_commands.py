@@ -176,6 +176,12 @@ def readers_folder(mnist: cs.Splits, dense_model: cs.Model, tmp_path: Path, monk
             save_digits(mnist.test, int(label), tmp_path / name / label, [f"{n:04}.png" for n in range(20)], size=20)
     save_digits(mnist.test, 4, tmp_path / "new_pictures", ["0000.png", "0001.png"], size=240)
     save_digits(mnist.test, 7, tmp_path, ["seven.jpg"], size=240)
+    for label in "01":
+        save_digits(mnist.test, int(label), tmp_path / "new_by_class" / label, ["1.jpg", "2.png"], size=90)
+    save_digits(mnist.test, 1, tmp_path / "unsorted_pictures", ["1.png", "2.png", "3.png"], size=90)
+    pixels = mnist.test.images[:3, 4:24, 4:24, 0].reshape(3, 400)  # of the size of my_images
+    table = [[f"pixel{number}" for number in range(400)], *pixels.tolist()]
+    (tmp_path / "test.csv").write_text("\n".join(",".join(map(str, row)) for row in table) + "\n")
     train = cs.load_dataset(tmp_path / "my_images").train
     row = (train.files[0], "train", "0", train.class_names[train.labels[0]], "drop", "")
     (tmp_path / "corrections.csv").write_text(f"{','.join(COLUMNS)}\n{','.join(row)}\n")
