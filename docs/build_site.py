@@ -72,7 +72,8 @@ def write_source(folder: Path) -> None:
 def pages() -> list[Path]:
     """List the pages of the repository that the site shows."""
     folders = ("docs", "examples", "benchmarks", "dev")
-    return sorted([*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))])
+    files = [*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))]
+    return sorted(page for page in files if "node_modules" not in page.parts)  # fonts of benchmarks/own_pictures
 
 
 def start_page() -> str:
