@@ -152,14 +152,22 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def fill_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder for the block to fill, which then gets the name `path`, whole or not at all.
+    """Yield a new folder for the block to fill; otherwise as `write_whole`."""
+    with write_whole(path) as folder:
+        folder.mkdir()
+        yield folder
+
+
+@contextmanager
+def write_whole(path: Path) -> Iterator[Path]:
+    """Yield where the block writes a file or a folder, which then gets the name `path`, whole or not at all.
 
     Raises:
-        ConvscopeError: if it cannot be written, or `path` is more than an empty folder.
+        ConvscopeError: if it cannot be written, or a folder at `path` is not empty.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
-        partial.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         if path.is_dir():  # Windows replaces no folder
             path.rmdir()
@@ -169,6 +177,7 @@ def fill_folder(path: Path) -> Iterator[Path]:
     finally:
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)
+        partial.unlink(missing_ok=True)
 
 
 def write_error(path: Path, error: OSError) -> ConvscopeError:

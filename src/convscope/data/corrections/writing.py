@@ -9,8 +9,6 @@ gets the list of corrections as corrections.csv, which `load_dataset` ignores; t
 """
 
 import csv
-import secrets
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +21,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError
-from convscope.base.files import PARTIAL, inside, write_error
+from convscope.base.files import fill_folder, inside, write_bytes, write_whole
 from convscope.data.corrections.reading import DROPPED, Corrections
 from convscope.data.datasets import Dataset, Splits
 from convscope.data.datasets.data_file import open_data_file
@@ -48,8 +46,7 @@ def write_corrected(source: Path, splits: Splits, corrections: Corrections, out:
     if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
         raise ConvscopeError(f"{out}: is inside {source}, which stays as it is; choose another folder")
     if splits.train.files:
-        with _partial(out) as folder:
-            folder.mkdir()
+        with fill_folder(out) as folder:
             _write_pictures(source, splits, corrections.labels, folder)
             (folder / _LIST).write_bytes(corrections.content)
         return
@@ -61,28 +58,9 @@ def write_corrected(source: Path, splits: Splits, corrections: Corrections, out:
     copy_of_list = out.with_name(f"{out.stem}.{_LIST}")
     if copy_of_list.exists() and copy_of_list.read_bytes() != corrections.content:
         raise ConvscopeError(f"{copy_of_list}: already exists, from other corrections; choose another name")
-    with _partial(out) as path:
+    with write_whole(out) as path:
         _write_npz(path, splits, corrections.labels)
-    with _partial(copy_of_list) as path:
-        path.write_bytes(corrections.content)
-
-
-@contextmanager
-def _partial(path: Path) -> Iterator[Path]:
-    """Yield the name under which the block writes a file or folder, which then gets the name `path`."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        if path.is_dir():  # it is empty, and Windows replaces no folder
-            path.rmdir()
-        partial.replace(path)
-    except OSError as error:
-        raise write_error(path, error) from error
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        partial.unlink(missing_ok=True)
+    write_bytes(copy_of_list, corrections.content)
 
 
 def _write_pictures(source: Path, splits: Splits, labels: Mapping[str, NDArray[np.int64]], folder: Path) -> None:

@@ -26,7 +26,7 @@ SPLIT_WORDS = {"train": "train", "training": "train", "test": "test", "testing":
 
 
 class PictureConverter(Protocol):
-    """Converts pictures of any size to images of one shape, such as those that a network reads."""
+    """Converts pictures of any size to the images that a network reads."""
 
     @property
     def size(self) -> tuple[int, int]:
