@@ -113,6 +113,7 @@ def test_a_refused_picture_is_marked_before_its_nearest_class():
 def test_missing_parts_of_the_model_are_named():
     html = render_prediction_page(make_page(make_model(handwriting=None), [draw_stroke()]))
     assert "not calibrated" in html
+    assert "<code>convscope report RUN calibration</code>" in html
     assert "does not say how its images were made" in html
     assert "<h1>The prediction</h1>" in html
 

@@ -10,6 +10,7 @@ import { loadEngine } from './engine/engine';
 import type { Payload } from './payload/types';
 import { inflate } from './payload/unpack';
 import { extendReport } from './report/extend';
+import { titleOf } from './report/language.svelte';
 import { Bench } from './state/bench.svelte';
 import { followFragment } from './state/fragment.svelte';
 import { chooseLanguage, preferredLanguage } from './state/language';
@@ -29,9 +30,9 @@ function mountHeader(bench: Bench): void {
   const props = { bench };
   mount(State, { target: element('state'), props });
   mount(Tools, { target: element('tools'), props });
-  const title = element('accuracy').querySelector('a')?.title ?? '';
+  const link = element('accuracy').querySelector('a'); // as Python wrote it; a page without a report has none
   element('accuracy').replaceChildren();
-  mount(Accuracy, { target: element('accuracy'), props: { bench, title } });
+  mount(Accuracy, { target: element('accuracy'), props: { bench, title: () => (link === null ? '' : titleOf(link)) } });
   mount(Badge, { target: element('badge'), props });
   mount(Share, { target: element('share'), props });
 }

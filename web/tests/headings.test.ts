@@ -1,10 +1,10 @@
 // The names of layers and their parts in plain words.
 import { expect, test } from 'vitest';
-import { headings, inputHeading, partName } from '../src/bench/parts/headings';
+import { headings, inputHeading, partTitle } from '../src/bench/parts/headings';
 import { explanationOf } from '../src/bench/lens/words';
 import { layerTable } from '../src/engine/architecture';
 import { LAYER_KINDS } from '../src/engine/layers';
-import type { Architecture, LayerSpec } from '../src/engine/types';
+import type { Architecture, LayerSpec, Shape } from '../src/engine/types';
 
 const convolution = { kernel_size: [3, 3], strides: [1, 1], padding: 'same', use_bias: true } as const;
 const layers: LayerSpec[] = [
@@ -56,16 +56,18 @@ test('layers are named in plain words, and several of one kind are numbered', ()
   expect(inputHeading([28, 20, 3]).facts).toBe('28 × 20 × 3 pixels');
 });
 
-test('a part is a filter, a map, a unit or a class', () => {
-  const named = (layer: string, isClass = false) =>
-    partName(table.find((row) => row.layer.name === layer) ?? null, 1, ['a', 'b', 'c'], isClass);
-  expect([named('conv2d'), named('pool'), named('dense'), named('out', true), named('input')]).toEqual([
-    'filter 1',
-    'map 1',
-    'unit 1',
-    'class b',
-    'channel 1',
+test('a part is a filter, a map, a unit, a class or a channel, with the title of its layer', () => {
+  const titled = (layer: string) => partTitle(table, layer, 1, ['a', 'b', 'c']);
+  expect(['conv2d', 'pool', 'dense', 'out', 'shares', 'input'].map(titled)).toEqual([
+    'Convolution 1, filter 1',
+    'Max pooling, map 1',
+    'Dense, unit 1',
+    'Output, class b',
+    'Softmax, class b',
+    'Input',
   ]);
+  const colour = table.map((row, i) => (i > 0 ? row : { ...row, inputShape: [8, 8, 3] as Shape }));
+  expect(partTitle(colour, 'input', 1, [])).toBe('Input, channel 1');
 });
 
 test('every kind of layer has a name and an explanation of its own', () => {

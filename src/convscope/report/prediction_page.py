@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from convscope.base.files import write_text
@@ -144,8 +145,10 @@ def _notes(page: PredictionPage) -> list[str]:
     ]
     if not page.is_calibrated:
         notes.append(
-            "The probabilities are not calibrated and are usually too high. `convscope report RUN calibration` "
-            "measures by how much."
+            Markup(
+                "The probabilities are not calibrated and are usually too high. "
+                "<code>convscope report RUN calibration</code> measures by how much."
+            )
         )
     if page.is_assumed:
         notes.append(

@@ -50,6 +50,12 @@ function makeElements(key: string, values: Values): (string | HTMLElement)[] {
   });
 }
 
+// Reads the title of an element in the reader's language.
+export function titleOf(element: HTMLElement): string {
+  const value = element.getAttribute('data-say-title');
+  return value === null || chosen.language === 'en' ? element.title : format(JSON.parse(value) as Value);
+}
+
 const ENGLISH_NUMBER = /\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+/g;
 
 // Rewrites English numbers. In a language with a decimal comma, a semicolon separates two numbers: 0.5, 1.5 is 0,5; 1,5.

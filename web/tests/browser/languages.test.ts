@@ -146,6 +146,7 @@ inEachBrowser((browser, name) => {
           tool: document.querySelector('[data-tab="filter"]')!.textContent!.trim(),
           answer: document.querySelector<HTMLElement>('#answer')!.dataset.answer,
           accuracy: document.querySelector('#accuracy')!.textContent!.trim(),
+          about: document.querySelector<HTMLElement>('#accuracy a')!.title,
           heading: document.querySelector('#training h2')!.textContent,
           cell: document.querySelector('#classes td:nth-child(4)')!.textContent,
           axis: document.querySelector('figure[data-chart="training-loss"] svg [data-say*="charts.epoch"]')!
@@ -161,6 +162,7 @@ inEachBrowser((browser, name) => {
       const english = await seen();
       expect(english).toMatchObject({ language: 'en', tool: 'Filters', heading: 'Training', axis: 'epoch' });
       expect(english.spoken).toBe('Diagram of the layers');
+      expect(english.about).toMatch(/^Accuracy on/);
       expect(english.accuracy).toMatch(/^\d+\.\d\d %$/);
 
       await choose('de');
@@ -168,6 +170,7 @@ inEachBrowser((browser, name) => {
       const german = await seen();
       expect(german).toMatchObject({ language: 'de', tool: 'Filter', answer: english.answer, axis: 'Epoche' });
       expect(german.spoken).toBe('Diagramm der Schichten');
+      expect(german.about).toMatch(/^Genauigkeit auf/);
       expect(german.accuracy).toBe(english.accuracy.replace('.', ',').replace(' ', '\u00a0'));
       expect(german.cell).toBe(english.cell!.replace('.', ','));
 

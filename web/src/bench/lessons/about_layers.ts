@@ -5,7 +5,7 @@ import { receptiveFrame, sizesOf, layersBackToImage, type Cell } from '../../ana
 import { mapsRead } from '../../engine/layers';
 import type { Bench } from '../../state/bench.svelte';
 import { number } from '../../text/say.svelte';
-import { sizeText } from '../parts/headings';
+import { layerTitle, sizeText } from '../parts/headings';
 import { column, SLIDE, type Script, type Task } from './lesson';
 import {
   firstConvolution,
@@ -20,7 +20,6 @@ import {
   pixelsSeen,
   shallowAndDeep,
   sourceOf,
-  titleOf,
   valueAt,
   windowOf,
 } from './subject';
@@ -52,7 +51,7 @@ export function pixels(bench: Bench): Script {
     return value > (smallest(bench.pixels) + largest(bench.pixels)) / 2 === isBright ? value : null;
   };
   return {
-    values: () => ({ n: rows * columns * channels, layer: titleOf(table, first) }),
+    values: () => ({ n: rows * columns * channels, layer: layerTitle(table, first.layer.name) }),
     answers: ['lines', 'numbers', 'copy'],
     tasks: [
       { id: 'bright', at: column('input'), isDone: () => (bright = lookedPixel(true)) !== null },
@@ -72,7 +71,13 @@ export function pixels(bench: Bench): Script {
       // The first map that the reader looked at, and the last, each with its largest value.
       const [[a, highOfA], ...others] = [...strongest];
       const [b, highOfB] = others.at(-1) ?? [a, highOfA];
-      const values = { a, b, high: number(highOfA, 2), other: number(highOfB, 2), layer: titleOf(table, first) };
+      const values = {
+        a,
+        b,
+        high: number(highOfA, 2),
+        other: number(highOfB, 2),
+        layer: layerTitle(table, first.layer.name),
+      };
       const n = rows * columns * channels;
       return { text: `found_${part}`, values: { ...values, n, bright: bright!, dark: dark! } };
     },
@@ -94,7 +99,7 @@ export function convolution(bench: Bench): Script | null {
   let bright: Cell | null = null;
   return {
     values: () => ({
-      layer: titleOf(table, row),
+      layer: layerTitle(table, row.layer.name),
       size: [sizeText([high, wide]), ...(depth > 1 ? [depth] : [])].join(' × '),
       places: numPixels,
       all: numProducts * numPixels,
@@ -150,7 +155,7 @@ export function pooling(bench: Bench): Script | null {
   const hold: Task = { id: 'hold', at: column(name), isDone: () => (held = heldIn(bench, name)) !== null };
   return {
     values: () => ({
-      layer: titleOf(table, row),
+      layer: layerTitle(table, row.layer.name),
       source: source.title,
       size: sizeText(row.window!.size),
       map: held?.map ?? 0,
@@ -199,8 +204,8 @@ export function depth(bench: Bench): Script | null {
   let held: Cell | null = null;
   return {
     values: () => ({
-      first: titleOf(table, first),
-      deep: titleOf(table, deep),
+      first: layerTitle(table, first.layer.name),
+      deep: layerTitle(table, deep.layer.name),
       small: sizeText(small),
       large: sizeText(large),
       other: sizeText(middle),
@@ -226,8 +231,8 @@ export function depth(bench: Bench): Script | null {
     found: () => ({
       text: 'found',
       values: {
-        deep: titleOf(table, deep),
-        first: titleOf(table, first),
+        deep: layerTitle(table, deep.layer.name),
+        first: layerTitle(table, first.layer.name),
         seen: sizeText(pixelsSeen(bench, held!)),
         small: sizeText(pixelsSeen(bench, lookedIn(bench, first.layer.name)!)),
         image: sizeText(image),

@@ -7,8 +7,9 @@ import { number } from '../../text/say.svelte';
 import { FEW_IMAGES } from '../../training/experiments';
 import { memorising } from '../../training/recipe';
 import { confidence, percent } from '../parts/figures';
+import { layerTitle } from '../parts/headings';
 import { column, tab, type Script, type Task } from './lesson';
-import { lookedInLogits, titleOf } from './subject';
+import { lookedInLogits } from './subject';
 
 export function softmax(bench: Bench): Script {
   const { table } = bench.models[0];
@@ -28,7 +29,7 @@ export function softmax(bench: Bench): Script {
   };
   const outputs = table.slice(last.index).map(({ layer }) => column(layer.name)); // the logits and a softmax after them
   return {
-    values: () => ({ n: names.length, share: percent(1 / names.length), layer: titleOf(table, last) }),
+    values: () => ({ n: names.length, share: percent(1 / names.length), layer: layerTitle(table, last.layer.name) }),
     answers: ['none', 'one', 'equal'],
     tasks: [
       { id: 'draw', at: '.pad .paper', isDone: followDrawing },

@@ -4,7 +4,7 @@ import { logitsRow } from '../../engine/architecture';
 import type { LayerRow } from '../../engine/types';
 import type { Bench } from '../../state/bench.svelte';
 import { say } from '../../text/say.svelte';
-import { headings } from '../parts/headings';
+import { layerTitle } from '../parts/headings';
 
 const isConvolution = ({ layer }: LayerRow) => layer.kind.endsWith('Conv2D');
 const isPooling = ({ layer }: LayerRow) => layer.kind.endsWith('Pooling2D');
@@ -29,15 +29,12 @@ export function shallowAndDeep(table: LayerRow[]): [LayerRow, LayerRow] | null {
   return large > small ? [first, last] : null;
 }
 
-export function titleOf(table: LayerRow[], row: LayerRow): string {
-  return headings(table)[row.index].title;
-}
 // Finds the title and name of the layer that a layer reads; the first layer reads the image.
 export function sourceOf(table: LayerRow[], row: LayerRow): { title: string; layer: string } {
   const before = table[row.index - 1];
   return before === undefined
     ? { title: say('parts.input'), layer: 'input' }
-    : { title: titleOf(table, before), layer: before.layer.name };
+    : { title: layerTitle(table, before.layer.name), layer: before.layer.name };
 }
 
 // Returns the shown cell, if it is in this layer.

@@ -2,7 +2,8 @@
 import { logitsRow } from '../../engine/architecture';
 import { type Activation, termOf } from '../../engine/activations';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
-import { say } from '../../text/say.svelte';
+import type { Texts } from '../../text/catalogue';
+import { chosen, say } from '../../text/say.svelte';
 import type en from 'catalogues/en.json';
 import { numberText } from './words';
 
@@ -26,8 +27,17 @@ export function inputHeading([rows, columns, channels]: Shape): Heading {
   return { title: say('parts.input'), facts: say('parts.facts.pixels', { size }) };
 }
 
+const memo = new WeakMap<LayerRow[], { texts: Texts; headings: Heading[] }>(); // a view names hundreds of filters
+
 // Makes a heading for each layer. Several layers of one kind are numbered.
 export function headings(table: LayerRow[]): Heading[] {
+  const { texts } = chosen;
+  let known = memo.get(table);
+  if (known?.texts !== texts) memo.set(table, (known = { texts, headings: makeHeadings(table) }));
+  return known.headings;
+}
+
+function makeHeadings(table: LayerRow[]): Heading[] {
   const last = logitsRow(table);
   const names = table.map((row) => nameOf(row, row === last));
   const seen = new Map<string, number>();
@@ -64,11 +74,25 @@ function activationFacts({ activation, negative_slope: slope }: LayerSpec, shape
   return say('parts.facts.activation');
 }
 
-// Names a map or unit: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or its class if `isClass`.
-export function partName(row: LayerRow | null, map: number, classNames: string[], isClass: boolean): string {
+// Titles a layer as its heading does: "Convolution 1", or "Input" for the image.
+export function layerTitle(table: LayerRow[], layer: string): string {
+  const index = table.findIndex((row) => row.layer.name === layer);
+  return index < 0 ? say('parts.input') : headings(table)[index].title;
+}
+
+// Titles a map or unit with its layer, the same in every view: "Convolution 1, filter 7".
+export function partTitle(table: LayerRow[], layer: string, map: number, classNames: string[]): string {
+  const title = layerTitle(table, layer);
+  const isGrey = table[0].inputShape[2] === 1 && !table.some((row) => row.layer.name === layer); // a single channel
+  return isGrey ? title : say('parts.inLayer', { layer: title, part: partName(table, layer, map, classNames) });
+}
+
+// Names a map or unit: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or the class of an output.
+export function partName(table: LayerRow[], layer: string, map: number, classNames: string[]): string {
   const index = String(map);
-  if (row === null) return say('parts.channel', { index }); // a part of the image
-  if (isClass) return say('parts.class', { name: classNames[map] });
+  const row = table.find((row) => row.layer.name === layer);
+  if (row === undefined) return say('parts.channel', { index }); // a part of the image
+  if (row.index >= logitsRow(table).index) return say('parts.class', { name: classNames[map] });
   if (row.outputShape.length === 1) return say('parts.unit', { index });
   return say(row.layer.kind.endsWith('Conv2D') ? 'parts.filter' : 'parts.map', { index });
 }
