@@ -29,6 +29,7 @@ from convscope.training.views import Views
 
 _MAX_PAIRS_SHOWN = 10
 _MAX_MISTAKES_IN_RECORD = 1000
+NEARLY_CERTAIN = 0.99  # a prediction with this confidence or more
 _MAX_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
 _WIDEST_NAME = 24
 _MAX_NAMES = 5
@@ -68,6 +69,8 @@ class EvaluationRecord(Record, kw_only=True):
 
     Attributes:
         mistakes: the worst 1,000.
+        num_nearly_certain: the number of predictions, correct or wrong, with a confidence of 99 % or higher; missing in
+            evaluations made before it was counted.
         views: left out for a single view.
     """
 
@@ -88,6 +91,7 @@ class EvaluationRecord(Record, kw_only=True):
     confused_pairs: tuple[ConfusedPair, ...]
     num_mistakes: Count
     mistakes: tuple[Mistake, ...]
+    num_nearly_certain: Count | UnsetType = UNSET
     views: Literal[5, 9] | UnsetType = UNSET
 
 
@@ -188,6 +192,7 @@ class Evaluation(Recorded):
             dataset=self.dataset_name,
             num_mistakes=len(self.mistakes),
             mistakes=self.mistakes[:_MAX_MISTAKES_IN_RECORD],
+            num_nearly_certain=int((self.y_prob.max(axis=1) >= NEARLY_CERTAIN).sum()),
             views=self.views if self.views > 1 else UNSET,
         )
 

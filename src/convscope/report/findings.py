@@ -12,7 +12,7 @@ from convscope.base.tables import clip
 from convscope.evidence.ablation import FilterAblation
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.comparison.words import SIGNIFICANCE, format_p_value
-from convscope.evidence.evaluation import Evaluation, EvaluationRecord, caution_facts
+from convscope.evidence.evaluation import NEARLY_CERTAIN, Evaluation, EvaluationRecord, caution_facts
 from convscope.evidence.explanation.kernels_and_maps import LayerSummary
 from convscope.evidence.records import ClassesRecord, ImagesRecord
 from convscope.texts import Figure, Sentence, figure, format_rounded, format_signed, say
@@ -157,14 +157,21 @@ def classes_finding(evaluation: EvaluationRecord) -> Sentence:
 
 
 def mistakes_finding(evaluation: EvaluationRecord) -> Sentence:
-    """Say in how many of the mistakes the model was nearly certain."""
-    mistakes, total = evaluation.mistakes, evaluation.num_mistakes
+    """Say in how many mistakes, and in how many predictions, the model was nearly certain.
+
+    "0 of 68 mistakes" says nothing about a model that is hardly ever certain. If fewer than 1 % of the predictions are
+    certain, or they were not counted, the finding is the highest confidence in a mistake.
+    """
+    mistakes, total, images = evaluation.mistakes, evaluation.num_mistakes, evaluation.num_images
     if not mistakes:
         return say("mistakesNone")
-    certain = sum(mistake.probability >= 0.99 for mistake in mistakes)
+    certain = evaluation.num_nearly_certain
+    if isinstance(certain, UnsetType) or certain < images / 100:
+        return say("mistakesHighest", confidence=confidence_text(mistakes[0].probability))
+    wrong = sum(mistake.probability >= NEARLY_CERTAIN for mistake in mistakes)
     # The record lists only the surest mistakes: where all of those are certain, there may be more.
-    key = "mistakesCertainAtLeast" if certain == len(mistakes) < total else "mistakesCertain"
-    return say(key, mistakes=certain, total=total)
+    key = "mistakesCertainAtLeast" if wrong == len(mistakes) < total else "mistakesCertain"
+    return say(key, mistakes=wrong, total=total, certain=certain, images=images)
 
 
 def kernels_finding(kernel: NDArray[np.float32], limit: float) -> Sentence:

@@ -112,6 +112,7 @@ export interface EvaluationRecord {
   confused_pairs: ConfusedPair[];
   num_mistakes: number;
   mistakes: Mistake[];
+  num_nearly_certain?: number;
   views?: 5 | 9;
 }
 export interface ClassMetrics {

@@ -17,7 +17,7 @@ export type { Cell, Tab };
 
 export interface TrainedHere {
   model: LoadedModel;
-  epoch: number; // number of epochs that are done
+  epoch: number; // number of epochs that are done, 0.5 in the middle of the first
   accuracy: number | null; // the last measured accuracy
   numSample: number; // number of images on which it was measured
   isTraining: boolean;

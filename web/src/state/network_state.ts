@@ -1,6 +1,6 @@
 // Names the network on the bench for the header, and its accuracy if it was measured.
 import type en from 'catalogues/en.json';
-import { listed, say } from '../text/say.svelte';
+import { listed, number, say } from '../text/say.svelte';
 import type { Bench } from './bench.svelte';
 
 export interface NetworkState {
@@ -19,7 +19,9 @@ export function networkState(bench: Bench): NetworkState {
   // A network that trains or was trained in this page.
   if (trained !== null) {
     const { isTraining, epoch, accuracy, numSample } = trained;
-    const text = say(isTraining ? 'state.trainingHere' : 'state.trainedHere', { epoch });
+    // Within an epoch 0.97 is written as 0.9, since 1 is its end.
+    const written = Number.isInteger(epoch) ? epoch : number(Math.floor(10 * epoch) / 10, 1);
+    const text = say(isTraining ? 'state.trainingHere' : 'state.trainedHere', { epoch: written });
     const measured = measuredOnFirst(bench.images.split, numSample);
     return stateOfChanged([text, ...removed], ifWhole(accuracy ?? undefined), measured);
   }

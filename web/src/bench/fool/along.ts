@@ -1,22 +1,36 @@
 // Makes what Fool.svelte draws: probabilities along a change of an image as lines, and the change as a map.
+import { listed, number, say } from '../../text/say.svelte';
 import type { Along } from '../../analysis/fool';
 import type { Series } from '../../charts/series';
 import type { Images } from '../../state/models';
 
 const MIN_PEAK = 0.2; // a class is drawn if its probability reaches this anywhere
-const MAX_CLASSES = 4;
+const MAX_CLASSES = 4; // that are drawn, unless more of them are an answer
 
-// Makes a line for each of the classes `always`, and for other likely classes.
-export function classesAlong({ shares, probabilities }: Along, names: string[], always: number[]): Series[] {
+// Makes a line for each of the classes `always`, for each class that is the answer anywhere, and for other likely classes.
+export function classesAlong(
+  { shares, probabilities, predictions }: Along,
+  names: string[],
+  always: number[],
+): Series[] {
   const peak = (k: number) => Math.max(...probabilities.map((values) => values[k]));
   const likely = Array.from(names, (_, k) => k)
     .filter((k) => !always.includes(k) && peak(k) >= MIN_PEAK)
     .sort((a, b) => peak(b) - peak(a));
-  const drawn = [...new Set([...always, ...likely])].slice(0, MAX_CLASSES);
+  const answers = new Set([...always, ...predictions]);
+  const drawn = [...new Set([...answers, ...likely])].slice(0, Math.max(MAX_CLASSES, answers.size));
   return drawn.map((k) => ({
     name: names[k],
     points: shares.map((share, i): [number, number] => [share, probabilities[i][k]]),
   }));
+}
+
+// Lists the answers in their order, each with the share from which it is given: 7 from 0, 8 from 1, 3 from 1.19.
+export function answersAlong({ shares, predictions }: Along, names: string[]): string {
+  const changes = shares.flatMap((share, i) => (predictions[i] === predictions[i - 1] ? [] : [{ share, i }]));
+  return listed(
+    changes.map(({ share, i }) => say('fool.answerFrom', { name: names[predictions[i]], share: number(share, 2, 0) })),
+  );
 }
 
 // Computes each pixel's signed change in its strongest channel, (H, W), and the largest absolute change, at least 1.

@@ -65,13 +65,13 @@ export class NetworkOnBench {
   }
 
   #show(): void {
-    const { weights, architecture, table, sample, accuracy, progress, epochs, state } = this.session() ?? {};
+    const { weights, architecture, table, sample, accuracy, progress, state } = this.session() ?? {};
     if (!weights || !architecture || !table || !this.isFollowing) return;
-    const name = say('training.names.training', { name: architecture.name });
+    const isTraining = state === 'running';
+    const name = say(`training.names.${isTraining ? 'training' : 'trained'}`, { name: architecture.name });
     const means = this.meansOf(weights);
     const model: LoadedModel = { name, architecture, table, weights, means, epochs: [], snapshots: new Map() };
-    const epoch = epochs?.at(-1)?.epoch ?? 0;
-    const isTraining = progress !== null && state === 'running';
+    const epoch = progress?.epoch ?? 0;
     const numSample = sample?.count ?? 0;
     this.bench.trained = this.#shown = { model, epoch, accuracy: accuracy ?? null, numSample, isTraining };
   }
