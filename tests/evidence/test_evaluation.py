@@ -152,6 +152,14 @@ def test_to_dict_is_finite_plain_json_with_the_documented_keys():
     assert len(values["mistakes"]) == values["num_mistakes"] == len(evaluation.mistakes)
 
 
+def test_to_dict_counts_the_predictions_with_a_confidence_of_at_least_99_percent():
+    evaluation, _ = random_evaluation(10)
+    confidence = np.tile(np.float32([0.99, 0.98, 1.0, 0.5]), 100)
+    y_prob = np.zeros((400, 10), np.float32)
+    y_prob[np.arange(400), evaluation.y_pred] = confidence
+    assert replace(evaluation, y_prob=y_prob).to_dict()["num_nearly_certain"] == 200
+
+
 def test_to_dict_keeps_the_worst_thousand_mistakes_and_their_number():
     evaluation, _ = random_evaluation(10, count=2000, wrong=0.9)
     values = evaluation.to_dict()

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec import convert, structs
+from msgspec import UNSET, UnsetType, convert, structs
 
 from convscope.evidence.ablation import FilterAblation, Replaced
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate_predictions
+from convscope.evidence.evaluation import Mistake
 from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import RunContents, findings
 from convscope.training import History, describe_choice
@@ -106,6 +107,26 @@ def test_the_classes_finding_states_how_many_classes_reach_its_recall(run: RunCo
     assert reached >= len(recalls) - 1
     assert f"for {f'all {reached}' if reached == len(recalls) else f'{reached} of {len(recalls)}'} classes" in finding
     assert f"the lowest is {100 * recalls[0]:.2f} % (class " in finding
+
+
+@pytest.mark.parametrize(
+    ("confident", "finding"),
+    [
+        (99, "Highest confidence in a mistake: 99.5 %"),  # 0 of 68 mistakes are no merit where hardly any image is sure
+        (100, "Confidence was 99 % or higher in 1 of 3 mistakes and in 100 of all 10,000 predictions"),
+        (UNSET, "Highest confidence in a mistake: 99.5 %"),  # an evaluation of before they were counted
+    ],
+)
+def test_the_mistakes_finding_counts_certain_mistakes_only_where_certainty_is_common(
+    run: RunContents, confident: int | UnsetType, finding: str
+) -> None:
+    mistakes = tuple(Mistake(i, 0, 1, probability, 0.001) for i, probability in enumerate((0.995, 0.98, 0.5)))
+    evaluation = structs.replace(
+        run.facts.evaluation, num_images=10_000, mistakes=mistakes, num_mistakes=3, num_nearly_certain=confident
+    )
+    assert findings.mistakes_finding(evaluation).replace(SPACE, " ") == finding
+    listed = structs.replace(evaluation, mistakes=mistakes[:1], num_nearly_certain=5000)
+    assert "at least 1 of 3 mistakes and in 5,000" in findings.mistakes_finding(listed)
 
 
 @pytest.mark.parametrize(

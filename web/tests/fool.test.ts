@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { predictAlong, interpolate, applyChange, sizeOf, smallestChange } from '../src/analysis/fool';
 import { largest } from '../src/analysis/largest';
-import { classesAlong, signedMap, firstOfClass } from '../src/bench/fool/along';
+import { answersAlong, classesAlong, signedMap, firstOfClass } from '../src/bench/fool/along';
 import { softmax } from '../src/engine/softmax';
 import type { Architecture } from '../src/engine/types';
 import { atOnce } from './at_once';
@@ -88,6 +88,22 @@ test('a morph begins and ends at its images, and has the predictions of the netw
   const lines = classesAlong(along, names, [3, 5, 3]);
   expect(lines.slice(0, 2).map(({ name }) => name)).toEqual(['class 3', 'class 5']);
   expect(lines[0].points[2]).toEqual([1, expected[3]]);
+});
+
+test('each class that is the answer somewhere has a line, and the answers are listed with where they begin', () => {
+  const rows = [
+    [0.3, 0.14, 0.14, 0.14, 0.14, 0.14],
+    [0.1, 0.3, 0.15, 0.15, 0.15, 0.15],
+    [0.1, 0.25, 0.25, 0.25, 0.15, 0],
+    [0.16, 0.16, 0.16, 0.16, 0.17, 0.19],
+  ];
+  const probabilities = rows.map((row) => Float32Array.from(row));
+  const along = { shares: [0, 1, 1.1875, 2], probabilities, predictions: [0, 1, 1, 5] };
+  const names = ['7', '8', '3', '2', '1', '0'];
+  // The last answer is likely nowhere, and two that never are the answer reach a quarter.
+  expect(classesAlong(along, names, [0, 1]).map(({ name }) => name)).toEqual(['7', '8', '0', '3']);
+  expect(answersAlong(along, names)).toBe('7 from ε = 0, 8 from ε = 1, 0 from ε = 2');
+  expect(answersAlong({ ...along, predictions: [0, 1, 5, 5] }, names)).toContain('0 from ε = 1.19');
 });
 
 test('a change is shown by the strongest channel of each pixel, and measured in grey levels', () => {

@@ -40,6 +40,7 @@ test.each([
   ['ann', false, 0.85, { modelIndex: 1 }],
   ['ann · Epoch 2', false, 0.85, { modelIndex: 1, epoch: 2 }],
   ['Training here · epoch 0', false, null, { trained: here({ isTraining: true, epoch: 0, accuracy: null }) }],
+  ['Training here · epoch 0.9', false, 0.7, { trained: here({ isTraining: true, epoch: 0.97 }) }],
   ['Trained here · epoch 4', false, 0.7, { trained: here({}) }],
   [
     'Trained here · epoch 4 · 1 filter removed',

@@ -76,6 +76,9 @@ test('a run reports its images, and a point for the untrained network and for ea
     [1, 3, 20, 10],
     [2, 6, 20, 10],
   ]);
+  const progress = heard.flatMap((message) => (message.kind === 'update' ? [message.progress] : []));
+  for (const { step, epoch } of progress) expect(epoch).toBe(step / 3); // 0.33 after the first step, not 1
+  expect(progress.at(-1)!.epoch).toBe(2);
   for (const { train, test, gap } of points) expect(gap).toBeCloseTo(train.correct / 20 - test.correct / 10, 12);
 });
 

@@ -39,6 +39,8 @@ inEachBrowser((browser, name) => {
       );
       expect(shown).toBe(Number(await page.$eval('.train', (train) => (train as HTMLElement).dataset.accuracy)));
       expect(await page.$eval('header [data-state]', (chip) => chip.textContent)).toContain('Trained here · epoch 30');
+      expect(await page.$eval('.train .when', (when) => when.textContent.trim())).toBe('Epoch 30');
+      expect(await page.$eval('.epochs p', (note) => note.textContent)).not.toContain('being trained'); // it has ended
 
       const augmented = await experiment(page, 'augmented');
       expect(augmented.gap).toBeLessThan(few.gap);
@@ -77,6 +79,8 @@ inEachBrowser((browser, name) => {
   test('a fresh network learns in the page, pauses, and leaves the bench again', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
       const trained = await logitsOf(page);
+      const told = await page.$eval('.epochs .told', (element) => element.textContent);
+      expect(told).toContain('train: measured while learning, on augmented images');
       const state = () =>
         page.$eval('.train', (train) => {
           const { step, accuracy } = (train as HTMLElement).dataset;
@@ -92,6 +96,11 @@ inEachBrowser((browser, name) => {
       expect(accuracy).toBeGreaterThan(5 * CHANCE);
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect((await state()).step).toBe(step);
+      // The header has the network of this step, the large figures that of the last whole epoch.
+      const chip = await page.$eval('header [data-state]', (element) => element.textContent);
+      const epoch = Math.floor(Number(/epoch ([\d.]+)/.exec(chip)![1]));
+      const when = () => page.$eval('.train .when', (element) => element.textContent.trim());
+      await expect.poll(when).toBe(epoch === 0 ? 'Untrained' : `Epoch ${epoch}`);
       await page.$$eval('.train .buttons button', (buttons) => {
         const back = buttons.find((button) => button.textContent?.includes('Back to the trained model'));
         (back as HTMLButtonElement).click();
