@@ -79,8 +79,8 @@ inEachBrowser((browser, name) => {
   test('a fresh network learns in the page, pauses, and leaves the bench again', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
       const trained = await logitsOf(page);
-      const told = await page.$eval('.epochs .told', (element) => element.textContent);
-      expect(told).toContain('train: measured while learning, on augmented images');
+      const scores = await page.$eval('.epochs .told', (element) => element.textContent);
+      expect(scores).toContain('train: measured while learning, on augmented images');
       const state = () =>
         page.$eval('.train', (train) => {
           const { step, accuracy } = (train as HTMLElement).dataset;
