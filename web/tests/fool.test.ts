@@ -110,7 +110,7 @@ test('a change is shown by the strongest channel of each pixel, and measured in 
   const [from, to] = [Uint8Array.of(10, 20, 30, 40), Uint8Array.of(12, 15, 30, 40)];
   expect(signedMap(from, to, 2)).toEqual([Float32Array.of(-5, 0), 5]);
   expect(signedMap(from, from, 1)[1]).toBe(1);
-  expect(sizeOf(from, to)).toEqual({ mean: 7 / 4, largest: 5, pixels: 2 });
+  expect(sizeOf(from, to)).toEqual({ mean: 7 / 4, largest: 5 });
   expect(firstOfClass({ labels: [3, 1, 3], count: 3 }, 3, 0)).toBe(2);
   expect(firstOfClass({ labels: [3, 1, 3], count: 3 }, 0, -1)).toBeNull();
 });

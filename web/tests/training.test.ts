@@ -41,7 +41,7 @@ describe('a trainer', () => {
     for (const order of epochs) expect([...order].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(epochs[0]).not.toEqual(epochs[1]);
     expect(new Set(requests.map((steps) => steps.key)).size).toBe(2);
-    expect([trainer.images, trainer.epoch]).toEqual([20, 2]);
+    expect(trainer.epoch).toBe(2);
   });
 
   test('follows the schedule over all epochs, and takes a changed learning rate at once', () => {

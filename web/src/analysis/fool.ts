@@ -10,7 +10,6 @@ const MARGIN = 1e-3; // of a logit, so that a step also leaves the boundary itse
 
 export interface ImageChange {
   change: Float32Array; // added to each byte of the image, not rounded, (H, W, C)
-  steps: number; // number of gradient steps
   succeeded: boolean; // the network predicts the wanted class for the changed image
 }
 
@@ -24,8 +23,8 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
     const changed = applyChange(image, change, 1);
     const logits = network.logits(changed);
     const prediction = largest(logits);
-    if (prediction === wanted) return { change: shortenChange(network, image, change, wanted), steps, succeeded: true };
-    if (steps === MAX_STEPS) return { change, steps, succeeded: false };
+    if (prediction === wanted) return { change: shortenChange(network, image, change, wanted), succeeded: true };
+    if (steps === MAX_STEPS) return { change, succeeded: false };
     const dlogits = new Float32Array(K);
     dlogits[wanted] = 1;
     dlogits[prediction] = -1;
@@ -34,7 +33,7 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
     const gradient = input.map((value, i) => (isAtLimit(changed[i], value * scale) ? 0 : value * scale));
     // The step is distance * gradient, since (logit difference) / |gradient|² * gradient is the shortest way to the boundary.
     const squares = gradient.reduce((sum, value) => sum + value * value, 0);
-    if (squares === 0) return { change, steps, succeeded: false };
+    if (squares === 0) return { change, succeeded: false };
     const distance = (OVERSHOOT * (logits[prediction] - logits[wanted]) + MARGIN) / squares;
     for (let i = 0; i < change.length; i++) {
       change[i] = Math.max(-image[i], Math.min(255 - image[i], change[i] + distance * gradient[i]));
@@ -88,17 +87,15 @@ export function* predictAlong(network: Network, imageAt: (share: number) => Uint
 export interface Size {
   mean: number; // mean absolute change of a byte
   largest: number;
-  pixels: number; // number of bytes that change
 }
 
 // Measures how much two images differ.
 export function sizeOf(from: Uint8Array, to: Uint8Array): Size {
-  let [sum, largest, pixels] = [0, 0, 0];
+  let [sum, largest] = [0, 0];
   for (let i = 0; i < from.length; i++) {
     const size = Math.abs(to[i] - from[i]);
     sum += size;
     largest = Math.max(largest, size);
-    pixels += size > 0 ? 1 : 0;
   }
-  return { mean: sum / from.length, largest, pixels };
+  return { mean: sum / from.length, largest };
 }

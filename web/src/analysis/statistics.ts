@@ -39,8 +39,8 @@ function lowOfChange(a: number, b: number, n: number): number {
     const d = (low + high) / 2;
     const half = ((2 * n - a + b) * d - a - b) / 2;
     const q = (Math.sqrt(half * half + 2 * n * b * d * (1 - d)) - half) / (2 * n); // the likeliest share of `b`
-    const variance = Math.max(0, n * (2 * q + d * (1 - d)));
-    if (a - b - n * d >= Z * Math.sqrt(variance)) low = d;
+    const deviation = Math.sqrt(Math.max(0, n * (2 * q + d * (1 - d))));
+    if (a - b - n * d >= Z * deviation) low = d;
     else high = d;
   }
   return low;

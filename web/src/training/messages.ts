@@ -48,9 +48,7 @@ export interface Progress {
   step: number;
   steps: number;
   epoch: number; // number of epochs that are done, 0.5 in the middle of the first
-  images: number; // number of images since the start
   seconds: number; // training and measuring since the start, without pauses
-  learningRate: number; // the rate of the next step
 }
 
 export type Reply =

@@ -9,7 +9,6 @@ import { epochKey, permutation } from './shuffle';
 export class Trainer {
   readonly steps: number; // number of steps of the whole run
   step = 0; // number of steps done
-  images = 0; // number of images trained on so far
   learningRate: number; // before the schedule's factor
 
   #scheduleFactors: Float64Array;
@@ -44,11 +43,6 @@ export class Trainer {
     return Math.min(Math.floor(this.step / this.#stepsPerEpoch), this.recipe.epochs - 1) + 1;
   }
 
-  // The learning rate of the next step.
-  get rate(): number {
-    return this.learningRate * this.#scheduleFactors[Math.min(this.step, this.steps - 1)];
-  }
-
   // The number of finished epochs; null within an epoch.
   get epochsDone(): number | null {
     return this.step % this.#stepsPerEpoch === 0 ? this.step / this.#stepsPerEpoch : null;
@@ -59,7 +53,6 @@ export class Trainer {
     const steps = this.nextSteps(maxSteps);
     const score = this.network.train(this.data, steps);
     this.step += steps.learningRates.length;
-    this.images += score.images;
     return score;
   }
 

@@ -67,8 +67,8 @@ function sendUpdate(current: Trainer, mustMeasure: boolean): void {
     if (isRunning) seconds += measuringTook / 1000;
   }
   const weights = current.weights();
-  const { step, steps, images, rate, recipe } = current;
-  const progress = { step, steps, epoch: (step * recipe.epochs) / steps, images, seconds, learningRate: rate };
+  const { step, steps, recipe } = current;
+  const progress = { step, steps, epoch: (step * recipe.epochs) / steps, seconds };
   isUpdatePending = true;
   updatedAt = performance.now();
   reply({ kind: 'update', run, progress, stretch, sample: score, weights }, buffersOf(weights));

@@ -27,10 +27,10 @@ export function classesAlong(
 
 // Lists the answers in their order, each with the share from which it is given: 7 from 0, 8 from 1, 3 from 1.19.
 export function answersAlong({ shares, predictions }: Along, names: string[]): string {
-  const changes = shares.flatMap((share, i) => (predictions[i] === predictions[i - 1] ? [] : [{ share, i }]));
-  return listed(
-    changes.map(({ share, i }) => say('fool.answerFrom', { name: names[predictions[i]], share: number(share, 2, 0) })),
+  const texts = shares.map((share, i) =>
+    say('fool.answerFrom', { name: names[predictions[i]], share: number(share, 2, 0) }),
   );
+  return listed(texts.filter((_, i) => predictions[i] !== predictions[i - 1]));
 }
 
 // Computes each pixel's signed change in its strongest channel, (H, W), and the largest absolute change, at least 1.
