@@ -4,6 +4,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -145,17 +146,20 @@ class Core {
         network_.parameters(layer)->read(which, kernel.data(), bias.data());
     }
 
+    // `so_far` is the result for the images of the epoch before those of `order`, and the new result includes it.
     nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<float> weights, In<int64_t> order, int64_t batch_size,
-                    In<float> learning_rates, const Settings& settings, nb::object progress) {
+                    In<float> learning_rates, const Settings& settings, nb::object progress,
+                    std::tuple<int64_t, double, int64_t> so_far) {
         PythonWatcher watcher(progress);
-        Score score;
+        Score score = {std::get<0>(so_far), std::get<1>(so_far), std::get<2>(so_far)};
         const auto count = static_cast<int64_t>(order.size());
         {
             const Turn turn(*this, true);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
             Images ordered = {images.data(), labels.data(), order.data(), {}};
             if (weights.is_valid()) ordered.weights = weights.data();
-            score = trainer.train(ordered, count, settings, learning_rates.data(), steps_, watcher);
+            ordered.chance.first = score.images;
+            score = trainer.train(ordered, count, settings, learning_rates.data(), steps_, watcher, score);
         }
         watcher.rethrow();
         return nb::make_tuple(score.images, score.loss, score.correct);
@@ -383,7 +387,7 @@ NB_MODULE(_native, module) {
         .def("write_moving", &Core::write_moving, arg("layer"), arg("unaveraged"), arg("means"), arg("variances"))
         .def("read_moving", &Core::read_moving, arg("layer"), arg("unaveraged"), arg("means"), arg("variances"))
         .def("train", &Core::train, arg("images"), arg("labels"), arg("weights").none(), arg("order"),
-             arg("batch_size"), arg("learning_rates"), arg("settings"), arg("progress").none())
+             arg("batch_size"), arg("learning_rates"), arg("settings"), arg("progress").none(), arg("so_far"))
         .def("gradients", &Core::gradients, arg("images"), arg("labels"), arg("layers"), arg("kernels"), arg("biases"))
         .def("logits", &Core::logits, arg("images"), arg("logits"))
         .def("activations", &Core::activations, arg("images"), arg("layers"), arg("outputs"))

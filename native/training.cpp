@@ -188,8 +188,7 @@ void Trainer::prepare(const Settings& settings) {
 }
 
 Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
-                     int64_t& steps, Watcher& watcher) {
-    Score score;
+                     int64_t& steps, Watcher& watcher, Score score) {
     prepare(settings);
     for (int64_t begin = 0, batch = 0; begin < count; begin += batch_size_, ++batch) {
         const int64_t size = std::min(batch_size_, count - begin);

@@ -58,10 +58,11 @@ class Trainer {
     void prepare(const Settings& settings);
 
     // Takes a step for each batch of `count` images, with learning_rates[batch]. `steps` is the number of steps so far,
-    // and is increased. If the images are a part of an epoch, images.chance.first is the position of the first. If the
-    // watcher stops it, the weights are those after a complete step.
+    // and is increased. If the images are a part of an epoch, images.chance.first is the position of the first, and
+    // `score` that of the images before, to which theirs is added. If the watcher stops it, the weights are those after
+    // a complete step.
     Score train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
-                int64_t& steps, Watcher& watcher);
+                int64_t& steps, Watcher& watcher, Score score = {});
 
     // Adds the weight gradients of the mean loss of `count` images to `gradients`, by layer in the layout of
     // Parameters. The network computes as in a prediction, with the moving statistics.

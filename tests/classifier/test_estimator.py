@@ -10,13 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.class_weight import compute_class_weight
 
 import convscope as cs
 from convscope import CNNClassifier
-from convscope.recipes import EarlyStopping, Schedule
+from convscope.recipes import EarlyStopping
 
 
 def two_epochs(**parameters):
@@ -130,19 +129,6 @@ def test_all_passes_use_the_pixel_range_of_the_first():
     classifier = two_epochs().partial_fit(X, [0, 1], classes=[0, 1]).partial_fit(X * 100, [0, 1])
     assert classifier.pixel_range_.high.tolist() == [1, 2]
     np.testing.assert_array_equal(classifier.decision_function(X), classifier.decision_function(X * 100))
-
-
-def test_passes_have_no_schedule_no_validation_and_no_early_stopping(digits):
-    X, _, y, _ = digits
-    full = cs.Recipe(
-        epochs=3, schedule=Schedule("linear"), validation_fraction=0.2, early_stopping=EarlyStopping(patience=1)
-    )
-    classes = np.arange(10)
-    by_full, by_plain = (two_epochs(epochs=None, recipe=recipe) for recipe in (full, cs.Recipe(epochs=3)))
-    for classifier in (by_full, by_plain):
-        classifier.partial_fit(X[:200], y[:200], classes).partial_fit(X[:200], y[:200])
-    assert by_full.model_.weights_sha256 == by_plain.model_.weights_sha256
-    assert by_full.history_.val_loss == ()
 
 
 def test_a_pass_after_early_stopping_goes_on_from_the_epoch_that_was_chosen(digits):
@@ -363,17 +349,6 @@ def test_a_copy_of_a_fitted_classifier_predicts_and_trains_alike(digits, make_co
     for classifier in (original, fresh_copy):
         classifier.partial_fit(X, y)
     assert fresh_copy.model_.weights_sha256 == original.model_.weights_sha256
-
-
-def test_a_clone_has_the_parameters_and_nothing_learned(digits):
-    X, _, y, _ = digits
-    fitted = two_epochs(recipe=cs.Recipe(epochs=1), architecture=cs.presets.ann, epochs=None).fit(X, y)
-    unfitted = clone(fitted)
-    assert unfitted.get_params() == fitted.get_params()
-    assert not hasattr(unfitted, "model_")
-
-
-# --- Import -----------------------------------------------------------------------------------------------------------
 
 
 def run_python(code):

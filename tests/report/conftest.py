@@ -29,7 +29,7 @@ from convscope.report.pixels import Pixels
 from convscope.report.records import PageRecord
 from convscope.runs.run_record import make_run_record
 from convscope.storage.records import Processor
-from convscope.training import History
+from convscope.training import Checkpoint, History
 from convscope.training.model import Model
 
 HOSTILE_NAMES = (
@@ -86,7 +86,7 @@ def make_contents(
         rival = Candidate("ann", make_evaluation(splits.test, strength - 1), **costs)
         comparison = compare(Candidate.from_model(model, evaluation, 2.75), rival)
     few = splits.test.take(np.arange(len(names)))  # an ablation of each filter runs the network again
-    snapshots = {epoch: initial_weights(network, epoch) for epoch in range(len(history) + 1)}
+    snapshots = {Checkpoint(epoch=epoch): initial_weights(network, epoch) for epoch in range(len(history) + 1)}
     recipe = recipe or Recipe(epochs=2)
     return RunContents(
         splits, recipe, Replay(model, history, snapshots), evaluation, explain(model, splits.test, 0),

@@ -15,6 +15,7 @@ from convscope.engine import initial_weights
 from convscope.evidence.ablation import filter_means
 from convscope.evidence.evaluating import evaluate
 from convscope.report.live import LivePacker, Replay, evenly_spaced, training_order
+from convscope.training import Checkpoint
 from convscope.training.model import Model
 
 
@@ -29,7 +30,7 @@ def make_noise(shape: tuple[int, int, int], number: int, num_classes: int) -> Sp
 
 
 def make_replay(model: Model, epochs: int) -> Replay:
-    snapshots = {epoch: initial_weights(model.architecture, epoch) for epoch in range(epochs + 1)}
+    snapshots = {Checkpoint(epoch=epoch): initial_weights(model.architecture, epoch) for epoch in range(epochs + 1)}
     return Replay(model, snapshots=snapshots)
 
 

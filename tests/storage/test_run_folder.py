@@ -20,7 +20,7 @@ from convscope.runs.run_record import make_run_record
 from convscope.storage import RunFolder, create_run, open_run
 from convscope.storage.records import RunFile
 from convscope.storage.state_file import load_state, save_state
-from convscope.training import History, TrainingState
+from convscope.training import Checkpoint, History, TrainingState
 
 from .made_runs import SPLITS
 
@@ -52,28 +52,29 @@ def test_an_opened_run_folder_equals_the_created_one(record: RunFile, tmp_path: 
 def test_a_run_folder_restores_the_state_of_its_last_epoch(record: RunFile, tmp_path: Path):
     folder, state = create_run(tmp_path / "run", record), _make_state(record)
     assert folder.load_state() is None
-    folder.save_epoch(state, ("a", "b", "c"))
+    folder.save_epoch(state)
     again = open_run(tmp_path / "run").load_state()
     assert again is not None
     assert again.history == state.history == folder.load_history()
     for kept, saved in ((again.weights, state.weights), (again.optimizer, state.optimizer)):
         assert kept.keys() == saved.keys()
         assert all((kept[name] == saved[name]).all() and kept[name].dtype == saved[name].dtype for name in saved)
-    assert (tmp_path / "run" / "checkpoints" / "epoch-0001.safetensors").exists()
 
 
-def test_snapshots_hold_the_weights_of_each_epoch(record: RunFile, tmp_path: Path):
+def test_snapshots_hold_the_weights_of_steps_and_epochs(record: RunFile, tmp_path: Path):
     folder, state = create_run(tmp_path / "run", record), _make_state(record)
     assert len(folder.load_snapshots()) == 0
     untrained = {name: np.zeros_like(array) for name, array in state.weights.items()}
-    folder.save_epoch(replace(state, weights=untrained, history=History()), tuple("abc"))
-    folder.save_epoch(state, tuple("abc"))
+    points = [Checkpoint(epoch=0), Checkpoint(epoch=30 / 469, step=30, accuracy=0.5, num_images=9), Checkpoint(epoch=1)]
+    for point, weights in zip(points, (untrained, state.weights, state.weights), strict=True):
+        folder.save_checkpoint(point, weights, tuple("abc"))
     (tmp_path / "run" / "checkpoints" / "epoch-last.safetensors").write_bytes(b"something else")
     snapshots = folder.load_snapshots()
-    assert list(snapshots) == [0, 1]
-    for epoch, weights in ((0, untrained), (1, state.weights)):
-        assert snapshots[epoch].keys() == weights.keys()
-        assert all((snapshots[epoch][name] == weights[name]).all() for name in weights)
+    assert sorted(snapshots) == points
+    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} >= {"step-000030.safetensors"}
+    for point, weights in ((points[0], untrained), (points[1], state.weights)):
+        assert snapshots[point].keys() == weights.keys()
+        assert all((snapshots[point][name] == weights[name]).all() for name in weights)
 
 
 NORMALISED = cs.Architecture(
@@ -111,7 +112,7 @@ def test_a_run_folder_keeps_the_best_weights_and_their_epoch(record: RunFile, tm
     folder, state = create_run(tmp_path / "run", record), _make_state(record)
     best = {name: array + 1 for name, array in state.weights.items()}
     history = History((0.5, 0.4), (0.8, 0.9), (0.3, 0.4), (0.9, 0.8), (1.0, 1.0), "validation", 1)
-    folder.save_epoch(replace(state, history=history, best_weights=best), ("a", "b", "c"))
+    folder.save_epoch(replace(state, history=history, best_weights=best))
     again = open_run(tmp_path / "run").load_state()
     assert again is not None
     assert again.history == folder.load_history() == history
@@ -221,7 +222,7 @@ READERS = {
     "history.jsonl": lambda folder: folder.load_history(),
     "model.safetensors": lambda folder: folder.load_model(),
     "checkpoints/state.safetensors": lambda folder: folder.load_state(),
-    "checkpoints/epoch-0001.safetensors": lambda folder: folder.load_snapshots()[1],
+    "checkpoints/epoch-0001.safetensors": lambda folder: dict(folder.load_snapshots()),
     "from.safetensors": lambda folder: cs.load_model(folder.start_path),
     "evaluation.json": lambda folder: folder.load_evaluation(),
     "exports.json": lambda folder: folder.read_evidence("exports", ParityTable, folder.load_model()),
@@ -232,7 +233,8 @@ READERS = {
 def whole(record: RunFile, tmp_path: Path) -> RunFolder:
     folder, state = create_run(tmp_path / "run", record), _make_state(record)
     model = cs.Model(folder.architecture, state.weights, ("a", "b", "c"))
-    folder.save_epoch(state, model.class_names)
+    folder.save_epoch(state)
+    folder.save_checkpoint(Checkpoint(epoch=1), state.weights, model.class_names)
     folder.write_model(model, state.history)
     cs.save_model(model, folder.start_path)
     folder.write("evaluation.json", {})
@@ -272,7 +274,7 @@ WRITERS = {
     "run.json": lambda folder, state: folder.write_model(folder.load_model(), state.history),
     "history.jsonl": lambda folder, state: folder.write_history(state.history),
     "model.safetensors": lambda folder, _: folder.write_calibration(cs.load_model(folder.start_path)),
-    "checkpoints": lambda folder, state: folder.save_epoch(state, ("a", "b", "c")),
+    "checkpoints": lambda folder, state: folder.save_epoch(state),
     "evaluation.json": lambda folder, _: folder.write("evaluation.json", {}),
     "exports.json": lambda folder, _: folder.write_evidence("exports", ParityTable(rows=()), folder.load_model()),
     "DONE": lambda folder, _: folder.finish(),
@@ -320,7 +322,7 @@ def test_load_state_refuses_a_damaged_or_incomplete_state(record: RunFile, tmp_p
     elif damage.startswith("un"):
         state = replace(state, optimizer={**state.optimizer, **{f"{damage}/{name}": first[name] for name in first}})
     folder = create_run(tmp_path / "run", record)
-    folder.save_epoch(state, ("a", "b", "c"))
+    folder.save_epoch(state)
     if damage == "truncate":
         path.write_bytes(path.read_bytes()[:-5])
     elif damage == "noise":

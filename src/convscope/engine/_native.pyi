@@ -106,6 +106,7 @@ class Core:
         learning_rates: NDArray[np.float32],
         settings: Settings,
         progress: Progress | None,
+        so_far: tuple[int, float, int],
     ) -> tuple[int, float, int]: ...
     def gradients(
         self,

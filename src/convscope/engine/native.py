@@ -9,7 +9,8 @@ are read and written layer by layer and in pairs (`KernelAndBias`):
     read_moving, write_moving    the mean and variance of a batch normalisation; with True those not averaged
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 from weakref import finalize
 
@@ -222,6 +223,8 @@ class NativeNetwork:
         learning_rates: NDArray[np.float32],
         options: EpochOptions,
         progress: Progress | None = None,
+        pauses: Sequence[int] = (),
+        on_pause: Callable[[int], None] | None = None,
     ) -> EpochResult:
         """Train one step for each batch of `order`; see `Network.train_epoch`.
 
@@ -249,10 +252,16 @@ class NativeNetwork:
         if options.class_weights is not None and shape != (classes,):
             raise ValueError(f"class_weights has shape {shape}; it must be ({classes},), one per class")
         weights = None if dataset.weights is None else np.ascontiguousarray(dataset.weights)
-        # Sums over the images.
-        images, loss, correct = self._core.train(
-            np.ascontiguousarray(dataset.images), labels, weights, order, batch_size, rates, settings, progress
-        )
+        pixels = np.ascontiguousarray(dataset.images)
+        sums = (0, 0.0, 0)  # images, their loss, and how many are right
+        for start, stop in pairwise(sorted({0, *pauses, batches})):
+            part = order[start * batch_size : stop * batch_size]
+            sums = self._core.train(
+                pixels, labels, weights, part, batch_size, rates[start:stop], settings, progress, sums
+            )
+            if on_pause is not None and stop in pauses:
+                on_pause(stop)
+        images, loss, correct = sums
         return EpochResult(loss / images, correct / images)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -117,6 +117,8 @@ class Network(Protocol):
         learning_rates: NDArray[np.float32],
         options: EpochOptions,
         progress: Progress | None = None,
+        pauses: Sequence[int] = (),
+        on_pause: Callable[[int], None] | None = None,
     ) -> EpochResult:
         """Train one step for each batch of `order` (indices into `dataset`); the last batch may be short.
 
@@ -126,6 +128,9 @@ class Network(Protocol):
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
             options: the settings of all steps.
+            pauses: ascending numbers of steps of this epoch, from 1. After each, `on_pause` is called with it, and the
+                network's weights are those of an epoch that ends there; what follows has the same bits as without the
+                pause. `keras` and `reference` do not pause.
 
         Raises:
             KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.

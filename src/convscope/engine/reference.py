@@ -3,7 +3,7 @@
 It is written to be read, and as the oracle of the native engine's tests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -139,6 +139,8 @@ class ReferenceNetwork:
         learning_rates: NDArray[np.float32],
         options: EpochOptions,
         progress: Progress | None = None,
+        pauses: Sequence[int] = (),
+        on_pause: Callable[[int], None] | None = None,
     ) -> EpochResult:
         starts = range(0, len(order), batch_size)
         if not len(starts) == len(learning_rates) > 0:

@@ -1,41 +1,43 @@
 """The data that the page computes with: the models with their weights, images to show them, images to train on.
 
-A page of MNIST has at most 4 MB. Weights are always whole; test images, the weights after each epoch (snapshots) and
-training images share the rest, in this order:
+A page of MNIST has at most 4.5 MB. Weights are always whole; test images, the weights after some steps and epochs
+(snapshots) and training images share the rest, in this order:
 
     the run's model and the baseline's   whole
     test images                          up to 0.8 MB
-    the run's snapshots                  up to 1.25 MB, and 0.2 MB stay for training images
+    the run's snapshots                  up to 1.9 MB, and 0.2 MB stay for training images
     training images                      what is left, or 200 of them
     the baseline's snapshots             what is left after that
 
-The numbers show the parts that are left out: `snapshots` lists its epochs, and `training` states the number of all
+The numbers show the parts that are left out: `snapshots` says when they were, and `training` states the number of all
 images.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.base.packing import Packed, RowPacker, pack_rounded
-from convscope.base.records import Record
+from convscope.base.records import Record, from_attributes
 from convscope.data.datasets import Splits, evenly
 from convscope.data.datasets.data_file import Labels
 from convscope.engine import Weights
 from convscope.evidence.ablation import filter_means
 from convscope.evidence.evaluation import Evaluation
 from convscope.report.records import Live, LiveImages, LiveModel, Parity, Snapshot, TrainingImages
-from convscope.training import History
+from convscope.training import Checkpoint, History
 from convscope.training.model import Model
 
-_SNAPSHOT_BYTES = 1_250_000  # limit for one model's snapshots: the epochs of `classic` for the preset `cnn`
+_SNAPSHOT_BYTES = 1_900_000  # limit for one model's snapshots: six steps and ten epochs of the preset `cnn`
 _IMAGE_BYTES = 800_000  # limit for the images to look at, however large the weights are
 _TRAINING_BYTES = 200_000  # kept for training images before any snapshots: some 900 of MNIST
-_MIN_TRAINING_BYTES = 400_000  # limit for `_MIN_TRAINING` images on a full page, which may then exceed 4 MB
+_MIN_TRAINING_BYTES = 400_000  # limit for `_MIN_TRAINING` images on a full page, which may then exceed 4.5 MB
 _MAX_SAMPLE, _MAX_MISTAKES = 300, 500  # test images: the first ones, and mistakes
+_Value = TypeVar("_Value")
 NUM_PARITY = 100
 """Test images whose logits the page computes again when it opens."""
 _MAX_TRAINING, _MIN_TRAINING = 5_000, 200
@@ -47,13 +49,13 @@ class Replay:
     """A trained model with its history, for the page to show and to play again.
 
     Attributes:
-        snapshots: the weights by epoch, 0 before the first; each is read when it is needed.
+        snapshots: the weights at some points of the training; each is read when it is needed.
         means: returns the `filter_means` of the test images; by default they are computed.
     """
 
     model: Model
     history: History = field(default_factory=History)
-    snapshots: Mapping[int, Weights] = field(default_factory=dict)
+    snapshots: Mapping[Checkpoint, Weights] = field(default_factory=dict)
     means: Callable[[], Mapping[str, NDArray[np.float32]]] | None = None
 
 
@@ -64,7 +66,7 @@ class LivePacker:
         """`evaluation` is of the run's model on `splits.test`; its mistakes are shown."""
         self._splits, self._evaluation = splits, evaluation
         self._models: dict[str, LiveModel] = {}  # by the digest of the final weights
-        self._epochs: dict[tuple[str, int], Snapshot] = {}  # by the same digest and the epoch
+        self._snapshots_packed: dict[tuple[str, Checkpoint], Snapshot] = {}  # by the same digest
         # 60 % of the bytes for test images; mistakes and shown images have the rest.
         self._sample = RowPacker(splits.test.images[:_MAX_SAMPLE]).pack(_IMAGE_BYTES * 6 // 10)
         # The indices of images beyond the first ones, all images as a record, and their pixels.
@@ -137,33 +139,37 @@ class LivePacker:
         return images, pixels
 
     def _snapshots(self, replay: Replay, max_bytes: int) -> tuple[Snapshot, ...]:
-        """Pack the weights of as many epochs as fit, evenly spaced, the first and the last among them, or none.
+        """Pack as many snapshots as fit, the first and the last among them, or none.
 
-        Packed sizes differ from epoch to epoch, so numbers of epochs are tried: if of the epochs 0 1 2 3 4 5 6 7 8 only
-        five fit, 0 to 4, then 0 2 4 6 8 are tried next; if only four of these fit, then 0 3 5 8.
+        Later epochs are left out first: of steps 0, 1, 3, 10, 30 and epochs 1 to 8 those of the steps are kept, and
+        epochs that are evenly spaced. Packed sizes differ, so numbers of snapshots are tried: if of epochs 0 1 2 3 4 5
+        6 7 8 only five fit, 0 to 4, then 0 2 4 6 8 are tried next; if only four of these fit, then 0 3 5 8.
         """
-        epochs = sorted(replay.snapshots)
-        num_tried = len(epochs)
-        min_epochs = 1 if num_tried == 1 else 2  # the only one, or the first and the last
-        while num_tried >= min_epochs:
-            tried = evenly_spaced(epochs, num_tried)
+        all_points = sorted(replay.snapshots)
+        early = [point for point in all_points if point.epoch < 1]
+        later = [point for point in reversed(all_points) if point.epoch >= 1]  # the last is kept longest
+        num_tried = len(all_points)
+        min_points = 1 if num_tried == 1 else 2  # the only one, or the first and the last
+        while num_tried >= min_points:
+            num_early = min(len(early), max(1, num_tried - bool(later)))
+            tried = evenly_spaced(early, num_early) + evenly_spaced(later, num_tried - num_early)[::-1]
             fitting = tuple(self._fitting_snapshots(replay, tried, max_bytes))
             if len(fitting) == len(tried):
                 return fitting
             num_tried = len(fitting)
         return ()
 
-    def _fitting_snapshots(self, replay: Replay, epochs: Sequence[int], max_bytes: int) -> Iterator[Snapshot]:
-        """Yield the packed weights of the first of `epochs`, as many as fit; the others are not packed."""
-        for epoch in epochs:
-            key = replay.model.weights_sha256, epoch
-            if key not in self._epochs:
-                weights = {name: pack_rounded(weight) for name, weight in replay.snapshots[epoch].items()}
-                self._epochs[key] = Snapshot(epoch=epoch, weights=weights)
-            max_bytes -= _bytes(self._epochs[key])
+    def _fitting_snapshots(self, replay: Replay, points: Sequence[Checkpoint], max_bytes: int) -> Iterator[Snapshot]:
+        """Yield the packed weights of the first of `points`, as many as fit; the others are not packed."""
+        for point in points:
+            key = replay.model.weights_sha256, point
+            if key not in self._snapshots_packed:
+                weights = {name: pack_rounded(weight) for name, weight in replay.snapshots[point].items()}
+                self._snapshots_packed[key] = from_attributes(Snapshot, point, weights=weights)
+            max_bytes -= _bytes(self._snapshots_packed[key])
             if max_bytes < 0:
                 return
-            yield self._epochs[key]
+            yield self._snapshots_packed[key]
 
     def _training_images(self, max_bytes: int) -> TrainingImages:
         """Pack as many training images as fit, but 200 at least, if they take no more than `_MIN_TRAINING_BYTES`."""
@@ -216,7 +222,7 @@ def pack_small(numbers: Sequence[int] | Labels) -> Packed:
     return Packed.from_array(values.astype(dtype))
 
 
-def evenly_spaced(values: Sequence[int], max_values: int) -> list[int]:
+def evenly_spaced(values: Sequence[_Value], max_values: int) -> list[_Value]:
     """Select at most `max_values` of `values`, with the first and the last unless `max_values` is 1."""
     return [values[index] for index in evenly(len(values), max_values)]
 

@@ -18,7 +18,7 @@ from convscope.evidence.explanation.explanation import ExplanationRecord
 from convscope.evidence.explanation.kernels_and_maps import KernelBankRecord
 from convscope.storage.records import RunFile
 from convscope.training.memory import Memory
-from convscope.training.records import HistoryRecord
+from convscope.training.records import Checkpoint, HistoryRecord
 
 
 class PageRecord(RunFile, kw_only=True):
@@ -124,10 +124,9 @@ class PageFacts(PageMeasurements, kw_only=True):
     comparison: ComparisonRecord | None
 
 
-class Snapshot(Record, kw_only=True):
-    """Weights after an epoch by full name, rounded; epoch 0 is untrained."""
+class Snapshot(Checkpoint, kw_only=True):
+    """A checkpoint with its weights by full name, rounded."""
 
-    epoch: Count
     weights: dict[str, Packed]
 
 
@@ -137,7 +136,7 @@ class LiveModel(Record, kw_only=True):
     Attributes:
         weights: by full name, such as `conv2d/kernel`, in Keras layout.
         means: by layer, the mean output of each filter over the test images, and over all positions of maps.
-        snapshots: the untrained network first; fewer than there are epochs if there is no room for more.
+        snapshots: the untrained network first; fewer than there are checkpoints if there is no room for more.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -72,7 +73,7 @@ def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listene
 
 
 def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> tuple[Model, History]:
-    """Train from `state`, from the job's start or from random weights, and save each epoch.
+    """Train from `state`, from the job's start or from random weights, and save each checkpoint and epoch.
 
     Raises:
         DivergedError: with the folder, and with what it keeps.
@@ -82,7 +83,7 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
     listeners.on_training(folder.architecture.name, recipe.epochs, len(trained_on))
 
     def on_epoch(state: TrainingState) -> None:
-        folder.save_epoch(state, splits.class_names)  # first, so that an error of the listener loses no epoch
+        folder.save_epoch(state)  # first, so that an error of the listener loses no epoch
         listeners.on_epoch(state)
 
     try:
@@ -101,6 +102,7 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
             unseen=find_unseen(start, folder, splits),
             on_progress=listeners.on_progress,
             on_epoch=on_epoch,
+            on_checkpoint=partial(folder.save_checkpoint, class_names=splits.class_names),
         )
     except DivergedError as error:
         num_epochs = len(folder.load_history())

@@ -3,7 +3,7 @@
 run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
 history.jsonl     a line for each epoch, such as {"epoch": 1, "loss": 0.21, "accuracy": 0.94, ..., "seconds": 2.8}
 from.safetensors  the model that training started from, if it did not start from random weights
-checkpoints/      the weights after each epoch, and the state from which training resumes
+checkpoints/      the weights after some steps and epochs, and the state from which training resumes
 model.safetensors the trained model; model.trained_on.safetensors has the digests of its training images
 evaluation.json   the test images in numbers; predictions.npz has the prediction for each
 TOPIC.json        a file for each topic of evidence; also explanation.json, comparison.json, timings.json
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from msgspec import structs
+from msgspec import ValidationError, convert, structs
 
 from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, DatasetError, RunError
@@ -37,31 +37,31 @@ from convscope.evidence.comparison.predictions_file import read_predictions
 from convscope.evidence.evaluating import evaluate_labels
 from convscope.evidence.evaluation import Evaluation, EvaluationRecord
 from convscope.recipes import Recipe
-from convscope.storage.model_file import load_model, next_step, write_model
+from convscope.storage.model_file import load_model, next_step, open_tensors, read_description, write_model
 from convscope.storage.records import RunFile
 from convscope.storage.state_file import load_state, save_state
 from convscope.storage.writing import LOCK_FILE
-from convscope.training import History, TrainingState, with_choice
+from convscope.training import Checkpoint, History, TrainingState, with_choice
 from convscope.training.model import Model
 
 _Topic = TypeVar("_Topic", bound=Record)
 
 
 @dataclass(frozen=True)
-class Snapshots(Mapping[int, Weights]):
-    """Weights by epoch, in files."""
+class Snapshots(Mapping[Checkpoint, Weights]):
+    """Weights in files."""
 
     architecture: Architecture
-    paths: Mapping[int, Path]
+    paths: Mapping[Checkpoint, Path]
 
-    def __getitem__(self, epoch: int) -> Weights:
-        path = self.paths[epoch]
+    def __getitem__(self, checkpoint: Checkpoint) -> Weights:
+        path = self.paths[checkpoint]
         model = load_model(path)
         if model.architecture != self.architecture:
             raise RunError(f"{path}: not a network of this run; delete it or start the run again")
         return model.weights
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Checkpoint]:
         return iter(self.paths)
 
     def __len__(self) -> int:
@@ -103,12 +103,17 @@ class RunFolder:
         """True if the run has a file or folder `name`."""
         return (self.path / name).exists()
 
-    def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
-        """Write the weights of some epochs as a model for the replay, the history, and the training state."""
+    def save_checkpoint(self, checkpoint: Checkpoint, weights: Weights, class_names: tuple[str, ...]) -> None:
+        """Write weights as a model for the replay, unless they are of an epoch that it leaves out."""
+        epoch, rest = divmod(checkpoint.epoch, 1)
+        name = f"step-{checkpoint.step:06}" if rest else f"epoch-{epoch:04.0f}"
+        if rest or _is_replayed(int(epoch)):
+            model = Model(self.architecture, weights, class_names, checkpoint.to_dict())
+            write_model(model, self.locate(f"checkpoints/{name}.safetensors"))
+
+    def save_epoch(self, state: TrainingState) -> None:
+        """Write the history and the training state."""
         # The state comes last: a resume starts from it, and then needs the other files of all epochs before.
-        if _is_replayed(epoch := len(state.history)):
-            model = Model(self.architecture, state.weights, class_names, {"epoch": epoch})
-            write_model(model, self.locate(f"checkpoints/epoch-{epoch:04}.safetensors"))
         self.write_history(state.history)
         save_state(state, self._state_path)
 
@@ -122,14 +127,19 @@ class RunFolder:
             raise RunError(f"{self._state_path}: has no best weights; start the run again")
         return state
 
-    def load_snapshots(self) -> Mapping[int, Weights]:
-        """List the weights by epoch (0: untrained) of which there is a file; a file is read when it is needed."""
-        paths = dict[int, Path]()
-        for file in sorted(self.locate("checkpoints").glob("epoch-*.safetensors")):
+    def load_snapshots(self) -> Mapping[Checkpoint, Weights]:
+        """List the checkpoints; their weights are read when they are needed. Raises `RunError` if one is damaged."""
+        paths = dict[Checkpoint, Path]()
+        for file in sorted(self.locate("checkpoints").glob("*-*.safetensors")):
             path = self.locate(f"checkpoints/{file.name}")
-            number = file.stem.removeprefix("epoch-")  # "0012" of epoch-0012.safetensors
-            if number.isdecimal():
-                paths[int(number)] = path
+            if not file.stem.partition("-")[2].isdecimal():  # "0012" of epoch-0012.safetensors
+                continue
+            with open_tensors(path) as tensors:
+                provenance = read_description(path, tensors).get("provenance")
+            try:
+                paths[convert(provenance, Checkpoint)] = path
+            except ValidationError as error:
+                raise RunError(f"{path}: damaged ({error}); delete it or start the run again") from error
         return Snapshots(self.architecture, paths)
 
     def write_history(self, history: History) -> None:

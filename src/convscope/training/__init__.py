@@ -4,9 +4,11 @@ from convscope.training.checks import check_classes, check_fit, check_recipe, de
 from convscope.training.history import HISTORY_COLUMNS, History, TrainingState, describe_choice, with_choice
 from convscope.training.loop import train, train_pass
 from convscope.training.model import Model
+from convscope.training.records import Checkpoint
 
 __all__ = [
     "HISTORY_COLUMNS",
+    "Checkpoint",
     "History",
     "Model",
     "TrainingState",

@@ -4,7 +4,9 @@ Nothing here touches a disk or a terminal. To show progress or keep checkpoints,
 
     train    checks, then for each epoch   _train_epoch         a row of the history, and the logits of `validation`
                                                _train_pools     the steps, pool by pool
+                                                   on_checkpoint    with the weights after steps 1, 3, 10, 30, 100, ...
                                            _get_finite_state    weights and optimizer, or DivergedError
+                                           on_checkpoint        with the weights of the epoch
                                            on_epoch             with the state from which training can continue
 
 MNIST's 60,000 images in batches of 128 are a single pool of 469 steps; 150 MB of images are two pools.
@@ -13,6 +15,7 @@ MNIST's 60,000 images in batches of 128 are a single pool of 469 steps; 150 MB o
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -38,6 +41,7 @@ from convscope.engine import (
     open_network,
 )
 from convscope.recipes import AnyRecipe, Recipe, Schedule, recipe_named
+from convscope.training.checkpoints import CheckpointReporter, OnCheckpoint
 from convscope.training.checks import check_fit, check_recipe, default_recipe, hold_out
 from convscope.training.history import History, TrainingState, with_choice
 from convscope.training.model import Model
@@ -60,6 +64,7 @@ def train(
     unseen: NDArray[np.bool_] | None = None,
     on_progress: OnProgress | None = None,
     on_epoch: OnEpoch | None = None,
+    on_checkpoint: OnCheckpoint | None = None,
 ) -> tuple[Model, History]:
     """Train a network from its seed, or from `state`, to the end of the recipe.
 
@@ -88,6 +93,9 @@ def train(
             those that it was not trained on.
         on_progress: called within an epoch with (epoch from 1, images done, mean loss, mean accuracy).
         on_epoch: called with the state after each epoch, and first with the untrained one (a history of length 0).
+        on_checkpoint: called with the weights after steps 0, 1, 3, 10, 30, 100, ... and after each epoch, before
+            `on_epoch`; within an epoch by `native` only, and with the accuracy of at most 1,000 images. It changes no
+            result.
 
     Raises:
         ArchitectureError: if the images or the classes are not those that the architecture is for.
@@ -126,15 +134,22 @@ def train(
         raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
     # 3. The epochs.
     rates = recipe.learning_rates(len(dataset))  # (epochs, steps)
+    reporter = None if on_checkpoint is None else CheckpointReporter(network, rates.shape[1], validation, on_checkpoint)
+    if reporter is not None and not history.loss:
+        reporter.report_step(0)
     # Whether to stop is asked before each epoch: a state that ended by early stopping is not trained further.
     while len(history) < recipe.epochs and not _should_stop(recipe, history):
         epoch = len(history) + 1
-        row, logits = _train_epoch(network, dataset, validation, recipe, seed, epoch, rates[epoch - 1], on_progress)
+        row, logits = _train_epoch(
+            network, dataset, validation, recipe, seed, epoch, rates[epoch - 1], on_progress, reporter
+        )
         weights, optimizer = _get_finite_state(network, epoch, recipe)
         history = with_choice(replace(history, **_append_row(history, row)), recipe, history.val_split)
         # Before `on_epoch`, which stores them: a resumed training needs the best weights so far.
         if history.best_epoch == epoch:
             best_weights = weights
+        if reporter is not None:
+            reporter.report_epoch(epoch, weights, row.get("val_loss"), row.get("val_accuracy"))
         if on_epoch is not None:
             on_epoch(TrainingState(weights, optimizer, history, best_weights, logits))
     if history.best_epoch is not None:
@@ -211,6 +226,7 @@ def _train_epoch(
     epoch: int,
     rates: NDArray[np.float32],
     on_progress: OnProgress | None = None,
+    reporter: CheckpointReporter | None = None,
 ) -> tuple[dict[str, float], NDArray[np.float32] | None]:
     """Train one epoch, with a learning rate for each step, and measure it.
 
@@ -218,7 +234,7 @@ def _train_epoch(
         The epoch's row of the history, and the logits of `validation`.
     """
     start = perf_counter()
-    result = _train_pools(network, dataset, recipe, seed, epoch, rates, on_progress)
+    result = _train_pools(network, dataset, recipe, seed, epoch, rates, on_progress, reporter)
     seconds = perf_counter() - start
     # Before the validation images are classified, which would take time for nothing.
     _check_finite("loss", result.loss, epoch, recipe)
@@ -242,6 +258,7 @@ def _train_pools(
     epoch: int,
     rates: NDArray[np.float32],
     on_progress: OnProgress | None,
+    reporter: CheckpointReporter | None,
 ) -> EpochResult:
     """Train one epoch pool by pool, and return its means.
 
@@ -256,6 +273,7 @@ def _train_pools(
     with closing(epoch_pools(dataset, recipe.batch_size, seed, epoch)) as pools:
         for pool in pools:
             steps = -(-len(pool.order) // recipe.batch_size)  # rounded up: the last batch of a pool may be smaller
+            first = (epoch - 1) * len(rates) + step  # steps of the training before this pool
             pool_result = network.train_epoch(
                 pool.dataset,
                 order=pool.order,
@@ -268,10 +286,16 @@ def _train_pools(
                     dropout_key=stream_key(seed, f"dropout{pool.suffix}", epoch),
                 ),
                 progress=None if on_progress is None else _make_listener(on_progress, epoch, done, result),
+                pauses=() if reporter is None else reporter.pauses(first, steps),
+                on_pause=None if reporter is None else partial(_report_pause, reporter, first),
             )
             result = _merge_results(result, done, pool_result, len(pool.order))
             done, step = done + len(pool.order), step + steps
     return result
+
+
+def _report_pause(reporter: CheckpointReporter, first: int, step: int) -> None:
+    reporter.report_step(first + step)
 
 
 def epoch_options(recipe: Recipe, dataset: Dataset) -> EpochOptions:

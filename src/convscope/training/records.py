@@ -17,6 +17,23 @@ class HistoryRecord(Record, kw_only=True):
     best_epoch: int | None
 
 
+class Checkpoint(Record, kw_only=True, order=True):
+    """A point of a training whose weights are kept.
+
+    Attributes:
+        epoch: the epochs trained so far, such as 30 / 469 within the first; 0 is untrained.
+        step: the steps so far; None in runs of earlier versions, which kept ends of epochs only.
+        loss, accuracy: of `num_images` images of those measured after each epoch, evenly spaced within an epoch; None
+            without any.
+    """
+
+    epoch: NonNegative
+    step: Count | None = None
+    loss: NonNegative | None = None
+    accuracy: Fraction | None = None
+    num_images: Count = 0
+
+
 class TrialRecord(Record, kw_only=True):
     """A training by which the recipe `auto` chose.
 

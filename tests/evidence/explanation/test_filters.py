@@ -159,32 +159,21 @@ def test_a_filter_for_one_class_is_selective_for_it():
 # --- Any network, any data --------------------------------------------------------------------------------------------
 
 
-def test_a_filter_without_activation_is_read_after_the_following_batch_normalization():
-    layers = (
-        cs.Conv2D(4, use_bias=False), cs.BatchNormalization(activation="relu"), cs.DepthwiseConv2D(activation="relu"),
-        cs.BatchNormalization(), cs.GlobalAveragePooling2D(), cs.Dense(2),
-    )  # fmt: skip
-    model = init_model(cs.Architecture(cs.Input(8, 8), layers), ("no", "yes"))
-    cards = filter_cards(model, make_dataset(np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1))))
-    assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [
-        ("conv2d", "batch_normalization", "relu"),
-        ("depthwise_conv2d", "depthwise_conv2d", "relu"),
-    ]
-
-
-def test_a_filter_is_read_after_a_following_activation_layer():
+def test_a_filter_is_read_after_a_following_normalization_or_activation_layer():
     layers = (
         cs.Conv2D(4, use_bias=False), cs.BatchNormalization(), cs.Activation("relu", name="a"), cs.ZeroPadding2D(),
         cs.Conv2D(3, activation="tanh"), cs.Activation("relu"), cs.DepthwiseConv2D(),
-        cs.Activation("leaky_relu", 0.1, name="b"), cs.Activation("relu"), cs.Conv2D(2, name="last"),
+        cs.Activation("leaky_relu", 0.1, name="b"), cs.Conv2D(2, name="c"),
+        cs.BatchNormalization(activation="relu", name="d"), cs.Activation("relu"), cs.Conv2D(2, name="last"),
         cs.ZeroPadding2D(), cs.GlobalAveragePooling2D(), cs.Activation("softmax"),
     )  # fmt: skip
-    model = init_model(cs.Architecture(cs.Input(9, 8), layers), ("no", "yes"))
-    cards = filter_cards(model, make_dataset(np.random.default_rng(0).integers(0, 256, (30, 9, 8, 1))))
+    model = init_model(cs.Architecture(cs.Input(12, 11), layers), ("no", "yes"))
+    cards = filter_cards(model, make_dataset(np.random.default_rng(0).integers(0, 256, (30, 12, 11, 1))))
     assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [
         ("conv2d", "a", "relu"),
         ("conv2d_1", "conv2d_1", "tanh"),
         ("depthwise_conv2d", "b", "leaky_relu"),
+        ("c", "d", "relu"),
         ("last", "last", "linear"),
     ]
 

@@ -349,6 +349,10 @@ export interface LiveModel {
 }
 export interface Snapshot {
   epoch: number;
+  step: number | null;
+  loss: number | null;
+  accuracy: number | null;
+  num_images: number;
   weights: {
     [k: string]: Packed;
   };

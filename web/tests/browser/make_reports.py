@@ -25,7 +25,7 @@ import convscope as cs
 from convscope.base.records import from_attributes
 from convscope.cli import main as convscope
 from convscope.data.image_files import read_picture
-from convscope.engine import initial_weights
+from convscope.engine import Weights
 from convscope.engine.network import Replacement
 from convscope.experiment import RunSpec, run_experiment
 from convscope.prediction import predict
@@ -39,7 +39,7 @@ from convscope.runs.playground import make_playground
 from convscope.runs.predicting import make_explaining_reader
 from convscope.runs.run_record import make_run_record
 from convscope.storage import open_run
-from convscope.training import TrainingState
+from convscope.training import Checkpoint
 
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package dataset-fashion-mnist puts it
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -220,12 +220,8 @@ def make_dataset(shape: tuple[int, int, int], names: Sequence[str], name: str) -
 
 def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_evidence: bool = True) -> None:
     """Train, measure and write the page as `convscope run` does, for data in memory."""
-    snapshots = {0: initial_weights(architecture, 0)}
-
-    def keep(state: TrainingState) -> None:
-        snapshots[len(state.history)] = dict(state.weights)
-
-    model, history = cs.train(architecture, splits, RECIPE, on_epoch=keep)
+    snapshots = dict[Checkpoint, Weights]()
+    model, history = cs.train(architecture, splits, RECIPE, on_checkpoint=snapshots.__setitem__)
     dense, other_history = cs.train(cs.presets.ann, splits, RECIPE)
     evaluations = [cs.evaluate(network, splits.test) for network in (model, dense)]
     candidates = [

@@ -142,6 +142,8 @@ class KerasNetwork:
         learning_rates: NDArray[np.float32],
         options: EpochOptions,
         progress: Progress | None = None,
+        pauses: Sequence[int] = (),
+        on_pause: Callable[[int], None] | None = None,
     ) -> EpochResult:
         """Train one step for each batch of `order`, by Keras's `fit`; see `Network.train_epoch`.
 
