@@ -4,6 +4,7 @@ import { decode, encode, type Available, type Shown } from '../src/state/fragmen
 import type { Stroke } from '../src/handwriting/strokes';
 import { packStrokes, unpackStrokes } from '../src/state/strokes';
 import type { LayerRow } from '../src/engine/types';
+import type { Checkpoint } from '../src/payload/types';
 
 function row(index: number, kind: string, name: string, outputShape: number[], weights: string[] = []): LayerRow {
   return {
@@ -32,10 +33,11 @@ const flat = [
   row(1, 'Dense', 'dense', [64], ['kernel', 'bias']),
   row(2, 'Dense', 'dense_1', [10], ['kernel']),
 ];
+const at = (epoch: number): Checkpoint => ({ epoch, step: null, loss: null, accuracy: null, num_images: 0 });
 const known: Available = {
   models: [
-    { table: deep, epochs: [0, 1, 5] },
-    { table: flat, epochs: [] },
+    { table: deep, checkpoints: [0, 30 / 469, 1, 5].map(at) },
+    { table: flat, checkpoints: [] },
   ],
   shape: [28, 26, 1],
   numClasses: 10,
@@ -74,7 +76,7 @@ describe('a state of the bench', () => {
       index: 17,
       strokes: null,
       model: 0,
-      epoch: 5,
+      epoch: 30 / 469,
       cell: { layer: ODD, map: 31, row: 10, column: 9 },
       ablations: [
         { part: 'filter', layer: 'conv2d', filter: 3, value: 'zero' },

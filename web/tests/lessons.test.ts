@@ -34,7 +34,7 @@ function benchOf(name: string, state: { training?: number; untrained?: boolean }
   const { training = 200, untrained } = state;
   const probabilities = Float32Array.of(0.2, 0.5, 0.3);
   return {
-    models: [{ table: tableOf(name), epochs: [0, 1] }],
+    models: [{ table: tableOf(name), checkpoints: [{ epoch: 0 }] }],
     images: { shape: [12, 10, 1], numMistakes: 2 },
     payload: {
       untrained,

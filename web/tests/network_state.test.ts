@@ -5,6 +5,12 @@ import { networkState } from '../src/state/network_state';
 
 const history = { val_accuracy: [0.9, 0.95], loss: [1, 0.5], best_epoch: null, val_split: 'test' };
 
+// Ends of epochs without figures, as earlier versions wrote them, and one within the first epoch.
+const checkpoints = [
+  ...[0, 1, 2].map((epoch) => ({ epoch, step: null, accuracy: null, num_images: 0 })),
+  { epoch: 0.5, step: 30, accuracy: 0.6, num_images: 1000 },
+];
+
 const shown = (changes: Record<string, unknown>) =>
   networkState({
     payload: {
@@ -14,7 +20,7 @@ const shown = (changes: Record<string, unknown>) =>
       comparison: { b: { accuracy: 0.85 } },
     },
     modelIndex: 0,
-    model: { name: 'ann' },
+    model: { name: 'ann', checkpoints },
     images: { split: 'test' },
     epoch: null,
     ablations: [],
@@ -37,6 +43,7 @@ test.each([
   ['Trained · epoch 2', true, 0.95, {}],
   ['Untrained', false, null, { epoch: 0 }],
   ['Epoch 1', false, 0.9, { epoch: 1 }],
+  ['Step 30', false, 0.6, { epoch: 0.5 }],
   ['ann', false, 0.85, { modelIndex: 1 }],
   ['ann · Epoch 2', false, 0.85, { modelIndex: 1, epoch: 2 }],
   ['Training here · epoch 0', false, null, { trained: here({ isTraining: true, epoch: 0, accuracy: null }) }],

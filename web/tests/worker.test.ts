@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
 import { initialWeights } from '../src/engine/initialization';
-import type { Architecture } from '../src/engine/types';
+import type { Architecture, Weights } from '../src/engine/types';
 import { chooseImages } from '../src/training/conditions';
 import { messageOf } from '../src/text/say.svelte';
 import type { Reply, Request } from '../src/training/messages';
@@ -60,6 +60,8 @@ const start = {
   seed: 3,
 };
 
+let afterOneStep: Weights;
+
 test('a run reports its images, and a point for the untrained network and for each epoch', async () => {
   const engine = new Uint8Array(
     await readFile(new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url)),
@@ -76,6 +78,13 @@ test('a run reports its images, and a point for the untrained network and for ea
     [1, 3, 20, 10],
     [2, 6, 20, 10],
   ]);
+  // Weights are kept after steps 0, 1 and 3 and each epoch, with what was measured at its end.
+  const kept = heard.filter((message) => message.kind === 'update').filter(({ isCheckpoint }) => isCheckpoint);
+  expect(kept.map(({ progress: { step } }) => step)).toEqual([0, 1, 3, 6]);
+  for (const { step, test } of points) {
+    expect(kept.find(({ progress }) => progress.step === step)!.sample).toEqual(test);
+  }
+  afterOneStep = kept[1].weights;
   const progress = heard.flatMap((message) => (message.kind === 'update' ? [message.progress] : []));
   for (const { step, epoch } of progress) expect(epoch).toBe(step / 3); // 0.33 after the first step, not 1
   expect(progress.at(-1)!.epoch).toBe(2);
@@ -97,13 +106,13 @@ test('a step in parts equals the step that is taken, with the assigned labels', 
   expect(update.before.weights).toEqual(start.weights);
   expect(update.after.logits).not.toEqual(update.before.logits);
   const updates = await vi.waitFor(() => {
-    const messages = heard.filter((message) => message.kind === 'update');
-    if (messages.length < 2) throw new Error('the step was not taken');
+    const messages = heard.filter((message) => message.kind === 'update').filter(({ progress }) => progress.step === 1);
+    if (messages.length === 0) throw new Error('the step was not taken');
     return messages;
   });
-  expect(updates[1].progress.step).toBe(1);
-  expect(updates[1].weights).toEqual(update.after.weights);
-  expect(updates[1].stretch.loss).toBeCloseTo(update.loss, 10);
+  expect(updates[0].weights).toEqual(update.after.weights);
+  expect(updates[0].weights).toEqual(afterOneStep); // the same step within pieces of several
+  expect(updates[0].stretch.loss).toBeCloseTo(update.loss, 10);
 });
 
 // Pixels of up to 255 · 1e34 give logits of about 1e37 and, in the only step of the epoch, gradients of about 1e36: all

@@ -55,6 +55,9 @@ export class Bench {
   // A network that trains in the page; it replaces the first model.
   trained = $state.raw<TrainedHere | null>(null);
 
+  // The training of the page, for the button on the first screen; null until its images are unpacked.
+  trainer = $state.raw<{ state: 'idle' | 'running' | 'paused' | 'done'; toggle: () => void } | null>(null);
+
   readonly lastResults = new LastResults();
 
   forwardMilliseconds = 0; // duration of the last forward pass

@@ -4,6 +4,7 @@
 // lesson, lang language, and d a drawing in place of the image i.
 import { countFilters, removableParts, sameAblation, type Ablation } from '../analysis/ablations';
 import type { LayerRow } from '../engine/types';
+import type { Checkpoint } from '../payload/types';
 import type { Cell, Scaling } from './bench.svelte';
 import type { Stroke } from '../handwriting/strokes';
 import { LANGUAGES, type Language } from '../text/catalogue';
@@ -26,7 +27,7 @@ export interface Shown {
 
 // What a fragment can refer to; references to anything else are ignored.
 export interface Available {
-  models: { table: LayerRow[]; epochs: number[] }[];
+  models: { table: LayerRow[]; checkpoints: Checkpoint[] }[];
   shape: [number, number, number]; // shape of the image
   numClasses: number;
   find(index: number): number; // -1 if there is no such image
@@ -63,12 +64,15 @@ function encodeAblation(ablation: Ablation): string {
   return `${name}${ablation.filter === null ? '' : `.${ablation.filter}`}:${ablation.value}`;
 }
 
+// An epoch with at most four decimals, such as 0.064 for 30 of 469 steps.
+const roundEpoch = (epoch: number): number => Number(epoch.toFixed(4));
+
 // Writes the fragment. Values that are shown at the start are left out.
 export function encode(shown: Shown): string {
   const fields: string[] = [];
   if (shown.index !== null) fields.push(`i=${shown.index}`);
   if (shown.model !== 0) fields.push(`m=${shown.model}`);
-  if (shown.epoch !== null) fields.push(`e=${shown.epoch}`);
+  if (shown.epoch !== null) fields.push(`e=${roundEpoch(shown.epoch)}`);
   if (shown.cell !== null) {
     const { layer, map, row, column } = shown.cell;
     fields.push(`c=${encodeName(layer)}.${map}.${row}.${column}`);
@@ -119,9 +123,9 @@ export function decode(fragment: string, available: Available): Shown | null {
   }
   const number = (name: string, end: number) => parseIndex(fields.get(name), end);
   const model = number('m', available.models.length) ?? 0;
-  const { table, epochs } = available.models[model];
+  const { table, checkpoints } = available.models[model];
   const index = number('i', Infinity);
-  const epoch = number('e', Infinity);
+  const epoch = checkpoints.find((checkpoint) => String(roundEpoch(checkpoint.epoch)) === fields.get('e'))?.epoch;
   const lesson = fields.get('n');
   const ablations: Ablation[] = [];
   for (const text of (fields.get('l') ?? '').split(',').slice(0, MAX_ABLATIONS)) {
@@ -132,7 +136,7 @@ export function decode(fragment: string, available: Available): Shown | null {
     index: index !== null && available.find(index) >= 0 ? index : null,
     strokes: fields.has('d') ? unpackStrokes(fields.get('d')!) : null,
     model,
-    epoch: epoch !== null && epochs.includes(epoch) ? epoch : null,
+    epoch: epoch ?? null,
     cell: fields.has('c') ? parseCell(fields.get('c')!, table, available.shape) : null,
     ablations,
     rival: number('r', available.numClasses),

@@ -2,8 +2,11 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { layerTable } from '../engine/architecture';
 import type { Architecture, LayerRow, Weights } from '../engine/types';
-import type { LiveImages, LiveModel, Payload } from '../payload/types';
+import type { Checkpoint, LiveImages, LiveModel, Payload } from '../payload/types';
 import { unpack, unpackBytes, unpackFloats, unpackWeights } from '../payload/unpack';
+
+// True if all snapshots are there; they are unpacked after the page has opened.
+export const isUnpacked = ({ snapshots, checkpoints }: LoadedModel) => snapshots.size === checkpoints.length;
 
 export interface LoadedModel {
   name: string;
@@ -11,8 +14,8 @@ export interface LoadedModel {
   table: LayerRow[];
   weights: Weights; // the trained weights
   means: Record<string, Float32Array>; // by layer: mean output of each filter over the test images
-  epochs: number[]; // the snapshots' epochs, in order; 0 is the untrained network
-  snapshots: Map<number, Weights>; // by epoch, rounded to 6 bits; unpacked after the page has opened
+  checkpoints: Checkpoint[]; // in order; that of epoch 0 is the untrained network
+  snapshots: Map<number, Weights>; // by the checkpoint's epoch, rounded to 6 bits; unpacked after the page has opened
 }
 
 export interface Images {
@@ -40,7 +43,7 @@ async function loadModel(model: LiveModel): Promise<LoadedModel> {
     table: layerTable(model.architecture),
     weights,
     means: Object.fromEntries(layers.map((layer, i) => [layer, means[i]])),
-    epochs: model.snapshots.map((snapshot) => snapshot.epoch),
+    checkpoints: model.snapshots.map(({ weights: _, ...checkpoint }) => checkpoint),
     snapshots: new SvelteMap(), // reactive, since views wait for the snapshots
   };
 }

@@ -16,6 +16,18 @@ export function networkState(bench: Bench): NetworkState {
   const history = modelIndex === 0 ? payload.history : payload.baseline_history;
   const removed = ablations.length === 0 ? [] : [removedText(bench)];
   const ifWhole = (accuracy?: number) => (removed.length > 0 ? undefined : accuracy); // none is measured with ablations
+  // An earlier point of a training.
+  const point = epoch === null ? undefined : bench.model.checkpoints.find((checkpoint) => checkpoint.epoch === epoch);
+  const name = modelIndex === 0 || trained !== null ? [] : [bench.model.name];
+  if (point !== undefined) {
+    const { split } = bench.images;
+    const accuracy = point.accuracy ?? history?.val_accuracy[point.epoch - 1];
+    const isEpoch = Number.isInteger(point.epoch);
+    let measured = measuredOn(history?.val_split ?? split);
+    if (trained !== null) measured = measuredOnFirst(split, point.num_images);
+    else if (!isEpoch || point.epoch === 0) measured = say('state.accuracyOnSome', { n: point.num_images });
+    return stateOfChanged([...name, momentText(point), ...removed], ifWhole(accuracy ?? undefined), measured);
+  }
   // A network that trains or was trained in this page.
   if (trained !== null) {
     const { isTraining, epoch, accuracy, numSample } = trained;
@@ -33,13 +45,6 @@ export function networkState(bench: Bench): NetworkState {
     const measured = measuredOnFirst(evaluation.split, evaluation.num_images);
     return { text, isOwn: bench.isOnPage, accuracy: evaluation.accuracy ?? null, measured };
   }
-  // A model of the run after one of its epochs.
-  const name = modelIndex === 0 ? [] : [bench.model.name];
-  if (epoch !== null) {
-    const when = epoch === 0 ? say('state.untrained') : say('state.epoch', { epoch });
-    const measured = measuredOn(history?.val_split ?? evaluation.split);
-    return stateOfChanged([...name, when, ...removed], ifWhole(history?.val_accuracy[epoch - 1]), measured);
-  }
   const measured = measuredOn(evaluation.split);
   // Another trained model, then the page's own.
   if (modelIndex !== 0) {
@@ -51,6 +56,12 @@ export function networkState(bench: Bench): NetworkState {
   if (payload.untrained) return { text: say('state.untrained'), isOwn: true, accuracy: null, measured };
   const text = epochs > 0 ? say('state.trainedAt', { epoch: epochs }) : say('state.trained');
   return { text, isOwn: true, accuracy: evaluation.accuracy ?? null, measured };
+}
+
+// Names a point of a training: "Untrained", "Step 30" or "Epoch 3".
+export function momentText({ epoch, step }: { epoch: number; step: number | null }): string {
+  if (epoch === 0) return say('state.untrained');
+  return Number.isInteger(epoch) || step === null ? say('state.epoch', { epoch }) : say('state.step', { step });
 }
 
 function stateOfChanged(texts: string[], accuracy?: number, measured = ''): NetworkState {

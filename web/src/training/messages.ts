@@ -55,7 +55,15 @@ export type Reply =
   | { kind: 'chosen'; run: number; chosen: ChosenImages } // the images that this run trains on
   | { kind: 'epoch'; run: number; point: EpochPoint } // for the untrained network, and after each epoch
   | { kind: 'step'; run: number; taken: TakenStep }
-  | { kind: 'update'; run: number; progress: Progress; stretch: Stretch; sample: Score | null; weights: Weights }
+  | {
+      kind: 'update';
+      run: number;
+      progress: Progress;
+      stretch: Stretch;
+      sample: Score | null;
+      weights: Weights;
+      isCheckpoint: boolean; // these weights are kept: after steps 0, 1, 3, 10, 30, ... and each epoch
+    }
   | { kind: 'paused'; run: number }
   | { kind: 'done'; run: number }
   | { kind: 'failed'; problem: ErrorText | string };

@@ -1,6 +1,7 @@
 // A training in the page: sends requests to the worker and keeps the state that it reports.
 import { layerTable } from '../engine/architecture';
 import type { Architecture, Weights } from '../engine/types';
+import type { Checkpoint } from '../payload/types';
 import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type ChosenImages, type Conditions } from './conditions';
 import type { EpochPoint } from './epoch';
@@ -19,11 +20,15 @@ export interface CurvePoint {
   accuracy: number;
 }
 
+const MAX_CHECKPOINTS = 24; // of more, every second one after the first epoch is dropped
 const MAX_POINTS = 400; // a longer curve loses every second point
 
 function thinPoints(points: CurvePoint[]): CurvePoint[] {
   return points.length <= MAX_POINTS ? points : points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
 }
+
+const thinCheckpoints = (points: Checkpoint[]): Checkpoint[] =>
+  points.length <= MAX_CHECKPOINTS ? points : points.filter(({ epoch }, i) => epoch <= 1 || i % 2 === 0);
 
 // What all runs of a session share.
 export interface Material {
@@ -45,6 +50,8 @@ export class TrainingSession {
   epochs = $state.raw<EpochPoint[]>([]); // a point for the untrained network and for each finished epoch
   taken = $state.raw<TakenStep | null>(null); // the last step with watched images
   weights = $state.raw<Weights | null>(null);
+  checkpoints = $state.raw<Checkpoint[]>([]); // the points of the training whose weights are kept
+  snapshots = new Map<number, Weights>(); // by the checkpoint's epoch
   architecture = $state.raw<Architecture | null>(null); // the network that the run trains
   readonly table = $derived(this.architecture ? layerTable(this.architecture) : null);
   message = $state(''); // the error as a sentence; empty without one
@@ -121,6 +128,8 @@ export class TrainingSession {
     this.isStarting = false;
     this.progress = this.sample = this.weights = this.architecture = null;
     this.chosen = this.taken = null;
+    this.checkpoints = [];
+    this.snapshots = new Map();
     this.train = [];
     this.test = [];
     this.epochs = [];
@@ -161,13 +170,21 @@ export class TrainingSession {
     }
   }
 
-  #update({ progress, stretch, sample, weights }: Extract<Reply, { kind: 'update' }>): void {
+  #update({ progress, stretch, sample, weights, isCheckpoint }: Extract<Reply, { kind: 'update' }>): void {
     // Asks for the next update when this one is drawn. A hidden page draws nothing and gets no updates; training goes on.
     requestAnimationFrame(() => setTimeout(() => this.#send({ kind: 'seen' })));
     this.isStarting = false;
     this.progress = progress;
     this.weights = weights;
-    const { step } = progress;
+    const { step, epoch } = progress;
+    if (isCheckpoint && sample !== null) {
+      const { loss, correct, count } = sample;
+      const point = { epoch, step, loss, accuracy: correct / count, num_images: count };
+      this.snapshots.set(epoch, weights);
+      this.checkpoints = thinCheckpoints([...this.checkpoints, point]);
+      const kept = new Set(this.checkpoints.map((checkpoint) => checkpoint.epoch));
+      for (const old of this.snapshots.keys()) if (!kept.has(old)) this.snapshots.delete(old);
+    }
     if (stretch.images > 0) {
       this.train = thinPoints([...this.train, { step, loss: stretch.loss, accuracy: stretch.accuracy }]);
     }

@@ -57,10 +57,10 @@ function buffersOf(weights: Record<string, Float32Array>): ArrayBuffer[] {
 }
 
 // Sends the state of the training and the weights. The sample is measured too if it must be, or if there is time for it.
-function sendUpdate(current: Trainer, mustMeasure: boolean): void {
+function sendUpdate(current: Trainer, mustMeasure: boolean, isCheckpoint = false, score: Score | null = null): void {
   const start = performance.now();
-  let score: Score | null = null;
-  if (mustMeasure || start - measuredAt >= measuringTook / MEASURING_SHARE) {
+  if (score !== null) measuredAt = start;
+  else if (mustMeasure || start - measuredAt >= measuringTook / MEASURING_SHARE) {
     score = measure(current.network, sample.images, sample.labels, classes);
     measuredAt = performance.now();
     measuringTook = measuredAt - start;
@@ -71,15 +71,22 @@ function sendUpdate(current: Trainer, mustMeasure: boolean): void {
   const progress = { step, steps, epoch: (step * recipe.epochs) / steps, seconds };
   isUpdatePending = true;
   updatedAt = performance.now();
-  reply({ kind: 'update', run, progress, stretch, sample: score, weights }, buffersOf(weights));
+  reply({ kind: 'update', run, progress, stretch, sample: score, weights, isCheckpoint }, buffersOf(weights));
   stretch = { images: 0, loss: 0, accuracy: 0 };
+}
+
+// Finds the next step after which weights are kept: 1, 3, 10, 30, 100, ...
+function nextCheckpoint(step: number): number {
+  let power = 1;
+  while (3 * power <= step) power *= 10;
+  return step < power ? power : 3 * power;
 }
 
 // Takes steps, and adapts the number of batches in a piece to their speed. The stretch holds means over its images.
 function takeSteps(current: Trainer, maxSteps: number): void {
   const start = performance.now();
   const firstStep = current.step;
-  const taken = current.train(maxSteps);
+  const taken = current.train(Math.min(maxSteps, nextCheckpoint(firstStep) - firstStep));
   const elapsed = performance.now() - start;
   seconds += elapsed / 1000;
   const perStep = elapsed / (current.step - firstStep);
@@ -123,7 +130,7 @@ function startMeasuringEpoch(current: Trainer): void {
 }
 
 // Measures for PIECE_MS at most. Returns true when the epoch is measured.
-function continueMeasuringEpoch(work: Generator<number, EpochPoint, void>): boolean {
+function continueMeasuringEpoch(current: Trainer, work: Generator<number, EpochPoint, void>): boolean {
   const start = performance.now();
   let result = work.next();
   while (!result.done && performance.now() - start < PIECE_MS) result = work.next();
@@ -131,11 +138,11 @@ function continueMeasuringEpoch(work: Generator<number, EpochPoint, void>): bool
   if (!result.done) return false;
   epochWork = null;
   reply({ kind: 'epoch', run, point: result.value });
+  sendUpdate(current, true, true, result.value.test);
   return true;
 }
 
-function finish(current: Trainer): false {
-  sendUpdate(current, true);
+function finish(): false {
   isRunning = false;
   reply({ kind: 'done', run });
   return false; // no piece follows
@@ -153,24 +160,25 @@ function runPiece(): void {
 // Does one piece: measures the epoch that has ended, else takes steps. Returns whether another piece follows.
 function workOnPiece(current: Trainer): boolean {
   if (epochWork !== null) {
-    if (!continueMeasuringEpoch(epochWork)) return true;
-    if (current.isDone) return finish(current);
+    if (!continueMeasuringEpoch(current, epochWork)) return true;
+    if (current.isDone) return finish();
   }
+  const isRequested = requestedStep !== null;
   if (requestedStep !== null) takeRequestedStep(current, requestedStep.watched);
   else if (isRunning) takeSteps(current, batches);
   else return false;
   startMeasuringEpoch(current);
   if (epochWork !== null) return true;
-  if (current.isDone) return finish(current);
-  if (isRunning && !isUpdatePending && performance.now() - updatedAt >= UPDATE_MS) sendUpdate(current, false);
-  return isRunning;
+  const isCheckpoint = current.epochsDone !== null || nextCheckpoint(current.step - 1) === current.step;
+  if (isRequested || isCheckpoint) sendUpdate(current, true, isCheckpoint);
+  else if (isRunning && !isUpdatePending && performance.now() - updatedAt >= UPDATE_MS) sendUpdate(current, false);
+  return current.isDone ? finish() : isRunning;
 }
 
 function takeRequestedStep(current: Trainer, watched: Uint8Array | null): void {
   requestedStep = null;
   if (watched !== null) reply({ kind: 'step', run, taken: explainNextStep(current, watched) });
   takeSteps(current, 1);
-  if (!current.isDone) sendUpdate(current, true);
 }
 
 function fail(error: unknown): void {

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from small_evidence import measure_slow_topics, small_evidence, take_first_images
 
 import convscope as cs
+from convscope.base.packing import pack_rounded
 from convscope.base.records import from_attributes
 from convscope.cli import main as convscope
+from convscope.data.datasets import evenly
 from convscope.data.image_files import read_picture
 from convscope.engine import Weights
 from convscope.engine.network import Replacement
@@ -264,7 +266,21 @@ def compute_expected(folder: Path) -> dict[str, Any]:
         "logits": model.logits(images).tolist(),
         "photo": compute_photo(model, photo) if photo.exists() else None,
         "ablations": {f"{layer}/{k}": logits[0].tolist() for (layer, k), logits in zip(filters, ablated, strict=True)},
+        "snapshots": compute_snapshots(model, folder, images[:1]) if (folder / "run.json").exists() else [],
     }
+
+
+def compute_snapshots(model: cs.Model, folder: Path, images: NDArray[np.uint8]) -> list[dict[str, Any]]:
+    """Compute what the page shows at the steps of the first epoch: accuracies, and logits with its rounded weights."""
+    test, snapshots = cs.load_dataset("mnist").test, []
+    some = test.take(evenly(len(test), 1_000))
+    for point, weights in sorted(open_run(folder).load_snapshots().items()):
+        if point.epoch < 1:
+            rounded = {name: pack_rounded(weight).unpack() for name, weight in weights.items()}
+            accuracy = cs.evaluate(replace(model, weights=weights), some).accuracy
+            logits = replace(model, weights=rounded).logits(images)[0].tolist()
+            snapshots.append({"step": point.step, "accuracy": accuracy, "logits": logits})
+    return snapshots
 
 
 def write_photo(path: Path) -> None:

@@ -118,7 +118,7 @@ inEachBrowser((browser, name) => {
 
     test('goes back to the untrained network, and to the trained one', async () => {
       const page = await goTo({ fragment: '#bench?i=0' });
-      const slider = await page.waitForSelector('input[type="range"][aria-label="Epoch"]');
+      const slider = await page.waitForSelector('.epochs input[type="range"]');
       const trained = await logitsOf(page);
       await slider!.focus();
       await page.keyboard.press('Home');

@@ -1,12 +1,31 @@
 // The page without a run: an untrained network that learns from all of MNIST in the page.
 import { expect, inject, test } from 'vitest';
-import { click, openTab, pause, tabsOf } from './bench';
+import { click, logitsOf, openTab, pause, tabsOf } from './bench';
 import { inEachBrowser, visit } from './open';
 import { pagePath } from './reports';
 
 const path = pagePath(inject('reports'), 'playground');
 
 inEachBrowser((browser) => {
+  test('the button on the first screen trains the network, whose curve grows and can be played again', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
+      await page.waitForSelector('[data-parity="good"]');
+      await click(page, '[data-play]');
+      const stops = () => page.$eval('.epochs input', (slider) => Number((slider as HTMLInputElement).max));
+      await expect.poll(() => page.$('.epochs input'), { timeout: 60_000 }).not.toBeNull();
+      const earlier = await stops();
+      await expect.poll(stops, { timeout: 60_000 }).toBeGreaterThan(earlier + 2);
+      await click(page, '[data-play]');
+      await page.waitForSelector('.train[data-state="paused"]');
+      const largest = async () => Math.max(...(await logitsOf(page)));
+      expect(await largest()).toBeGreaterThan(2);
+      await page.focus('.epochs input');
+      await page.keyboard.press('Home');
+      await expect.poll(largest).toBeLessThan(2); // a network that has not learned is not sure
+      expect(await page.$eval('.epochs .told', (told) => told.textContent)).toContain('of 1,000 images');
+    });
+  });
+
   test('shows an untrained network, claims nothing of it, and trains it on all images', async () => {
     await visit(browser(), path, {}, async ({ page }) => {
       await page.waitForSelector('[data-parity="good"]');

@@ -31,6 +31,7 @@ export interface Expected {
   class_names: string[];
   logits: number[][];
   photo: { hints: string[]; stages: Record<string, [number, number]>; logits: number[] } | null; // of photo.png, where there is one
+  snapshots: { step: number; accuracy: number; logits: number[] }[]; // after the first steps of a run
   ablations: Record<string, number[]>; // by "layer/filter": logits of the first image without it
 }
 

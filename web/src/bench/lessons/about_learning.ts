@@ -62,7 +62,7 @@ export function training(bench: Bench): Script {
   const [model] = bench.models;
   const before = bench.lastResults.step; // a step that the reader took before the lesson does not count
   // The step is taken on the untrained network, epoch 0, and then compared with the trained one, if the page has both.
-  const replays = model.epochs.includes(0) && !bench.payload.untrained;
+  const replays = model.checkpoints.some(({ epoch }) => epoch === 0) && !bench.payload.untrained;
   const className = () => bench.classNames[bench.label ?? bench.prediction];
   // Predicts the image of the step with the trained model, for comparison.
   const trainedProbability = (): string => {

@@ -65,12 +65,14 @@ export class NetworkOnBench {
   }
 
   #show(): void {
-    const { weights, architecture, table, sample, accuracy, progress, state } = this.session() ?? {};
-    if (!weights || !architecture || !table || !this.isFollowing) return;
+    const session = this.session();
+    const { weights, architecture, table, sample, accuracy, progress, state } = session ?? {};
+    if (!session || !weights || !architecture || !table || !this.isFollowing) return;
     const isTraining = state === 'running';
     const name = say(`training.names.${isTraining ? 'training' : 'trained'}`, { name: architecture.name });
     const means = this.meansOf(weights);
-    const model: LoadedModel = { name, architecture, table, weights, means, epochs: [], snapshots: new Map() };
+    const { checkpoints, snapshots } = session;
+    const model: LoadedModel = { name, architecture, table, weights, means, checkpoints, snapshots };
     const epoch = progress?.epoch ?? 0;
     const numSample = sample?.count ?? 0;
     this.bench.trained = this.#shown = { model, epoch, accuracy: accuracy ?? null, numSample, isTraining };
