@@ -62,9 +62,12 @@ def test_the_ensemble_is_a_run_that_other_commands_read(ensemble: tuple[Path, di
 
 
 def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path: Path):
-    arguments = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 3)
-    succeed("experiment", *arguments, "--out", tmp_path / "seeds")
-    members = succeed("ensemble", tmp_path / "seeds", "--out", tmp_path / "run", "--json")["members"]
+    arguments = ("--dataset", small_folder, "--architecture", "ann", "--seeds", 3, "--epochs", 1)
+    for recipe in ("fast", "classic"):
+        succeed("experiment", *arguments, "--recipe", recipe, "--out", tmp_path / "seeds")
+    choice = ("ensemble", tmp_path / "seeds", "--out", tmp_path / "run", "--json", "--group")
+    assert 'its groups are "ann, fast", "ann, classic"' in invoke(*choice, "ann").stderr
+    members = succeed(*choice, "ann, fast")["members"]
     assert [member["seed"] for member in members] == [0, 1, 2]
     images = cs.open_run(tmp_path / "run").splits.test.images
     expected = np.mean([cs.load_model(member["run"]).probabilities(images) for member in members], axis=0)

@@ -114,11 +114,14 @@ class Architecture:
             if name.partition("/")[2] not in NON_TRAINABLE_WEIGHTS
         }
 
+    @cached_property
+    def _rows(self) -> dict[str, LayerRow]:
+        return {row.layer.name: row for row in self.table}
+
     def row(self, name: str) -> LayerRow:
         """Get the row of the layer called `name`; a `KeyError` lists the names there are."""
-        for row in self.table:
-            if row.layer.name == name:
-                return row
+        if (row := self._rows.get(name)) is not None:
+            return row
         raise KeyError(f"no layer {name!r}; the layers are {', '.join(layer.name for layer in self.layers)}")
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,17 +15,18 @@ from convscope.runs.ensembling import ensemble_run
 
 @click.command()
 @folders_argument
+@click.option("--group", help='Only the runs of this group, named as by `convscope compare`, such as "cnn, fast".')
 @out_option
 @json_option
-def ensemble(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
+def ensemble(folders: tuple[Path, ...], group: str | None, out: Path | None, as_json: bool) -> None:
     """Join trained runs into one network, evaluate it, explain it, and write a report.
 
-    A FOLDER is a run, a folder of runs, or an experiment; all finished runs in it become members. They must have the
+    A FOLDER is a run, a folder of runs, or an experiment; its finished runs become members. They must have the
     same data, and their architectures may differ. The probabilities of the ensemble are the mean of its members'. It
     is compared with its members on the test images. The result is a run folder without a training history.
     """
     with StepProgress(quiet=as_json) as progress:
-        result = ensemble_run(folders, out, format_command(), progress.listeners())
+        result = ensemble_run(folders, group, out, format_command(), progress.listeners())
     evaluation, comparison = result.measured.evaluation, result.against_members
     if as_json:
         members = result.measured.folder.record.members or ()

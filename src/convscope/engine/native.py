@@ -279,7 +279,7 @@ class NativeNetwork:
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         check_images(images, self._image_shape)
         table = self._architecture.table
-        indices = [table.index(self._architecture.row(name)) for name in layers]
+        indices = self._list_indices(layers)
         outputs = [np.empty((len(images), *table[index].output_shape), np.float32) for index in indices]
         self._core.activations(np.ascontiguousarray(images), indices, outputs)
         for index, output in zip(indices, outputs, strict=True):
@@ -314,7 +314,7 @@ class NativeNetwork:
         check_images(images, self._image_shape)
         check_dlogits(self._architecture, dlogits, len(images))
         table = self._architecture.table
-        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]  # -1: image
+        indices = [-1 if name == "input" else self._list_indices([name])[0] for name in layers]  # -1: the image
         shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
         outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
         dlogits = np.ascontiguousarray(dlogits, np.float32)
@@ -339,6 +339,14 @@ class NativeNetwork:
             logits,
         )
         return logits
+
+    def _list_indices(self, layers: Sequence[str]) -> list[int]:
+        """List the indices of layers in the table; raises `KeyError` for an unknown one."""
+        indices = {row.layer.name: index for index, row in enumerate(self._architecture.table)}
+        for name in layers:
+            if name not in indices:
+                self._architecture.row(name)  # raises the error
+        return [indices[name] for name in layers]
 
     def _check_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         """Copy and check the labels."""

@@ -1,9 +1,9 @@
 """The data that the page computes with: the models with their weights, images to show them, images to train on.
 
-A page of MNIST has at most 4.5 MB. Weights are always whole; test images, the weights after some steps and epochs
+A page of MNIST has at most 4.5 MB. All weights are there; test images, the weights after some steps and epochs
 (snapshots) and training images share the rest, in this order:
 
-    the run's model and the baseline's   whole
+    the run's model and the baseline's   whole, or rounded to 8 or 6 bits if they take more than 4.6 MB
     test images                          up to 0.8 MB
     the run's snapshots                  up to 1.9 MB, and 0.2 MB stay for training images
     training images                      what is left, or 200 of them
@@ -14,8 +14,8 @@ images.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from msgspec import structs
@@ -28,11 +28,12 @@ from convscope.data.datasets.data_file import Labels
 from convscope.engine import Weights
 from convscope.evidence.ablation import filter_means
 from convscope.evidence.evaluation import Evaluation
-from convscope.report.records import Live, LiveImages, LiveModel, Parity, Snapshot, TrainingImages
+from convscope.report.records import Live, LiveImages, LiveModel, Parity, Rounding, Snapshot, TrainingImages
 from convscope.training import Checkpoint, History
 from convscope.training.model import Model
 
 _SNAPSHOT_BYTES = 1_900_000  # limit for one model's snapshots: six steps and ten epochs of the preset `cnn`
+_MAX_WEIGHT_BYTES = 4_600_000  # exact weights of a model: some eight networks of the preset `cnn` in an ensemble
 _IMAGE_BYTES = 800_000  # limit for the images to look at, however large the weights are
 _TRAINING_BYTES = 200_000  # kept for training images before any snapshots: some 900 of MNIST
 _MIN_TRAINING_BYTES = 400_000  # limit for `_MIN_TRAINING` images on a full page, which may then exceed 4.5 MB
@@ -84,7 +85,8 @@ class LivePacker:
         images, pixels = self._images(shown)
         # The bytes that the snapshots must leave for training images; a few images have fewer than the limit.
         min_training_bytes = _bytes(self._training_images(_TRAINING_BYTES))
-        models = [self._model(replay) for replay in replays]  # last, because `means` may wait for the engine
+        # Last, because `means` may wait for the engine.
+        models = [self._model(replay, replay is replays[0]) for replay in replays]
         bytes_left = max_bytes - sum(map(_bytes, models)) - _bytes(images)
         snapshots = [self._snapshots(replays[0], min(bytes_left - min_training_bytes, _SNAPSHOT_BYTES))]
         bytes_left -= _bytes(snapshots[0])
@@ -98,17 +100,42 @@ class LivePacker:
                 structs.replace(model, snapshots=snapshot) for model, snapshot in zip(models, snapshots, strict=True)
             ),
             images=images,
-            parity=Parity(logits=Packed.from_array(replays[0].model.logits(pixels[:NUM_PARITY]))),
+            parity=Parity(
+                logits=Packed.from_array(self._as_packed(replays[0].model, models[0]).logits(pixels[:NUM_PARITY]))
+            ),
             training=training,
             handwriting=self._splits.train.handwriting,
         )
 
-    def _model(self, replay: Replay) -> LiveModel:
+    def _model(self, replay: Replay, is_evaluated: bool) -> LiveModel:
         model, digest = replay.model, replay.model.weights_sha256
         if digest not in self._models:
             means = filter_means(model, self._splits.test.images) if replay.means is None else replay.means()
-            self._models[digest] = pack_model(model, means)
+            packed = pack_model(model, means)
+            if _bytes(packed) > _MAX_WEIGHT_BYTES:
+                predicted = self._evaluation.y_pred if is_evaluated else model.predict(self._splits.test.images)
+                packed = self._round(model, packed, predicted)
+            self._models[digest] = packed
         return self._models[digest]
+
+    def _round(self, model: Model, packed: LiveModel, predicted: NDArray[np.integer[Any]]) -> LiveModel:
+        """Round the weights to 8 bits, or 6 if these take too much room too, and count the predictions that change."""
+        bits: Literal[6, 8]
+        for bits in (8, 6):
+            weights = {name: pack_rounded(weight, bits) for name, weight in model.weights.items()}
+            if _bytes(weights) <= _MAX_WEIGHT_BYTES:
+                break
+        images = self._splits.test.images
+        rounded = replace(model, weights={name: weight.unpack() for name, weight in weights.items()})
+        num_changed = int((predicted != rounded.predict(images)).sum())
+        rounding = Rounding(bits=bits, num_changed=num_changed, num_images=len(images))
+        return structs.replace(packed, weights=weights, rounding=rounding)
+
+    def _as_packed(self, model: Model, packed: LiveModel) -> Model:
+        """Return the model with the weights that the page has."""
+        if packed.rounding is None:
+            return model
+        return replace(model, weights={name: weight.unpack() for name, weight in packed.weights.items()})
 
     def _images(self, shown: Sequence[int]) -> tuple[LiveImages, NDArray[np.uint8]]:
         """Pack the first images, the surest mistakes and those `shown` beyond them; return also their pixels.
@@ -197,6 +224,7 @@ def pack_model(model: Model, means: Mapping[str, NDArray[np.float32]]) -> LiveMo
         weights={name: Packed.from_array(weight) for name, weight in model.weights.items()},
         means={layer: Packed.from_array(mean) for layer, mean in means.items()},
         snapshots=(),
+        rounding=None,
     )
 
 

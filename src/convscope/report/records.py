@@ -130,6 +130,14 @@ class Snapshot(Checkpoint, kw_only=True):
     weights: dict[str, Packed]
 
 
+class Rounding(Record, kw_only=True):
+    """How weights were rounded, and how many predictions that changes."""
+
+    bits: Literal[6, 8]
+    num_changed: Count
+    num_images: Count
+
+
 class LiveModel(Record, kw_only=True):
     """A model to compute with.
 
@@ -137,6 +145,7 @@ class LiveModel(Record, kw_only=True):
         weights: by full name, such as `conv2d/kernel`, in Keras layout.
         means: by layer, the mean output of each filter over the test images, and over all positions of maps.
         snapshots: the untrained network first; fewer than there are checkpoints if there is no room for more.
+        rounding: how the weights were rounded, if they are too large for a page.
     """
 
     name: str
@@ -144,6 +153,7 @@ class LiveModel(Record, kw_only=True):
     weights: dict[str, Packed]
     means: dict[str, Packed]
     snapshots: tuple[Snapshot, ...]
+    rounding: Rounding | None
 
 
 class LiveImages(Record, kw_only=True):

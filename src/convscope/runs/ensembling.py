@@ -76,11 +76,14 @@ class EnsembleRun:
     report: Path
 
 
-def ensemble_run(folders: Sequence[Path], out: Path | None, command: str, listeners: Listeners) -> EnsembleRun:
+def ensemble_run(
+    folders: Sequence[Path], group: str | None, out: Path | None, command: str, listeners: Listeners
+) -> EnsembleRun:
     """Join the networks of runs into one, measure it, and write the page.
 
     Args:
         folders: each a run, a folder of runs, or an experiment; all finished runs in them are members.
+        group: the name of the only group whose runs are members, such as "cnn, fast"; None for all.
         out: the folder; by default a new one under runs/.
         command: the command line that makes the ensemble.
 
@@ -89,7 +92,7 @@ def ensemble_run(folders: Sequence[Path], out: Path | None, command: str, listen
             any more, or the folder is not empty.
     """
     timings = dict[str, float]()
-    runs, left_out = read_finished_runs(folders)
+    runs, left_out = read_finished_runs(folders, group)
     _check_members(runs)
     first = runs[0].folder
     with measure_time(timings, "load"), open_with_data(first.path, None, listeners, writes=False) as (_, splits):

@@ -140,10 +140,21 @@ def _check_images(groups: Sequence[SeedGroup]) -> None:
             )
 
 
-def read_finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
-    """Read the finished runs in `folders`, and describe those that are left out."""
+def read_finished_runs(folders: Sequence[Path], name: str | None = None) -> tuple[list[FinishedRun], list[str]]:
+    """Read the finished runs in `folders`, and describe those that are left out.
+
+    With `name`, only those of the group that has this name (`name_groups`); a `RunError` lists the names there are.
+    """
     left_out = list[str]()
-    return [run for folder in folders for run in _read_folder(folder, left_out)], left_out
+    runs = [run for folder in folders for run in _read_folder(folder, left_out)]
+    if name is not None:
+        groups = _group_by_seed(folders[0], iter(runs), left_out)
+        by_name = dict(zip(name_groups(groups), groups, strict=True)) if groups else {}
+        if name not in by_name:
+            names = ", ".join(f'"{known}"' for known in by_name)
+            raise RunError(f"{folders[0]}: has no group {name!r}; its groups are {names or 'none'}")
+        runs = list(by_name[name].runs)
+    return runs, left_out
 
 
 def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from convscope.base.sharing import shareable
 from convscope.data.datasets import Splits
 from convscope.evidence.audit.faults import AuditRecord
 from convscope.evidence.comparison import Comparison
-from convscope.evidence.explanation import explain
+from convscope.evidence.explanation import Explanation, explain
 from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.records import PageRecord
@@ -76,7 +76,10 @@ class RunPage:
     @property
     def missing(self) -> Sequence[str]:
         """The quick topics that were not measured yet, in the order in which a run measures them."""
-        return [topic for topic in list_quick_topics(self._splits) if topic not in self._evidence]
+        topics = list_quick_topics(self._splits)
+        if self._run.folder.record.members:  # of thousands of filters, none of which matters alone
+            topics = tuple(topic for topic in topics if topic not in ("filters", "ablation"))
+        return [topic for topic in topics if topic not in self._evidence]
 
     def measure(self, topics: Iterable[str]) -> None:
         """Measure `topics`, and write them to the folder."""
@@ -112,6 +115,8 @@ class RunPage:
         run = self._run
         with measure_time(self._timings, "explain"):
             explanation = explain(run.model, self._splits.test, self._index)
+            if run.folder.record.members:
+                explanation = _show_first_member(explanation)
         # A function that returns the means of the filters. Without an executor they are computed when it is called.
         # With one, another thread begins now, and the function waits for it. The subject keeps the means, so the topic
         # "ablation" does not compute them again.
@@ -143,6 +148,13 @@ class RunPage:
             if isinstance(audit, AuditRecord) and self.cleaner is None:
                 self.cleaner = write_cleaner(folder, self._splits, audit)
             return write_report(folder.path, contents)
+
+
+def _show_first_member(explanation: Explanation) -> Explanation:
+    """Leave out the layers of all members of an ensemble but the first, whose names begin with m1_."""
+    layers = {name: outputs for name, outputs in explanation.activations.items() if name.startswith("m1_")}
+    kernels = tuple(bank for bank in explanation.kernels if bank.layer in layers)
+    return replace(explanation, activations=layers, kernels=kernels)
 
 
 def complete_page(

@@ -22,7 +22,7 @@ from convscope.architecture import Architecture
 from convscope.base.errors import RunError
 from convscope.base.metrics import softmax
 from convscope.base.records import Record
-from convscope.data.datasets import Dataset, Splits
+from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.evidence.ablation import ablate, filter_means
 from convscope.evidence.audit import audit
 from convscope.evidence.audit.faults import AuditRecord
@@ -110,7 +110,10 @@ class Subject:
     @cached_property
     def means(self) -> dict[str, NDArray[np.float32]]:
         """The mean outputs of the filters over the test images, by layer; also the page shows them."""
-        return filter_means(self.model, self.splits.test.images)
+        images = self.splits.test.images
+        if self.folder.record.members:  # all images would take half a minute
+            images = images[evenly(len(images), _ENSEMBLE_IMAGES)]
+        return filter_means(self.model, images)
 
     @cached_property
     def validation_split(self) -> tuple[Dataset, Dataset] | None:
@@ -222,6 +225,7 @@ class Topic:
     needs: Needs | None = None
 
 
+_ENSEMBLE_IMAGES = 1_000  # over which the means of its filters are computed
 TOPICS: Mapping[str, Topic] = {
     "seeds": Topic(SeedsRecord),
     "calibration": Topic(Calibration, _measure_calibration, min_images=MIN_CALIBRATED_IMAGES, needs="held-out images"),

@@ -346,6 +346,7 @@ export interface LiveModel {
     [k: string]: Packed;
   };
   snapshots: Snapshot[];
+  rounding: Rounding | null;
 }
 export interface Snapshot {
   epoch: number;
@@ -356,6 +357,11 @@ export interface Snapshot {
   weights: {
     [k: string]: Packed;
   };
+}
+export interface Rounding {
+  bits: 6 | 8;
+  num_changed: number;
+  num_images: number;
 }
 export interface LiveImages {
   split: string;

@@ -35,6 +35,7 @@ async function liveModel({ architecture, weights, means }: MadeNetwork): Promise
     weights: await packWeights(weights, shapes),
     means: await packWeights(means, layers),
     snapshots: [],
+    rounding: null,
   };
 }
 

@@ -14,6 +14,7 @@ export interface LoadedModel {
   table: LayerRow[];
   weights: Weights; // the trained weights
   means: Record<string, Float32Array>; // by layer: mean output of each filter over the test images
+  rounding?: LiveModel['rounding']; // of weights that are too large for a page
   checkpoints: Checkpoint[]; // in order; that of epoch 0 is the untrained network
   snapshots: Map<number, Weights>; // by the checkpoint's epoch, rounded to 6 bits; unpacked after the page has opened
 }
@@ -43,6 +44,7 @@ async function loadModel(model: LiveModel): Promise<LoadedModel> {
     table: layerTable(model.architecture),
     weights,
     means: Object.fromEntries(layers.map((layer, i) => [layer, means[i]])),
+    rounding: model.rounding,
     checkpoints: model.snapshots.map(({ weights: _, ...checkpoint }) => checkpoint),
     snapshots: new SvelteMap(), // reactive, since views wait for the snapshots
   };

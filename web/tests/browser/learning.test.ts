@@ -7,7 +7,7 @@ import { expectedOf, pagePath } from './reports';
 
 const folder = inject('reports');
 const path = pagePath(folder, 'mnist');
-const told = (page: Page) => page.$eval('.epochs .told', (element) => element.textContent);
+const textOfMoment = (page: Page) => page.$eval('.epochs .told', (element) => element.textContent);
 const position = (page: Page) => page.$eval('.epochs input', (slider) => Number((slider as HTMLInputElement).value));
 
 inEachBrowser((browser) => {
@@ -19,8 +19,10 @@ inEachBrowser((browser) => {
       await page.focus('.epochs input');
       await page.keyboard.press('Home');
       for (const { step, accuracy, logits } of snapshots) {
-        await expect.poll(() => told(page)).toMatch(step === 0 ? /^Untrained/ : new RegExp(`^Step ${step} `));
-        expect(await told(page)).toMatch(new RegExp(`test ${(100 * accuracy).toFixed(1)} %\\s*of 1,000 images`));
+        await expect.poll(() => textOfMoment(page)).toMatch(step === 0 ? /^Untrained/ : new RegExp(`^Step ${step} `));
+        expect(await textOfMoment(page)).toMatch(
+          new RegExp(`test ${(100 * accuracy).toFixed(1)} %\\s*of 1,000 images`),
+        );
         expect(largestDifference(await logitsOf(page), logits)).toBeLessThan(1e-5);
         await page.keyboard.press('ArrowRight');
       }

@@ -22,7 +22,7 @@ inEachBrowser((browser) => {
       await page.focus('.epochs input');
       await page.keyboard.press('Home');
       await expect.poll(largest).toBeLessThan(2); // a network that has not learned is not sure
-      expect(await page.$eval('.epochs .told', (told) => told.textContent)).toContain('of 1,000 images');
+      expect(await page.$eval('.epochs .told', (text) => text.textContent)).toContain('of 1,000 images');
     });
   });
 

@@ -99,9 +99,10 @@ def summarize_activations(
     """Summarize each layer's output for an image, from input to output.
 
     Args:
-        activations: by the layer's name, (H, W, maps) or (units,).
+        activations: by the layer's name, (H, W, maps) or (units,); layers without any are left out.
     """
-    return tuple(_summarize(row.layer.name, row.layer.kind, activations[row.layer.name]) for row in architecture.table)
+    kinds = {row.layer.name: row.layer.kind for row in architecture.table}
+    return tuple(_summarize(name, kind, activations[name]) for name, kind in kinds.items() if name in activations)
 
 
 def _summarize(layer: str, kind: str, values: NDArray[np.float32]) -> LayerSummary:
