@@ -13,7 +13,7 @@ from convscope.runs.automatic import is_automatic
 from convscope.runs.choices import RecipeChanges
 from convscope.storage import open_run
 
-BUDGET = 1e9  # multiply-adds; a trial takes 30 steps
+BUDGET = 3e10  # multiply-adds; a trial takes 30 steps or some more
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_the_recipe_by_precedence(small_mnist: cs.Splits):
 def test_three_lines_say_what_was_tried_and_why(output: str):
     first, second, third = output.splitlines()[:3]
     assert first.startswith("Recipe auto: loss of ")
-    assert first.endswith("on 20 held-out training images, within 1e+09 multiply-adds (--budget).")
+    assert first.endswith("on 20 held-out training images, within 3e+10 multiply-adds (--budget).")
     for name in ("cnn 0.", "shift 0.", "bend 0.", "flip 0.", "cutout 0.", "; in three times the steps cnn 0."):
         assert name in second
     assert third.startswith("  So cnn with ")

@@ -6,7 +6,7 @@ from convscope.base.tables import printable
 from convscope.data.datasets import Splits
 from convscope.recipes import AUTO, RECIPES
 from convscope.runs.choices import RecipeChanges, RecipeChoice
-from convscope.training.automatic import Choice, loss_of
+from convscope.training.automatic import Choice, has_time_for_trials, loss_of
 from convscope.training.records import TrialRecord
 
 
@@ -33,7 +33,10 @@ def describe_trials(choice: Choice, num_images: int) -> str:
     network, recipe, trials = printable(choice.architecture.name), choice.recipe, choice.search.trials
     epochs = f"{recipe.epochs} {'epoch' if recipe.epochs == 1 else 'epochs'}"
     if not trials:
-        return f"Recipe auto: no class has three training images to hold some out, so {network} is taken untried."
+        reason = "no class has three training images to hold some out"
+        if not has_time_for_trials(choice.architecture, choice.search.budget):
+            reason = f"the images are too large for trials within {choice.search.budget:.3g} multiply-adds (`budget`)"
+        return f"Recipe auto: {reason}, so {network} is taken untried, for {epochs} on all {num_images:,} images."
     shift, share = trials[0].augmentation, trials[0].share
     networks = [trial for trial in trials if trial.augmentation == shift and trial.share == share]
     longer = [trial for trial in trials if trial.share > share]

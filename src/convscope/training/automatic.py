@@ -7,6 +7,7 @@
 
 If three times the steps did not help, the last training has as many epochs as that of 1. If no network learned
 anything in 1, as on large images, further trials would say nothing either: the cheapest takes the rest of the budget.
+It takes all of it if not even 30 of its steps fit into a 24th, as on images of 200 × 200 pixels.
 The budget is a number of multiply-adds, not a time, so the same seed gives the same choice on any machine. Test images
 choose nothing.
 """
@@ -68,7 +69,8 @@ def choose_training(
 ) -> Choice:
     """Choose the network and the recipe for a training on all images of `data`.
 
-    If no class has three images, none can be held out, and `wide` on shifted images is taken without a trial.
+    If no class has three images, none can be held out, and `wide` on shifted images is taken without a trial. The
+    cheapest network is, if the images are too large for trials within the budget.
 
     Args:
         architecture: the network, where it is not to be chosen.
@@ -82,6 +84,8 @@ def choose_training(
     try:
         parts = data.divide(min(_HELD_OUT_FRACTION, _MAX_HELD_OUT / len(data)), seed)
     except ValueError:  # too few images in each class
+        parts = None
+    if parts is None or not any(has_time_for_trials(network, budget) for network in networks):
         untried = next((network for network in networks if network.name == "wide"), networks[-1])
         augmentation = next(iter(_augmentations(data.image_shape)))
         recipe = _make_recipe(data, augmentation, _count_steps(untried, budget))
@@ -146,7 +150,7 @@ class _Search:
 
     def _try(self, network: str, augmentation: str, share: float = _SHARE) -> TrialRecord:
         """Train within a share of the budget, and measure on the held-out images."""
-        steps = max(_MIN_STEPS, _count_steps(self.networks[network], self.budget * share))
+        steps = _count_steps(self.networks[network], self.budget * share)
         # Fewer steps than an epoch has see only some images, taken evenly from all.
         num_images = min(len(self.train), steps * _choose_batch_size(len(self.train)))
         images = self.train.take(np.linspace(0, len(self.train) - 1, num_images).round().astype(np.int64))
@@ -193,11 +197,16 @@ def _list_networks(data: Dataset, budget: float) -> list[Architecture]:
     cheap = [
         network
         for network in fitting
-        if _PASSES * network.macs * len(data) <= budget / 4 and _count_steps(network, budget * _SHARE) >= _MIN_STEPS
+        if _PASSES * network.macs * len(data) <= budget / 4 and has_time_for_trials(network, budget)
     ]
     if cheap or not fitting:
         return cheap or [ann(data.image_shape, data.num_classes)]
     return [min(fitting, key=lambda network: network.macs)]
+
+
+def has_time_for_trials(network: Architecture, budget: float) -> bool:
+    """Decide whether a trial, a 24th of the budget, has at least 30 steps."""
+    return _count_steps(network, budget * _SHARE) >= _MIN_STEPS
 
 
 def _count_steps(network: Architecture, budget: float) -> int:
