@@ -5,12 +5,9 @@ from copy import deepcopy
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from tests.shared import unpack
-
-from .conftest import picture_from_json
 
 
 @pytest.fixture(scope="session")
@@ -49,20 +46,6 @@ def test_the_schema_detects_a_wrong_value(
         parent = parent[key]
     parent[path[-1]] = value
     assert not schema.is_valid(payload)
-
-
-def test_a_payload_holds_the_matrix_of_the_first_training_image(payloads: dict[str, Any]) -> None:
-    example = payloads["cnn"]["data"]["example"]
-    matrix = np.array(example["channels"][0], np.uint8)
-    assert matrix.shape == (28, 28)
-    assert example["is_whole"]
-    assert np.array_equal(picture_from_json(example["picture"])[..., 0], matrix)
-
-
-def test_a_colour_picture_is_lossless(payloads: dict[str, Any]) -> None:
-    example = payloads["colour"]["data"]["example"]
-    channels = np.stack([np.array(channel, np.uint8) for channel in example["channels"]], axis=-1)
-    assert np.array_equal(picture_from_json(example["picture"])[..., :3], channels)
 
 
 def test_very_many_kernels_and_maps_are_sampled_and_counted(payloads: dict[str, Any]) -> None:

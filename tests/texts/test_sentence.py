@@ -28,7 +28,10 @@ from convscope.texts import (
         (say("bank", n=1, size="3 × 3", layer="conv"), "1 filter of 3 × 3 in conv"),
         (say("bank", n=2, size="3 × 3", layer="conv"), "2 filters of 3 × 3 in conv"),
         (say("sentence", text=say("mistakesNone")), "No mistakes to show."),
-        (say("accuracyOnce.test", accuracy=percent(0.5)), "Test accuracy is 50.00\N{NO-BREAK SPACE}% after one epoch"),
+        (
+            say("accuracyChanging.test", accuracy=percent(0.5)),
+            "Test accuracy is still changing in the last epoch: 50.00\N{NO-BREAK SPACE}%",
+        ),
         (say("kernelsPositive", share=51, most=format_rounded(0.98765, 3)), None),
     ],
 )

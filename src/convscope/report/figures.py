@@ -19,7 +19,7 @@ from convscope.report.charts import (
 )
 from convscope.report.diagram import draw_diagram
 from convscope.report.evidence.section import Table
-from convscope.report.numbers import accuracies_table, balance_table, curves_table
+from convscope.report.numbers import balance_table, curves_table
 from convscope.report.payload import RunContents
 from convscope.report.pictures import (
     draw_feature_maps,
@@ -44,7 +44,7 @@ class RunChart:
     Attributes:
         title: what it shows, in words.
         draw: draws it under its title.
-        numbers: its table; None for the confusion matrix, which is a table itself.
+        numbers: its table; None for the confusion matrix and the comparison, whose tables the page has.
     """
 
     title: Sentence
@@ -69,7 +69,7 @@ def run_charts(contents: RunContents) -> dict[str, RunChart]:
             partial(draw_confusion_matrix, evaluation.confusion_matrix, names),
         ),
     }
-    if trained.history.loss:
+    if len(trained.history.loss) > 1:  # a single epoch has no curve
         histories = {trained.model.architecture.name: trained.history}
         if baseline is not None and baseline.history.loss:
             histories[say("baseline") if comparison is None else comparison.names[1]] = baseline.history
@@ -84,7 +84,6 @@ def run_charts(contents: RunContents) -> dict[str, RunChart]:
         charts["comparison"] = RunChart(
             findings.comparison_finding(facts.comparison),
             partial(draw_accuracies, facts.comparison.names, accuracies, intervals),
-            accuracies_table(facts.comparison),
         )
     return charts
 

@@ -63,8 +63,6 @@ def accuracy_finding(history: HistoryRecord) -> Sentence:
     measured = history.val_accuracy or history.accuracy
     split = history.val_split if history.val_accuracy else "training"
     accuracy = percent(measured[-1])
-    if len(measured) == 1:
-        return say(f"accuracyOnce.{split}", accuracy=accuracy)
     # The last epoch always fulfils this.
     near = next(epoch for epoch, value in enumerate(measured, 1) if abs(value - measured[-1]) <= 0.005)
     if near == len(measured):
@@ -78,8 +76,6 @@ def loss_finding(history: HistoryRecord) -> Sentence:
     if not measured:
         return say("lossTraining", loss=figure(history.loss[-1], 3))
     loss = figure(measured[-1], 3)
-    if len(measured) == 1:
-        return say(f"lossOnce.{split}", loss=loss)
     best = int(np.argmin(measured)) + 1
     if best < len(measured):
         return say(f"lossLowest.{split}", loss=loss, epoch=best)

@@ -3,12 +3,12 @@
 import numpy as np
 
 from convscope.base.tables import printable
-from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.confusion_colours import confusion_opacities
 from convscope.report.evidence.section import Table
 from convscope.report.findings import percent
 from convscope.report.records import PageData, PageFacts
 from convscope.texts import say, translate_name
+from convscope.training.records import HistoryRecord
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # (most classes, pixels of a cell); a table of 26 classes fits the page
 _LONGEST_LEVEL = 4  # letters of a class name that fit into a column; longer names are turned upright
@@ -25,11 +25,33 @@ def balance_table(data: PageData) -> Table:
     return Table("", "", [say("head.class"), say("split.train"), of_all, say("split.test"), of_all], rows)
 
 
-def accuracies_table(comparison: ComparisonRecord) -> Table:
-    """Make the table of both networks' accuracies with their intervals."""
-    sides = zip(comparison.names, (comparison.a, comparison.b), strict=True)
-    rows = [[printable(name), percent(side.accuracy), *map(percent, side.accuracy_interval)] for name, side in sides]
-    return Table("", "", [say(f"head.{name}") for name in ("model", "accuracy", "low", "high")], rows)
+def epoch_table(page: PageFacts) -> Table | None:
+    """Make the table of accuracy and loss after a training of a single epoch; None after any other.
+
+          | cnn test | cnn train | ann test | ...
+    Loss  |   0.1217 |    0.6512 |   0.1804 |
+    """
+    if len(page.history.loss) != 1:
+        return None
+    header = [""]
+    rows: list[list[str]] = [[say("head.accuracy")], [say("head.loss")]]
+    for name, history in _histories(page):
+        for split, prefix in ((history.val_split, "val_"), ("train", "")):
+            measured = [getattr(history, prefix + measure) for measure in ("accuracy", "loss")]
+            if all(measured):
+                header.append(say("charts.curve", model=name, split=translate_name("curve", split)))
+                rows[0].append(percent(measured[0][-1]))
+                rows[1].append(f"{measured[1][-1]:.4f}")
+    return Table("", "", header, rows)
+
+
+def _histories(page: PageFacts) -> list[tuple[str, HistoryRecord]]:
+    """List the histories of the run and of its baseline, if that has one, with the names of the networks."""
+    comparison, baseline = page.comparison, page.baseline_history
+    histories = [(page.model.architecture["name"], page.history)]
+    if baseline is not None and baseline.loss:
+        histories.append((say("baseline") if comparison is None else comparison.names[1], baseline))
+    return histories
 
 
 def curves_table(page: PageFacts, measure: str) -> Table:
@@ -40,10 +62,7 @@ def curves_table(page: PageFacts, measure: str) -> Table:
         epoch | cnn, test | cnn, training | cnn, seconds | ann, test | ...
         1     |   97.10 % |       93.20 % |         0.91 |   94.00 % |
     """
-    comparison, baseline = page.comparison, page.baseline_history
-    histories = [(page.model.architecture["name"], page.history)]
-    if baseline is not None and baseline.loss:
-        histories.append((say("baseline") if comparison is None else comparison.names[1], baseline))
+    histories = _histories(page)
     header: list[str] = [say("head.epoch")]
     columns = []  # without that of the epochs
     for name, history in histories:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
 from convscope.base.packing import Packed
-from convscope.base.records import from_attributes, to_tuple
+from convscope.base.records import from_attributes
 from convscope.base.versions import FORMAT
 from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.comparison import Comparison
@@ -28,7 +28,7 @@ from convscope.recipes import Recipe
 from convscope.report.evidence import RenderedSection
 from convscope.report.live import LivePacker, Replay, pack_small
 from convscope.report.page_bundle import load_bundle
-from convscope.report.pictures import MAX_KERNELS, MAX_MAPS, large_channels
+from convscope.report.pictures import MAX_KERNELS, MAX_MAPS
 from convscope.report.pixels import Pixels, image_pixels, picture_to_json
 from convscope.report.records import (
     ClassSamples,
@@ -53,7 +53,6 @@ _REPORT_SHARE = 2.5  # bytes of a page for a byte of facts, which it holds as JS
 _MAX_MISTAKES = 24
 _MAX_SAMPLES = 120  # pictures of all classes together; with more than 120 classes, one of each
 _MAX_SAMPLES_OF_A_CLASS = 10
-_MAX_MATRIX_SIDE, _MAX_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,18 +258,9 @@ def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
 
 
 def _example(contents: RunContents) -> Example:
-    """Describe the first image as picture and numbers; for a very large image, the numbers of its first part."""
     dataset = contents.splits.train
-    image = dataset.images[0]
-    part = image[:_MAX_MATRIX_SIDE, :_MAX_MATRIX_SIDE, :_MAX_MATRIX_CHANNELS]
-    return Example(
-        split=dataset.split,
-        index=0,
-        label=int(dataset.labels[0]),
-        picture=picture_to_json(contents.pictures.example),
-        channels=to_tuple(np.moveaxis(part, 2, 0)),
-        is_whole=part.shape == image.shape,
-    )
+    picture = picture_to_json(contents.pictures.example)
+    return Example(split=dataset.split, index=0, label=int(dataset.labels[0]), picture=picture)
 
 
 def _samples(contents: RunContents) -> tuple[ClassSamples, ...]:
@@ -285,7 +275,6 @@ def _feature_maps(layer: str, maps: NDArray[np.float32]) -> FeatureMaps:
     return FeatureMaps(
         layer=layer,
         num_maps=maps.shape[2],
-        large_channels=tuple(large_channels(maps)),
         minimum=float(maps.min()),
         maximum=float(maps.max()),
         values=Packed.from_array(maps[:, :, :MAX_MAPS]),

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType, field
 
 from convscope.architecture.table import LayerRecord
 from convscope.base.packing import Packed
-from convscope.base.records import Byte, Count, JsonObject, Positive, Record, Seconds, Sha256
+from convscope.base.records import Count, JsonObject, Positive, Record, Seconds, Sha256
 from convscope.data.datasets.records import SplitsRecord
 from convscope.data.handwriting import Handwriting
 from convscope.evidence.comparison.records import ComparisonRecord
@@ -28,18 +28,12 @@ class PageRecord(RunFile, kw_only=True):
 
 
 class Example(Record, kw_only=True):
-    """The first training image.
-
-    Attributes:
-        channels: its numbers; for a very large image, those of its upper left part.
-    """
+    """The first training image."""
 
     split: str
     index: Count
     label: Count
     picture: str
-    channels: tuple[tuple[tuple[Byte, ...], ...], ...]
-    is_whole: bool
 
 
 class ClassSamples(Record, kw_only=True):
@@ -75,15 +69,10 @@ class PackedBank(KernelBankRecord, kw_only=True):
 
 
 class FeatureMaps(Record, kw_only=True):
-    """A layer's output for the explained image; if there are very many maps, the first ones.
-
-    Attributes:
-        large_channels: those that are shown large.
-    """
+    """A layer's output for the explained image; if there are very many maps, the first ones."""
 
     layer: str
     num_maps: Positive
-    large_channels: tuple[Count, ...]
     minimum: float
     maximum: float
     values: Packed

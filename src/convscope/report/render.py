@@ -14,7 +14,7 @@ from convscope.report import findings
 from convscope.report.document import load_template, percent_interval, render_document, script_json
 from convscope.report.figures import RunChart, run_charts
 from convscope.report.folds import fold_findings, image_size
-from convscope.report.numbers import matrix_view
+from convscope.report.numbers import epoch_table, matrix_view
 from convscope.report.page_bundle import load_bundle
 from convscope.report.payload import RunContents
 from convscope.report.records import PageFacts, Payload
@@ -28,7 +28,6 @@ from convscope.report.views import (
     kernel_views,
     map_views,
     mistakes_view,
-    pairs_view,
     run_view,
     runs_view,
     samples_view,
@@ -86,9 +85,9 @@ def render_report(contents: RunContents) -> str:
         example=contents.compute_once("example", lambda: example_view(shown)),
         samples=contents.compute_once("samples", lambda: samples_view(shown)),
         diagram=diagram_view(contents.trained.model.architecture),
+        epoch=epoch_table(shown),
         curves_note=curves_note(shown),
         matrix=matrix_view(shown, charts["confusion-matrix"].title),
-        pairs=pairs_view(shown),
         mistakes=contents.compute_once("mistakes", lambda: mistakes_view(shown)),
         comparison=None if comparison is None else comparison_view(comparison),
         kernels=contents.compute_once("kernels", lambda: kernel_views(contents.explanation.kernels)),

@@ -1,20 +1,17 @@
 """The facts of a page as values for its template: texts clipped and counted, pictures enlarged and packed.
 
-A view is a dictionary, or a list of them, whose keys the template reads. A pair of classes confused twelve times is
-`{"true": "4", "predicted": "9", "count": 12}`. A picture is a `uri` that holds it and its size in CSS pixels: 28 × 28
-pixels that may take 120 are shown four times as large, 112 × 112.
+A view is a dictionary, or a list of them, whose keys the template reads. A picture is a `uri` that holds it and its
+size in CSS pixels: 28 × 28 pixels that may take 120 are shown four times as large, 112 × 112.
 
-The template escapes all of it; only the digits of an image's matrix and the diagram are markup.
+The template escapes all of it; only the diagram is markup.
 """
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 from markupsafe import Markup
 from msgspec import structs
-from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.tables import printable, printable_lines
@@ -24,14 +21,13 @@ from convscope.evidence.comparison.words import format_counts, format_verdict
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.experiment.records import SeedsRecord
 from convscope.report import findings
-from convscope.report.pictures import MAX_KERNELS, MAX_MAPS, kernel_tiles, large_channels, map_limits
-from convscope.report.pixels import Palette, Pixels, data_uri, paint, pixels_view, scale_to
+from convscope.report.pictures import MAX_KERNELS, MAX_MAPS, kernel_tiles, map_limits
+from convscope.report.pixels import Palette, data_uri, paint, pixels_view, scale_to
 from convscope.report.records import PageFacts
 from convscope.texts import Sentence, attribute, figure, follow_language, join_texts, say, translate_name
 from convscope.training.memory import Memory
 
-_MAX_BARS = 10  # classes whose probability is shown
-_MAX_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
+_MAX_OPEN_MISTAKES = 6  # two rows beside the confusion matrix; a click opens the others
 _NATURAL = 256  # pixels: the largest width of a single picture
 
 
@@ -71,7 +67,6 @@ def run_view(page: PageFacts) -> dict[str, object]:
         "architecture": name,
         "recipe": recipe,
         "epochs": _epochs_trained(page),
-        "epochs_trained": len(page.history.loss),
         "seed": record.seed,
         "engine": record.engine,
         "training_seconds": say("head.unknown") if seconds is None else f"{seconds:.1f} s",
@@ -113,39 +108,15 @@ def _epochs_trained(page: PageFacts) -> Sentence:
 
 
 def example_view(page: PageFacts) -> dict[str, object]:
-    """Describe the first training image and its matrix."""
-    example, names = page.data.example, page.evaluation.class_names
-    channels = page.data.train.image_shape[2]
-    shown = example.channels
-    caption = say("example.values")
-    if not example.is_whole:
-        caption = say("example.part", size=f"{len(shown[0])} × {len(shown[0][0])}", channels=len(shown))
+    """Describe the first training image."""
+    example, channels = page.data.example, page.data.train.image_shape[2]
     return {
-        "name": say("example.labelled", name=names[example.label]),
+        "name": say("example.labelled", name=page.evaluation.class_names[example.label]),
         "index": example.index,
         "split": example.split,
         "pixels": say("example.square") if channels in (1, 3) else say("example.squareMean", channels=channels),
-        "caption": caption,
         "picture": _pack_png(example.picture, page, _NATURAL),
-        "channels": [
-            {"name": say("example.channel", channel=number) if channels > 1 else "", "text": _matrix_markup(channel)}
-            for number, channel in enumerate(shown)
-        ],
     }
-
-
-def _matrix_markup(rows: Sequence[Sequence[int]]) -> Markup:
-    """Write the numbers as aligned text, with runs of numbers above zero in `b` elements.
-
-    The row 0 0 12 255 is `  0   0 <b> 12 255</b>`.
-    """
-    lines = []
-    for row in rows:
-        # One element for a run of ink and not for each number keeps the page small.
-        runs = groupby(row, key=bool)
-        cells = ((" ".join(f"{value:3d}" for value in run), is_ink) for is_ink, run in runs)
-        lines.append(" ".join(f"<b>{text}</b>" if is_ink else text for text, is_ink in cells))
-    return Markup("\n".join(lines))
 
 
 def samples_view(page: PageFacts) -> dict[str, object]:
@@ -167,15 +138,6 @@ def samples_view(page: PageFacts) -> dict[str, object]:
 def curves_note(page: PageFacts) -> Sentence:
     """Write the note on the curves: on the marked epoch, or on the images that were measured."""
     return findings.curves_sentence(page.history, page.recipe) if page.history.best_epoch is None else say("look.ring")
-
-
-def pairs_view(page: PageFacts) -> list[dict[str, object]]:
-    """List the most confused pairs by name."""
-    names = page.evaluation.class_names
-    return [
-        {"true": printable(names[pair.true]), "predicted": printable(names[pair.predicted]), "count": pair.count}
-        for pair in page.evaluation.confused_pairs[:10]
-    ]
 
 
 def mistakes_view(page: PageFacts) -> dict[str, object]:
@@ -224,8 +186,8 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
 def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
     """Describe each convolution's kernels as pictures; if there are very many, a part of them.
 
-    "signed" and "grey" show of each filter the kernel of input channel 0, at most 36 pixels wide. "all" shows those of
-    every input channel, at most 12 pixels wide; with a single channel it would show the same again.
+    "signed" shows of each filter the kernel of input channel 0, at most 36 pixels wide. "all" shows those of every
+    input channel, at most 12 pixels wide; with a single channel it would show the same again.
     """
     views = list[dict[str, object]]()
     for bank in banks:
@@ -244,11 +206,9 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
                 "title": findings.kernels_finding(kernel, limit),
                 "first_caption": first,
                 "signed": pixels_view(kernel_tiles(kernel, "signed", limit, 0, 36)),
-                "grey": pixels_view(kernel_tiles(kernel, "grey", limit, 0, 36)),
                 "all": pixels_view(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
                 "all_caption": say(key, channels=channels, filters=filters, shown=MAX_KERNELS),
-                "signed_scale": _scale("signed", -limit, limit),
-                "grey_scale": _scale("grey", -limit, limit),
+                "scale": _scale("signed", -limit, limit),
             }
         )
     return views
@@ -270,11 +230,7 @@ def explanation_view(page: PageFacts) -> dict[str, object]:
     """Describe the image of the feature maps, and the model's prediction."""
     explanation = page.explanation
     names = [printable(name) for name in explanation.class_names]
-    label, predicted, probabilities = explanation.label, explanation.predicted, explanation.probabilities
-    order = list(range(len(names)))
-    if len(names) > _MAX_BARS:
-        # The largest probabilities, but in the order of the labels.
-        order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MAX_BARS])
+    label, predicted = explanation.label, explanation.predicted
     key = f"maps.{'correct' if label == predicted else 'wrong'}.{explanation.split}"
     return {
         "sentence": say(key, index=explanation.index, predicted=names[predicted], true=names[label]),
@@ -282,49 +238,35 @@ def explanation_view(page: PageFacts) -> dict[str, object]:
         "split": explanation.split,
         "index": explanation.index,
         "picture": _pack_png(page.explained_picture, page, 224),
-        "bars": [
-            {"name": names[i], "probability": probabilities[i], "text": findings.confidence_text(probabilities[i], 2)}
-            for i in order
-        ],
-        "bars_note": say("maps.largest", shown=_MAX_BARS, n=len(names)) if len(names) > _MAX_BARS else "",
     }
 
 
 def map_views(explanation: Explanation) -> list[dict[str, object]]:
-    """Describe each layer's feature maps as pictures on one scale, four of them large."""
+    """Describe each layer's feature maps as pictures on one scale."""
     summaries = {layer.layer: layer for layer in explanation.layers}
     views = list[dict[str, object]]()
     for layer, maps in explanation.feature_maps.items():
         summary, count, (low, high) = summaries[layer], maps.shape[2], map_limits(maps)
-        # Painted once; large and small pictures enlarge the same.
-        pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(min(count, MAX_MAPS))]
-        side, large = max(maps.shape[:2]), large_channels(maps)
-        values = {
-            "kind": summary.kind,
-            "shape": " × ".join(map(str, summary.shape)),
-            "channels": ", ".join(map(str, large)),
-        }
+        values = {"kind": summary.kind, "shape": " × ".join(map(str, summary.shape))}
+        shown, scale = min(count, MAX_MAPS), scale_to(max(maps.shape[:2]), 80)
+        key = "captionFirst" if count > shown else "captionAll"
         views.append(
             {
                 "layer": layer,
                 "title": findings.maps_finding(summary),
-                "caption": say("maps.captionFirst", **values, shown=len(pictures), n=count)
-                if count > len(pictures)
-                else say("maps.captionAll", **values),
-                "large": [_map(pictures, maps, channel, scale_to(side, 156)) for channel in large],
-                "all": [_map(pictures, maps, channel, scale_to(side, 56)) for channel in range(len(pictures))],
+                "caption": say(f"maps.{key}", **values, shown=shown, n=count),
+                "maps": [
+                    {
+                        "channel": channel,
+                        "maximum": f"{maps[:, :, channel].max():.3g}",
+                        "picture": pixels_view(paint(maps[:, :, channel], "viridis", low, high), scale),
+                    }
+                    for channel in range(shown)
+                ],
                 "scale": _scale("viridis", low, high),
             }
         )
     return views
-
-
-def _map(pictures: list[Pixels], maps: NDArray[np.float32], channel: int, scale: int) -> dict[str, object]:
-    return {
-        "channel": channel,
-        "maximum": f"{maps[:, :, channel].max():.3g}",
-        "picture": pixels_view(pictures[channel], scale),
-    }
 
 
 def _scale(palette: Palette, low: float, high: float) -> dict[str, object]:

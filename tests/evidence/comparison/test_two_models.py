@@ -47,11 +47,11 @@ def test_intervals_are_the_score_intervals_of_the_counts():
     ("counts", "sentence"),
     [
         ((9760, 143, 44, 53),
-         "On the 10,000 test images of shapes, with one run each, cnn makes 97 errors and ann 196 (51 % fewer for "
-         "cnn). Exactly one of the two is correct on 187 images. If both were equally good, a split this uneven "
-         "would almost never happen (p = 2e-13). With one run each, this comparison does not cover other seeds."),
+         "On the 10,000 test images of shapes, with one run each, cnn makes 97 errors and ann 196. Exactly one of "
+         "the two is correct on 187 images. If both were equally good, a split this uneven would "
+         "almost never happen (p = 2e-13). With one run each, this comparison does not cover other seeds."),
         ((94, 3, 2, 1),
-         "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4 (25 % fewer for cnn). "
+         "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4. "
          "Exactly one of the two is correct on 5 images. If both were equally good, a split this uneven would "
          "happen with p = 1: no significant difference. With one run each, this comparison does not cover other "
          "seeds."),
@@ -70,8 +70,6 @@ def test_sentence_says_what_was_counted(counts, sentence):
         ((0, 0, 0, 1), "On the 1 test image of shapes, with one run each, cnn and ann each make 1 error."),
         ((9, 1, 0, 0), "cnn makes no errors and ann 1. Exactly one of the two is correct on 1 image. If both"),
         ((9, 0, 1, 0), "cnn makes 1 error and ann no errors. Exactly one"),
-        ((0, 1, 100, 99), "cnn makes 199 errors and ann 100 (50 % fewer for ann). Exactly"),
-        ((0, 0, 100, 1), "cnn makes 101 errors and ann 1 (99 % fewer for ann). Exactly"),
         ((9, 1, 1, 0), "cnn and ann each make 1 error. Exactly one of the two is correct on 2 images. If both"),
         ((0, 2000, 0, 0), "cnn makes no errors and ann 2,000. Exactly one of the two is correct on 2,000 images. If"),
         ((0, 2000, 0, 0), "would almost never happen (p < 1e-300)."),

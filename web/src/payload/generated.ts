@@ -59,8 +59,6 @@ export interface Example {
   index: number;
   label: number;
   picture: string;
-  channels: number[][][];
-  is_whole: boolean;
 }
 export interface ClassSamples {
   label: number;
@@ -180,7 +178,6 @@ export interface Packed {
 export interface FeatureMaps {
   layer: string;
   num_maps: number;
-  large_channels: number[];
   minimum: number;
   maximum: number;
   values: Packed;

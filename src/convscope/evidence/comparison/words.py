@@ -127,8 +127,8 @@ def _find_error_share(comparison: ComparisonRecord, *, is_first_better: bool) ->
 def format_counts(comparison: ComparisonRecord) -> list[Sentence]:
     """Say what the counts of two single runs show and what they cannot show.
 
-    The first sentence is such as "... cnn makes 12 errors and mlp 15 (20 % fewer for cnn)", then how often chance would
-    split so unevenly, and that one run of each says nothing about other seeds.
+    The first sentence is such as "... cnn makes 12 errors and mlp 15". Then come how often chance would split so
+    unevenly, and that one run of each says nothing about other seeds.
     """
     first, second = comparison.names
     errors = [comparison.a.num_errors, comparison.b.num_errors]
@@ -139,11 +139,8 @@ def format_counts(comparison: ComparisonRecord) -> list[Sentence]:
         result = say("comparing.neither", first=first, second=second)
     elif errors[0] == errors[1]:
         result = say("comparing.each", first=first, second=second, errors=a)
-    elif 0 in errors:
-        result = say("comparing.makes", first=first, second=second, errors=a, others=b)
     else:
-        fewer, better = fewer_percent(min(errors) / max(errors)), first if errors[0] < errors[1] else second
-        result = say("comparing.makesFewer", first=first, second=second, errors=a, others=b, fewer=fewer, better=better)
+        result = say("comparing.makes", first=first, second=second, errors=a, others=b)
     split = {} if comparison.split in ("train", "test") else {"split": comparison.split}
     key = f"comparing.on.{'named' if split else comparison.split}"
     counts = say(key, n=comparison.num_images, data=comparison.dataset, said=result, **split)

@@ -22,6 +22,7 @@ _GRID = 90  # pixels that the nine pictures of a card take, about
 _GAP = 3
 _DIMMED = 80  # opacity, of 255, of the pixels of a picture outside the receptive field
 _MAX_GALLERIES = 8  # with more layers, all cards stand in one
+_NUM_OPEN = 12  # cards that are shown, over all galleries; a click opens the others
 
 
 def filters_section(value: FilterCards) -> Section:
@@ -42,7 +43,9 @@ def _parts(value: FilterCards, noun: str) -> list[Table | Gallery]:
     pictured = [layer for layer in value.layers if layer.pictures.filters]
     # A gallery for each layer, or one for all layers of a deep network.
     groups = [[layer] for layer in pictured] if len(pictured) <= _MAX_GALLERIES else [pictured]
-    return [_layer_table(value, noun), *(_gallery(value, group, noun) for group in groups)]
+    num_open = max(3, _NUM_OPEN // max(len(groups), 1))
+    galleries = [replace(_gallery(value, group, noun), num_open=num_open) for group in groups]
+    return [_layer_table(value, noun), *galleries]
 
 
 def _noun(value: FilterCards) -> str:

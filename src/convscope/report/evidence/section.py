@@ -71,6 +71,7 @@ class Gallery:
 
     Attributes:
         columns: the number of cards in a row, if rows have a meaning; None for as many as the page has room for.
+        num_open: how many cards are shown; a click opens the others. None shows all.
     """
 
     title: str
@@ -78,6 +79,7 @@ class Gallery:
     cards: Sequence[Card]
     size: int = 84
     columns: int | None = None
+    num_open: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
