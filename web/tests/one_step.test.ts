@@ -1,7 +1,7 @@
 // The instrument that shows one training step: its pictures hold the gradients of the reference engine in Python, and its steps
 // end in the same weights.
 import { describe, expect, test } from 'vitest';
-import { takeOneStep, type OneStep, type StepStart } from '../src/bench/step/one_step';
+import { isAgainstGradient, takeOneStep, type OneStep, type StepStart } from '../src/bench/step/one_step';
 import { hasPicture, kernelMosaic, mapMosaic, type Mosaic } from '../src/bench/step/pictures';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture, LayerRow } from '../src/engine/types';
@@ -92,6 +92,18 @@ describe.each(steps)('$name', ({ name, oneImage }) => {
 
 test('the preset cnn shows the gradients of the reference and takes its steps', () => {
   checkSteps(stepsOf(cnn.architecture, cnn.seed, cnn.oneImage), cnn.oneImage, digestDifference);
+});
+
+test('plain gradient descent moves each weight against its gradient, and weight decay may not', () => {
+  const [from] = stepsOf(cnn.architecture, cnn.seed, cnn.oneImage);
+  const plain = takeOneStep(engine, { ...from, optimizer: { kind: 'SGD' }, clipNorm: undefined, learningRate: 0.1 });
+  expect(isAgainstGradient(plain)).toBe(true);
+  for (const [name, change] of Object.entries(plain.change)) {
+    change.forEach((move, i) => expect(Math.abs(move + 0.1 * plain.update.gradients[name][i])).toBeLessThan(1e-6));
+  }
+  expect(plain.after.loss).toBeLessThan(plain.back.loss);
+  const decayed = takeOneStep(engine, { ...from, optimizer: { kind: 'SGD', weight_decay: 1 }, learningRate: 0.1 });
+  expect(isAgainstGradient(decayed)).toBe(false);
 });
 
 test('pictures of kernels have a column for each filter and a row for each map or weight', () => {

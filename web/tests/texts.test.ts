@@ -26,13 +26,16 @@ function flat(texts: Texts, before = ''): [string, Text][] {
 
 const english = new Map(flat(en));
 const formsOf = (text: Text): string[] => (typeof text === 'string' ? [text] : Object.values(text));
-// The values and terms that the forms of a text name, each once.
+// The keys of the other texts that a text holds, such as the names of buttons: `{@lens.step}`.
+const namedIn = (form: string): string[] => [...form.matchAll(/\{@([\w.]+)\}/g)].map(([, key]) => key);
+// The values, terms and other texts that the forms of a text name, each once.
 function marksOf(text: Text): string[] {
-  const marks = formsOf(text).flatMap((form) =>
-    parseParts(form).flatMap(({ slot, term }) =>
+  const marks = formsOf(text).flatMap((form) => [
+    ...parseParts(form).flatMap(({ slot, term }) =>
       slot !== undefined ? [`{${slot}}`] : term !== undefined ? [term] : [],
     ),
-  );
+    ...namedIn(form).map((key) => `{@${key}}`),
+  ]);
   return [...new Set(marks)].sort();
 }
 // The plural forms that whole numbers have in a language. Those of millions alone may be left out.
@@ -64,6 +67,25 @@ describe.each(['en', ...OTHERS] as Language[])('the catalogue in %s', (language)
       if (typeof text !== 'string') expect(Object.keys(text), key).toEqual(expect.arrayContaining(needed));
       expect(typeof text === 'string', key).toBe(typeof english.get(key) === 'string');
       for (const form of formsOf(text)) expect(form.trim(), key).not.toBe('');
+    }
+  });
+});
+
+describe.each(['en', ...OTHERS] as Language[])('the lessons in %s', (language) => {
+  const texts = new Map(flat(JSON.parse(readFileSync(fileOf(language), 'utf8')) as Texts));
+  const tasks = [...texts].filter(([key]) => /^lessons\.\w+\.tasks\./.test(key));
+  const buttons = new Set([...english.values()].flatMap((text) => formsOf(text).flatMap(namedIn)));
+
+  test('name buttons by their keys, and no button in words of their own', () => {
+    expect(buttons.size).toBeGreaterThan(10);
+    for (const key of buttons) expect([...texts.keys()], key).toContain(key);
+    for (const [key, text] of tasks) {
+      // Only names are in quotes; English, which has none, begins them with a capital.
+      for (const form of formsOf(text)) {
+        const rest = form.replace(/(▶ )?\{@[\w.]+\}/g, '');
+        expect(rest, key).not.toMatch(/„[^“]+“|«\s*[^\s»][^»]*»|“[^”]+”/);
+        if (language === 'en') expect(rest, key).not.toMatch(/(?<![.:]) (?!The\b|It\b|ε)\p{Lu}/u);
+      }
     }
   });
 });

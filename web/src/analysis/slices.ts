@@ -39,6 +39,14 @@ export async function inSlices<T>(
   }
 }
 
+// Runs the work to its end at once, for work that is nearly done or short.
+export function runNow<T>(work: Work<T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}
+
 const PIECE_MS = 3; // well below a slice, which ends only between pieces
 
 // Computes `count` items in pieces of a few milliseconds. The number of items in a piece adapts to their speed.

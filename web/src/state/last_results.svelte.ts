@@ -15,6 +15,7 @@ export interface StepResult {
   pixels: Uint8Array; // the image on which the step was taken
   label: number;
   isWhole: boolean; // all phases of the step were shown
+  isAgainst: boolean; // no weight moved along its gradient
   before: number; // probability of the label before the step
   after: number; // and after it
   loss: [before: number, after: number];

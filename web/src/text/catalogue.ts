@@ -3,6 +3,7 @@
 // In a text `{name}` stands for a value, and `[[word|term]]` for a word whose meaning the page explains: `word` is what
 // is read, `term` the English name in `ui/terms.ts`, which may be left out where it is the word itself. A text that
 // depends on a number is one text for each plural form of its language, by the value `n`: {"one": …, "other": …}.
+// `{@key}` stands for the text at another key, such as the name of a button.
 import type en from 'catalogues/en.json';
 
 export const LANGUAGES = {
@@ -31,7 +32,7 @@ export interface Part {
 
 const MARKS = /\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]/g;
 
-// Looks up the text at a key, in the plural form of the number.
+// Looks up the text at a key, in the plural form of the number, with the texts that it names.
 export function textAt(texts: Texts, key: string, language: Language, n?: Value): string {
   let entry: string | Plural | Texts | undefined = texts;
   for (const name of key.split('.')) {
@@ -42,7 +43,7 @@ export function textAt(texts: Texts, key: string, language: Language, n?: Value)
     entry = (entry as Plural)[form] ?? (entry as Plural).other;
   }
   if (typeof entry !== 'string') throw new Error(`the text "${key}" is missing in ${language}`);
-  return entry;
+  return entry.replace(/\{@([\w.]+)\}/g, (_, named: string) => textAt(texts, named, language, n));
 }
 
 // Splits a text at its marks: into the marks and what stands between them.

@@ -8,6 +8,23 @@ import { existingReports, pagePath } from './reports';
 const folder = inject('reports');
 
 inEachBrowser((browser, name) => {
+  test('begins with the untrained network, by gradient descent, and leaves the trained one as it was', async () => {
+    await visit(browser(), pagePath(folder, 'mnist'), { fragment: '#bench?i=0' }, async ({ page }) => {
+      await page.waitForSelector('.epochs .track');
+      await openTab(page, 'step');
+      await expect.poll(() => page.url()).toMatch(/[?&]e=0&/);
+      await click(page, '[data-step-whole]');
+      const sentences = await page.$eval('.told', (told) => (told as HTMLElement).innerText);
+      const [before, after] = [...sentences.matchAll(/([\d.]+) %/g)].map(([, share]) => Number(share));
+      expect(before).toBeLessThan(30);
+      expect(after).toBeGreaterThan(before);
+      await click(page, '.step .button:nth-of-type(2)'); // back to the update
+      expect(await page.$eval('.told', (told) => (told as HTMLElement).innerText)).toContain('against its gradient');
+      await openTab(page, 'how');
+      await expect.poll(() => page.url()).not.toMatch(/[?&]e=/);
+    });
+  });
+
   test.each(existingReports(folder, ['mnist', 'ann', 'hostile']))(
     'a step of %s goes forward, back and makes the loss smaller',
     async (report) => {

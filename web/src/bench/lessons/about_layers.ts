@@ -12,6 +12,8 @@ import {
   firstPooling,
   firstWeighted,
   heldIn,
+  isConstant,
+  isVaried,
   smallest,
   lookedIn,
   mapOf,
@@ -62,7 +64,8 @@ export function pixels(bench: Bench): Script {
         isDone: () => {
           const cell = lookedIn(bench, first.layer.name);
           if (cell !== null) strongest.set(cell.map, largest(mapOf(bench, cell.layer, cell.map)));
-          return strongest.size >= Math.min(2, first.outputShape.at(-1)!);
+          const written = new Set([...strongest.values()].map((value) => number(value, 2)));
+          return written.size > 1 || strongest.size === first.outputShape.at(-1)!; // all maps alike
         },
       },
     ],
@@ -79,7 +82,7 @@ export function pixels(bench: Bench): Script {
         layer: layerTitle(table, first.layer.name),
       };
       const n = rows * columns * channels;
-      return { text: `found_${part}`, values: { ...values, n, bright: bright!, dark: dark! } };
+      return { texts: [`found_${part}`], values: { ...values, n, bright: bright!, dark: dark! } };
     },
   };
 }
@@ -118,7 +121,9 @@ export function convolution(bench: Bench): Script | null {
           const cell = bench.sliding === null ? heldIn(bench, name) : null;
           if (cell === null) return false;
           bright = cell;
-          return valueAt(bench, cell) >= NEAR * largest(mapOf(bench, name, cell.map));
+          const [value, values] = [valueAt(bench, cell), mapOf(bench, name, cell.map)];
+          // In a map of one value no place is bright, unless all of its layer are like that.
+          return value >= NEAR * largest(values) && (value > mean(values) || isConstant(bench, row.index));
         },
       },
     ],
@@ -128,7 +133,7 @@ export function convolution(bench: Bench): Script | null {
       const value = number(valueAt(bench, cell), 2);
       const average = number(mean(mapOf(bench, name, cell.map)), 2);
       const { row, column } = cell;
-      return { text: 'found', values: { n: visited.size, k: numProducts, value, mean: average, row, column } };
+      return { texts: ['found'], values: { n: visited.size, k: numProducts, value, mean: average, row, column } };
     },
   };
 }
@@ -145,14 +150,20 @@ export function pooling(bench: Bench): Script | null {
   const middle = Math.round(to === Math.round(from / 2) ? from / 4 : from / 2);
   const visited = new Set<string>();
   let held: Cell | null = null;
+  // Four equal numbers have no largest, unless all that the layer gives is equal.
+  const isTelling = (cell: Cell) => isVaried(windowOf(bench, cell)) || isConstant(bench, row.index);
   const numVisits = Math.min(POOLING_POSITIONS, to);
   const slide: Task = { id: 'slide', at: SLIDE, isDone: () => countVisited(bench, name, visited) >= numVisits };
   const compare: Task = {
     id: 'compare',
     at: column(source.layer),
-    isDone: () => lookedIn(bench, source.layer)?.map === held?.map,
+    isDone: () => lookedIn(bench, source.layer)?.map === held?.map && isTelling(held!),
   };
-  const hold: Task = { id: 'hold', at: column(name), isDone: () => (held = heldIn(bench, name)) !== null };
+  const hold: Task = {
+    id: 'hold',
+    at: column(name),
+    isDone: () => (held = heldIn(bench, name)) !== null && isTelling(held),
+  };
   return {
     values: () => ({
       layer: layerTitle(table, row.layer.name),
@@ -173,7 +184,7 @@ export function pooling(bench: Bench): Script | null {
       const isLong = read.length > MAX_LISTED;
       const listed = (isLong ? [smallest(read), largest(read)] : read).map((value) => number(value, 2));
       return {
-        text: kind.includes('Max') ? 'found_largest' : 'found_mean',
+        texts: [kind.includes('Max') ? 'found_largest' : 'found_mean'],
         values: {
           map: cell.map,
           row: cell.row,
@@ -229,7 +240,7 @@ export function depth(bench: Bench): Script | null {
     ],
     correct: () => 'large',
     found: () => ({
-      text: 'found',
+      texts: ['found'],
       values: {
         deep: layerTitle(table, deep.layer.name),
         first: layerTitle(table, first.layer.name),

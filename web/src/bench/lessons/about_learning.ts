@@ -9,19 +9,26 @@ import { memorising } from '../../training/recipe';
 import { confidence, percent } from '../parts/figures';
 import { layerTitle } from '../parts/headings';
 import { column, tab, type Script, type Task } from './lesson';
-import { lookedInLogits } from './subject';
+import { fillsPad, findMistake, lookedInLogits } from './subject';
+
+const SURE_OF_NOTHING = 0.5; // probability of a class for a drawing that is none of them
+const EVEN = 0.05; // difference of probabilities up to which they count as equal
 
 export function softmax(bench: Bench): Script {
   const { table } = bench.models[0];
   const last = logitsRow(table);
   const names = bench.classNames;
   const start = bench.source;
+  const share = percent(1 / names.length);
   const now = () => ({
     name: names[bench.prediction],
     probability: confidence(bench.forward.probabilities[bench.prediction]),
     logit: number(bench.forward.logits[bench.prediction], 1),
+    isSure: bench.forward.probabilities[bench.prediction] >= SURE_OF_NOTHING,
+    isEven: Math.max(...bench.forward.probabilities) - Math.min(...bench.forward.probabilities) < EVEN,
   });
-  const isDrawn = () => bench.source.kind === 'drawing' && !bench.isEmpty && bench.source !== start;
+  // A drawing over the whole pad is none of the classes, whatever they are.
+  const isDrawn = () => bench.source.kind === 'drawing' && bench.source !== start && fillsPad(bench.source.strokes);
   let drawn = now(); // the last prediction for the reader's drawing, which may go on during later tasks
   const followDrawing = () => {
     if (isDrawn()) drawn = now();
@@ -29,7 +36,7 @@ export function softmax(bench: Bench): Script {
   };
   const outputs = table.slice(last.index).map(({ layer }) => column(layer.name)); // the logits and a softmax after them
   return {
-    values: () => ({ n: names.length, share: percent(1 / names.length), layer: layerTitle(table, last.layer.name) }),
+    values: () => ({ n: names.length, share, layer: layerTitle(table, last.layer.name) }),
     answers: ['none', 'one', 'equal'],
     tasks: [
       { id: 'draw', at: '.pad .paper', isDone: followDrawing },
@@ -50,19 +57,23 @@ export function softmax(bench: Bench): Script {
         },
       },
     ],
-    correct: () => 'one',
+    correct: () => (drawn.isEven ? 'equal' : 'one'),
     found: () => {
-      const image = now();
-      return { text: 'found', values: { ...drawn, image: image.name, sure: image.probability, n: names.length } };
+      const { name: image, probability: sure } = now();
+      const { name, probability, logit, isSure } = drawn;
+      const values = { name, probability, logit, image, sure, share, n: names.length };
+      return { texts: [isSure ? 'found_sure' : 'found'], values };
     },
   };
 }
 
+// True if the page has the untrained network, epoch 0, on which the step is taken, and the trained one to compare with.
+export const replaysTraining = ({ models, payload }: Bench) => models[0].checkpoints.some(({ epoch }) => epoch === 0) && !payload.untrained;
+
 export function training(bench: Bench): Script {
   const [model] = bench.models;
   const before = bench.lastResults.step; // a step that the reader took before the lesson does not count
-  // The step is taken on the untrained network, epoch 0, and then compared with the trained one, if the page has both.
-  const replays = model.checkpoints.some(({ epoch }) => epoch === 0) && !bench.payload.untrained;
+  const replays = replaysTraining(bench);
   const className = () => bench.classNames[bench.label ?? bench.prediction];
   // Predicts the image of the step with the trained model, for comparison.
   const trainedProbability = (): string => {
@@ -74,7 +85,9 @@ export function training(bench: Bench): Script {
     at: `${tab('step')}, [data-step-whole]`,
     isDone: () => {
       const { step: result } = bench.lastResults;
-      return result !== null && result !== before && result.isWhole && (!replays || bench.epoch === 0);
+      if (result === null || result === before || !result.isWhole || (replays && bench.epoch !== 0)) return false;
+      // The lesson says that the weights moved against the gradient, and that the probability changed.
+      return result.isAgainst && confidence(result.before) !== confidence(result.after);
     },
   };
   const toEnd: Task = { id: 'trained', at: '.epochs .track', isDone: () => bench.epoch === null };
@@ -95,10 +108,10 @@ export function training(bench: Bench): Script {
         loss: number(shown.loss[0], 2),
         less: number(shown.loss[1], 2),
       };
-      if (!replays) return { text: 'found_step', values };
+      if (!replays) return { texts: ['found_step'], values };
       const { best_epoch: best, loss } = bench.payload.history;
       const n = best ?? loss.length;
-      return { text: 'found', values: { ...values, n, trained: trainedProbability() } };
+      return { texts: ['found'], values: { ...values, n, trained: trainedProbability() } };
     },
   };
 }
@@ -123,7 +136,7 @@ export function overfitting(bench: Bench): Script | null {
   };
   let [plain, augmented] = [start, start]; // the trainings of the two tasks
   return {
-    values: () => ({ n: images, epochs: memorising.epochs, button: FEW_IMAGES }),
+    values: () => ({ images, epochs: memorising.epochs, n: FEW_IMAGES }), // n: in the buttons' names
     answers: ['same', 'worse', 'better'],
     tasks: [
       { id: 'few', at: button('few'), isDone: () => (plain = doneTraining(false)) !== null },
@@ -131,9 +144,9 @@ export function overfitting(bench: Bench): Script | null {
     ],
     correct: () => (Math.abs(plain!.gap) <= SMALL ? 'same' : plain!.gap > 0 ? 'worse' : 'better'),
     found: () => ({
-      text: plain!.gap > SMALL ? 'found' : 'found_small',
+      texts: [plain!.gap > SMALL ? 'found' : 'found_small'],
       values: {
-        n: images,
+        images,
         train: percent(plain!.train),
         test: percent(plain!.test),
         gap: number(100 * plain!.gap, 1),
@@ -144,14 +157,16 @@ export function overfitting(bench: Bench): Script | null {
   };
 }
 
+const CONFIDENT = 0.9;
+
 export function fails(bench: Bench): Script {
   const [LITTLE, MUCH] = [0.05, 0.25]; // mean changes that bound the answers, as shares of the range of a pixel
   const names = bench.classNames;
-  const { evaluation, untrained } = bench.payload;
-  const hasMistakes = untrained || bench.images.numMistakes > 0;
+  const { images } = bench;
   const before = bench.lastResults.change;
   let change = before;
-  let mistake = { label: '', answer: '', probability: '' };
+  let searched: { mistake: ReturnType<typeof findMistake> } | null = null;
+  const mistake = () => (searched ??= { mistake: findMistake(bench) }).mistake; // once, and not before it is needed
   // The reader moves the slider back until the image has its first prediction again, if a change was found at all.
   const fool: Task = {
     id: 'fool',
@@ -164,34 +179,39 @@ export function fails(bench: Bench): Script {
   };
   const wrong: Task = {
     id: 'mistake',
-    at: '.examples .all, .picker .filters',
+    at: '[data-show]',
     isDone: () => {
-      const { label, prediction } = bench;
-      if (label === null || label === prediction) return false;
-      const probability = confidence(bench.forward.probabilities[prediction]);
-      mistake = { label: names[label], answer: names[prediction], probability };
-      return true;
+      const { source } = bench;
+      return mistake() === null || (source.kind === 'image' && source.position === mistake()!.position);
     },
+    show: () => bench.choose(mistake()!.position),
   };
   const share = () => change!.mean / 255;
   return {
     values: () => ({ name: names[bench.prediction] }),
     answers: ['little', 'some', 'much'],
-    tasks: hasMistakes ? [fool, wrong] : [fool],
+    tasks: [fool, wrong],
     correct: () => (!change!.isFound || share() > MUCH ? 'much' : share() < LITTLE ? 'little' : 'some'),
     found: () => {
       const { from, wanted, isFound, mean: grey } = change!;
-      const values = {
-        from: names[from],
-        to: names[wanted],
-        mean: number(grey, 1),
-        share: percent(share()),
-        ...mistake,
-        mistakes: Number(evaluation.num_mistakes ?? 0),
-        images: evaluation.num_images,
+      const text = isFound ? 'found' : 'found_none';
+      const values = { from: names[from], to: names[wanted], mean: number(grey, 1), share: percent(share()) };
+      const found = mistake();
+      if (found === null) return { texts: [text, 'mistake_none'], values: { ...values, n: images.count } };
+      const { position, confidence: sure, lessConfident, correct } = found;
+      const isSure = sure >= CONFIDENT;
+      return {
+        texts: [text, isSure ? 'mistake_sure' : lessConfident > 0 ? 'mistake_unsure' : 'mistake_apart'],
+        values: {
+          ...values,
+          index: String(images.indices[position]),
+          label: names[images.labels[position]],
+          answer: names[bench.prediction],
+          probability: confidence(sure),
+          n: lessConfident,
+          correct,
+        },
       };
-      if (!isFound) return { text: 'found_none', values };
-      return { text: !hasMistakes ? 'found_change' : untrained ? 'found_untrained' : 'found', values };
     },
   };
 }

@@ -8,7 +8,7 @@ export const LIST = 'all'; // the id that opens the list of lessons
 
 export interface LessonResult {
   correct: string; // the correct answer
-  text: string;
+  texts: string[];
   values: Values;
 }
 
@@ -90,7 +90,8 @@ export class Course {
     const { bench } = this;
     bench.showTrained();
     bench.tab = 'how';
-    if (bench.isEmpty || (lesson.needsLabel && bench.label === null)) bench.choose(0);
+    if (bench.isEmpty) bench.choose(0);
+    lesson.start?.(bench);
     this.#visits.delete(lesson.id);
     this.#restarts += 1;
     bench.lesson = lesson.id;

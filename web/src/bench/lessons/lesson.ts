@@ -1,5 +1,6 @@
 // The parts of a lesson. Its texts are in the catalogue under `lessons.ID`: `title`, `question`, `answers.*`,
-// `tasks.*`, `found` or others that it names, and `missing` if there are networks that lack its subject.
+// `tasks.*`, `found` or others that it names, and `missing` if there are networks that lack its subject. A text says only
+// what the page has computed: a task is not done by a result that shows nothing, and a conclusion has a text for each case.
 import type { Bench } from '../../state/bench.svelte';
 import type { Value } from '../../text/catalogue';
 
@@ -10,6 +11,7 @@ export interface Task {
   at: string; // selects the elements that the task mentions, to mark them
   // True if the state of the page shows that the task was done. It may store numbers for the conclusion.
   isDone: () => boolean;
+  show?: () => void; // puts on the page what the task is about, for a button in it
 }
 
 export interface Script {
@@ -17,12 +19,12 @@ export interface Script {
   answers: string[]; // the answers to the question, in the order on the page
   tasks: Task[];
   correct: () => string; // the correct answer
-  found: () => { text: string; values: Values }; // the conclusion, once every task is done
+  found: () => { texts: string[]; values: Values }; // the conclusion, once every task is done
 }
 
 export interface Lesson {
   id: string;
-  needsLabel?: boolean; // the lesson begins with an image whose class is known
+  start?: (bench: Bench) => void; // puts an image on the page with which the lesson can begin
   // Null if the network of the page lacks the subject.
   script: (bench: Bench) => Script | null;
 }

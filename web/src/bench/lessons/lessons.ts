@@ -1,7 +1,8 @@
 // The lessons, in their order. A new lesson needs an entry here, its script, and its texts in the catalogue.
 import { convolution, depth, pixels, pooling } from './about_layers';
-import { fails, overfitting, softmax, training } from './about_learning';
+import { fails, overfitting, replaysTraining, softmax, training } from './about_learning';
 import type { Lesson } from './lesson';
+import { chooseLabelled, chooseMistake } from './subject';
 
 export const LESSONS: readonly Lesson[] = [
   { id: 'pixels', script: pixels },
@@ -9,7 +10,12 @@ export const LESSONS: readonly Lesson[] = [
   { id: 'pooling', script: pooling },
   { id: 'depth', script: depth },
   { id: 'softmax', script: softmax },
-  { id: 'training', needsLabel: true, script: training },
+  // A trained network has something to learn from an image that it gets wrong.
+  {
+    id: 'training',
+    start: (bench) => (replaysTraining(bench) ? chooseLabelled : chooseMistake)(bench),
+    script: training,
+  },
   { id: 'overfitting', script: overfitting },
-  { id: 'fails', needsLabel: true, script: fails },
+  { id: 'fails', start: chooseLabelled, script: fails },
 ];

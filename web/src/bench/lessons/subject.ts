@@ -1,9 +1,12 @@
 // The layers that lessons are about, the cells at which the reader looks, and their values.
 import { receptiveFrame, sizesOf, type Cell } from '../../analysis/receptive';
+import { runNow } from '../../analysis/slices';
 import { logitsRow } from '../../engine/architecture';
 import type { LayerRow } from '../../engine/types';
+import type { Stroke } from '../../handwriting/strokes';
 import type { Bench } from '../../state/bench.svelte';
-import { say } from '../../text/say.svelte';
+import { predictions, surestMistake, type Mistake } from '../../state/predictions';
+import { number, say } from '../../text/say.svelte';
 import { layerTitle } from '../parts/headings';
 
 const isConvolution = ({ layer }: LayerRow) => layer.kind.endsWith('Conv2D');
@@ -87,6 +90,40 @@ export function windowOf(bench: Bench, cell: Cell): number[] {
 export function pixelsSeen(bench: Bench, cell: Cell): [number, number] {
   const frame = receptiveFrame(bench.table, cell).get('input');
   return frame === undefined ? [0, 0] : [frame.height, frame.width];
+}
+
+// True if the values of a window are not all written alike; a single value is its own window.
+export const isVaried = (values: number[]) =>
+  values.length < 2 || new Set(values.map((value) => number(value, 2))).size > 1;
+// True if all outputs of a layer are equal for the image, so that the lesson cannot ask for a place where they differ.
+export const isConstant = (bench: Bench, index: number) => new Set(bench.forward.activations[index]).size === 1;
+
+const CELLS = 4; // rows and columns of cells into which the pad is divided
+
+// True if the strokes go through every part of the pad, which no letter, digit or other symbol does.
+export function fillsPad(strokes: Stroke[]): boolean {
+  const visited = new Set<number>();
+  const cellOf = (share: number) => Math.min(CELLS - 1, Math.max(0, Math.floor(share * CELLS)));
+  for (const { points } of strokes) {
+    for (const [i, [x, y]] of points.entries()) {
+      const [fromX, fromY] = points[Math.max(0, i - 1)];
+      for (let part = 0; part <= 1; part += 1 / 16) {
+        visited.add(CELLS * cellOf(fromY + part * (y - fromY)) + cellOf(fromX + part * (x - fromX)));
+      }
+    }
+  }
+  return visited.size === CELLS * CELLS;
+}
+
+// Finds the trained network's most confident mistake among the embedded images; null if there is none.
+export const findMistake = (bench: Bench): Mistake | null =>
+  surestMistake(runNow(predictions(bench)), bench.images.labels);
+
+export function chooseLabelled(bench: Bench): void {
+  if (bench.label === null) bench.choose(0);
+}
+export function chooseMistake(bench: Bench): void {
+  bench.choose(findMistake(bench)?.position ?? 0);
 }
 
 export const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -29,7 +29,8 @@ export function spokenText(lesson: Lesson | null, visit: Visit | null): string {
     return say('lessons.task', { number: visit.done + 1, of: visit.script.tasks.length, task });
   }
   if (visit.found !== null) {
-    return `${verdictOf(lesson, visit)} ${say(keyOf(lesson, visit.found.text), visit.found.values)}`;
+    const { texts, values } = visit.found;
+    return [verdictOf(lesson, visit), ...texts.map((text) => say(keyOf(lesson, text), values))].join(' ');
   }
   return `${titleOf(lesson)}. ${say(keyOf(lesson, 'question'), values)}`;
 }

@@ -53,6 +53,10 @@ export function takeOneStep(engine: Engine, start: StepStart): OneStep {
   }
 }
 
+// True if no weight moved along its gradient, which would make the loss larger.
+export const isAgainstGradient = ({ change, update }: OneStep): boolean =>
+  Object.entries(change).every(([name, moves]) => moves.every((move, i) => move * update.gradients[name][i] <= 0));
+
 // Computes -log softmax(logits)[label] = log Σ exp(logits - largest) + largest - logits[label].
 function crossEntropy(logits: Float32Array, label: number): number {
   const { largest, total } = normalizerOf(logits);

@@ -1,5 +1,5 @@
 // The state of the instrument that shows training steps phase by phase: the network after the steps so far, and the phase.
-import type { LayerRow, OptimizerState, Weights } from '../../engine/types';
+import type { LayerRow, Optimizer, OptimizerState, Weights } from '../../engine/types';
 import type { Bench } from '../../state/bench.svelte';
 import type { LoadedModel } from '../../state/models';
 import type { Recipe } from '../../training/recipe';
@@ -25,8 +25,13 @@ interface StepsTaken {
   losses: number[]; // the loss before each step
 }
 
+// Gradient descent without momentum: a weight moves against its gradient, by the learning rate times its size.
+const SGD: Optimizer = { kind: 'SGD' };
+const SGD_RATE = 0.1; // lowers the loss of one image visibly in one step
+
 export class StepLab {
-  learningRate = $state(0);
+  optimizer = $state.raw(SGD);
+  learningRate = $state(SGD_RATE);
   chosen = $state<number | null>(null); // the chosen label; null for the image's own label, or the prediction
   phase = $state(0); // index of the current phase
   playing = $state(false);
@@ -35,8 +40,16 @@ export class StepLab {
   constructor(
     readonly bench: Bench,
     readonly recipe: Recipe,
-  ) {
-    this.learningRate = recipe.learningRate;
+  ) {}
+
+  // The optimizers to choose from: gradient descent, and that of the run's recipe.
+  get optimizers(): Optimizer[] {
+    return [SGD, this.recipe.optimizer];
+  }
+  use(optimizer: Optimizer): void {
+    this.restart();
+    this.optimizer = optimizer;
+    this.learningRate = optimizer === SGD ? SGD_RATE : this.recipe.learningRate;
   }
 
   readonly label = $derived.by((): number => this.chosen ?? this.bench.label ?? this.bench.prediction);
@@ -56,8 +69,8 @@ export class StepLab {
       optimizerState: this.#valid?.optimizer ?? null,
       image: this.bench.pixels,
       label: this.label,
-      optimizer: this.recipe.optimizer,
-      clipNorm: this.recipe.clipNorm,
+      optimizer: this.optimizer,
+      clipNorm: this.optimizer === SGD ? undefined : this.recipe.clipNorm,
       learningRate: this.learningRate,
     }),
   );

@@ -37,9 +37,9 @@ export function explanationOf(phase: Phase, { lab, step, table, name }: Explaine
       return hasWeights ? say('step.backWithWeights', { n: row.parameters }) : say('step.backToLayer');
     }
     case 'update': {
-      const parts = [say('step.update')];
+      const parts = [say(lab.optimizer.kind === 'SGD' && !lab.optimizer.momentum ? 'step.updateSgd' : 'step.update')];
       if (update.clipFactor < 1) parts.push(say('step.clipped', { share: plainText(update.clipFactor, 2) }));
-      if (lab.recipe.optimizer.kind === 'Adam' && lab.taken === 0) parts.push(say('step.fresh'));
+      if (lab.optimizer.kind === 'Adam' && lab.taken === 0) parts.push(say('step.fresh'));
       return sentences(parts);
     }
     case 'answer':
