@@ -1,15 +1,12 @@
-"""The language of the catalogues: French punctuation, one word for one thing, and names of buttons in quotes."""
+"""The language of the catalogues: French punctuation, and one word for one thing."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
-
 from convscope.texts import catalogues
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
-QUOTED = {"de": "„([^“]+)“", "es": "«([^»]+)»", "fr": f"«{NARROW}([^»]+){NARROW}»"}
 
 
 def texts_of(catalogue: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, str]]:
@@ -40,28 +37,6 @@ def test_german_has_one_word_for_maps_units_and_undo() -> None:
     assert {key: text for key, text in german.items() if re.search(r"\bMaps?\b|\bEinheit(en)?\b", text)} == {}
     undo = [key for key, text in TEXTS["en"].items() if text == "Undo"]
     assert {german[key] for key in undo} == {"Rückgängig"}
-
-
-@pytest.mark.parametrize("language", QUOTED)
-def test_tasks_name_buttons_in_quotes_as_the_page_labels_them(language: str) -> None:
-    texts = TEXTS[language]
-    # "▶ {button} images" is the label "{n} images".
-    labels = {re.sub(r"\{\w+\}", "{}", text) for text in texts.values()}
-    tasks = {key: re.findall(QUOTED[language], text) for key, text in texts.items() if ".tasks." in key}
-    names = {
-        key: [re.sub(r"\{\w+\}", "{}", name.removeprefix("▶ ")) for name in quoted] for key, quoted in tasks.items()
-    }
-    unknown = {
-        (key, name)
-        for key, quoted in names.items()
-        for name in quoted
-        if name not in labels and not any(label.strip("¿").startswith(name) for label in labels if label[-1] == "?")
-    }
-    assert unknown == set()
-    # The same tasks have quotes in each language, so that no name is left bare.
-    assert [key for key, quoted in names.items() if quoted] == [
-        key for key, text in TEXTS["de"].items() if ".tasks." in key and re.search(QUOTED["de"], text)
-    ]
 
 
 def test_a_single_image_is_not_compared_with_others() -> None:

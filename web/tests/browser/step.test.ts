@@ -14,12 +14,12 @@ inEachBrowser((browser, name) => {
       await openTab(page, 'step');
       await expect.poll(() => page.url()).toMatch(/[?&]e=0&/);
       await click(page, '[data-step-whole]');
-      const sentences = await page.$eval('.told', (told) => (told as HTMLElement).innerText);
-      const [before, after] = [...sentences.matchAll(/([\d.]+) %/g)].map(([, share]) => Number(share));
+      const explanation = () => page.$eval('.step > p', (text) => (text as HTMLElement).innerText);
+      const [before, after] = [...(await explanation()).matchAll(/([\d.]+) %/g)].map(([, share]) => Number(share));
       expect(before).toBeLessThan(30);
       expect(after).toBeGreaterThan(before);
       await click(page, '.step .button:nth-of-type(2)'); // back to the update
-      expect(await page.$eval('.told', (told) => (told as HTMLElement).innerText)).toContain('against its gradient');
+      expect(await explanation()).toContain('against its gradient');
       await openTab(page, 'how');
       await expect.poll(() => page.url()).not.toMatch(/[?&]e=/);
     });

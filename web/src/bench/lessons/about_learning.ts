@@ -196,9 +196,9 @@ export function fails(bench: Bench): Script {
       const { from, wanted, isFound, mean: grey } = change!;
       const text = isFound ? 'found' : 'found_none';
       const values = { from: names[from], to: names[wanted], mean: number(grey, 1), share: percent(share()) };
-      const found = mistake();
-      if (found === null) return { texts: [text, 'mistake_none'], values: { ...values, n: images.count } };
-      const { position, confidence: sure, lessConfident, correct } = found;
+      const surest = mistake();
+      if (surest === null) return { texts: [text, 'mistake_none'], values: { ...values, n: images.count } };
+      const { position, confidence: sure, lessConfident, correct } = surest;
       const isSure = sure >= CONFIDENT;
       return {
         texts: [text, isSure ? 'mistake_sure' : lessConfident > 0 ? 'mistake_unsure' : 'mistake_apart'],
