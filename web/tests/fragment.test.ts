@@ -55,6 +55,8 @@ const nothing: Shown = {
   tab: 'how',
   language: null,
   lesson: null,
+  answers: {},
+  isEmbedded: false,
 };
 
 const strokes: Stroke[] = [
@@ -90,6 +92,8 @@ describe('a state of the bench', () => {
       tab: 'why',
       language: 'de',
       lesson: 'depth',
+      answers: { pixels: 'numbers', depth: 'large' },
+      isEmbedded: true,
     };
     const text = encode(shown);
     expect(text).toMatch(/^#bench\?[\w=&.,:%-]+$/);
@@ -112,6 +116,25 @@ describe('a state of the bench', () => {
       scaling: 'map',
     };
     expect(encode(shown)).toBe('#bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero,conv2d_1:bias&r=9&s=map');
+  });
+
+  test('opens a layer or a map in its middle, an instrument alone, and any tag of a language', () => {
+    expect(decode('#bench?c=conv2d', known)?.cell).toEqual({ layer: 'conv2d', map: 0, row: 13, column: 12 });
+    expect(decode('#bench?c=conv2d.7', known)?.cell).toEqual({ layer: 'conv2d', map: 7, row: 13, column: 12 });
+    expect(decode('#bench?m=1&c=dense.9', known)?.cell).toEqual({ layer: 'dense', map: 9, row: 0, column: 0 });
+    expect(decode('#bench?embed=lens&t=why', known)).toEqual({ ...nothing, isEmbedded: true });
+    expect(decode('#bench?embed=why', known)).toEqual({ ...nothing, tab: 'why', isEmbedded: true });
+    expect(decode('#bench?embed=all&t=why', known)).toEqual({ ...nothing, tab: 'why' });
+    expect(encode({ ...nothing, isEmbedded: true })).toBe('#bench?embed=lens');
+    for (const tag of ['zh', 'zh-CN', 'ZH-hans']) expect(decode(`#bench?lang=${tag}`, known)?.language).toBe('zh-CN');
+    expect(decode('#bench?lang=de-AT', known)?.language).toBe('de');
+    expect(decode('#bench?lang=z', known)?.language).toBeNull();
+  });
+
+  test('keeps the answers in lessons', () => {
+    const shown = { ...nothing, lesson: 'pooling', answers: { pixels: 'numbers', pooling: 'to' } };
+    expect(encode(shown)).toBe('#bench?n=pooling&a=pixels.numbers,pooling.to');
+    expect(decode('#bench?a=pixels.numbers,x,,a.b.c,__proto__.y,P.q', known)?.answers).toEqual({ pixels: 'numbers' });
   });
 
   test('takes cells of the image and of vectors', () => {

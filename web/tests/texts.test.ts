@@ -146,9 +146,7 @@ const EXCEPTIONS: Record<string, string[]> = {
   'bench/training/TrainProgress.svelte': ['accuracy by epoch'], // in a file's name
   'charts/svg.ts': ['system-ui, "Liberation Sans", "DejaVu Sans", sans-serif'],
   'report/bench_link.ts': ['(prefers-reduced-motion: reduce)'],
-  'report/extend.ts': ['see-live link'], // classes
   'report/language.svelte.ts': ['main td:not(.name, .left), #verdict dd, .score'],
-  'report/table_drawing.ts': ['th, td'],
   'state/made_page.ts': ['own classes'], // the name of the data, in files' names
   'training/own_classes.ts': ['few examples'], // the name of a recipe
   'ui/download.ts': ['defs, symbol, clipPath, style, title, desc'],

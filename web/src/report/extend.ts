@@ -2,15 +2,13 @@
 import { mount } from 'svelte';
 import type { Bench } from '../state/bench.svelte';
 import { say } from '../text/say.svelte';
-import { onLanguage } from '../text/follow.svelte';
-import { downloadText, rowsOfTable, type Value } from '../ui/download';
+import { rowsOfTable, type Value } from '../ui/download';
 import Downloads from '../ui/Downloads.svelte';
-import { makeButton, holdMap, wrapInButton, putImage, restoreScrollOnBack } from './bench_link';
+import { holdMap, wrapInButton, putImage, restoreScrollOnBack } from './bench_link';
 import { followSections } from './contents';
 import { followLanguage } from './language.svelte';
 import './extend.css';
 import { extendMatrix } from './matrix';
-import { drawTable } from './table_drawing';
 import { keepTheme } from './theme';
 import Whereabouts from './Whereabouts.svelte';
 
@@ -37,7 +35,6 @@ function extendImages(bench: Bench): void {
 
 // Makes kernels and feature maps hold their map on the bench, together with the image of the feature maps.
 function extendLayers(bench: Bench): void {
-  const seen = new Set<string>();
   for (const figure of elementsMatching('figure[data-layer]')) {
     const layer = figure.dataset.layer ?? '';
     const section = figure.closest('section');
@@ -48,22 +45,13 @@ function extendLayers(bench: Bench): void {
       if (position >= 0) bench.choose(position);
       holdMap(bench, layer, map);
     };
-    for (const picture of elementsMatching('[data-filter] > img', figure)) {
+    for (const picture of elementsMatching('[data-filter] > img, .scroll > img', figure)) {
       wrapInButton(
         picture,
         () => say('report_tools.selectMap', { layer }),
-        () => hold(Number(picture.closest<HTMLElement>('[data-filter]')?.dataset.filter)),
+        () => hold(Number(picture.closest<HTMLElement>('[data-filter]')?.dataset.filter ?? 0)),
       );
     }
-    const key = `${section?.id} ${layer}`;
-    if (seen.has(key)) continue; // the first of a layer's figures in a section has the button
-    seen.add(key);
-    const live = makeButton('see-live link', () => hold(0));
-    onLanguage(() => {
-      live.textContent = say('report_tools.live');
-      live.setAttribute('aria-label', say('report_tools.liveLayer', { layer }));
-    });
-    figure.append(live);
   }
 }
 
@@ -87,7 +75,7 @@ function extendCharts(bench: Bench): void {
     const props = {
       name: reportFile(bench, figure.dataset.chart ?? 'chart'),
       rows: table === null ? undefined : () => rowsOf(figure),
-      svg: () => drawing ?? (table === null ? null : drawTable(table)),
+      svg: drawing === null ? undefined : () => drawing,
     };
     mount(Downloads, { target, props });
   }
@@ -103,14 +91,6 @@ function extendMap(bench: Bench): void {
   mount(Whereabouts, { target, props: { bench, map } });
 }
 
-function extendReproduce(bench: Bench): void {
-  const text = () => document.getElementById('payload')?.textContent ?? '';
-  const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
-  const made = makeButton('see-live link', save);
-  onLanguage(() => (made.textContent = say('report_tools.downloadPayload')));
-  document.querySelector('#reproduce > details')?.append(made);
-}
-
 export function extendReport(bench: Bench): void {
   followLanguage();
   keepTheme();
@@ -118,7 +98,6 @@ export function extendReport(bench: Bench): void {
   extendCharts(bench);
   extendLayers(bench);
   extendImages(bench);
-  extendReproduce(bench);
   extendMap(bench);
   followSections();
   restoreScrollOnBack();

@@ -50,6 +50,8 @@ export class Bench {
   reach = $state<number | null>(null); // layers back in which the receptive field is framed; null for all
   tab = $state<Tab>('how'); // the open instrument
   lesson = $state<string | null>(null); // the id of the open lesson, or that of the list
+  answers = $state.raw<Record<string, string>>({}); // to the questions of lessons, by their ids
+  isEmbedded = $state(false); // only the instrument is shown, without header, image, layers and report
   source = $state.raw<Source>({ kind: 'drawing', strokes: [] });
   pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): the input of the network
   // A network that trains in the page; it replaces the first model.

@@ -31,6 +31,8 @@ function shownOn(bench: Bench): Shown {
     tab: bench.tab,
     language: chosen.language === preferredLanguage() ? null : chosen.language,
     lesson: bench.lesson,
+    answers: bench.answers,
+    isEmbedded: bench.isEmbedded,
   };
 }
 
@@ -45,6 +47,9 @@ async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Pr
   bench.scaling = shown.scaling;
   bench.tab = shown.tab;
   bench.lesson = shown.lesson;
+  bench.answers = shown.answers;
+  bench.isEmbedded = shown.isEmbedded;
+  document.documentElement.toggleAttribute('data-embed', shown.isEmbedded);
   bench.held = shown.cell;
   await language;
   if (shown.epoch === null) return;
@@ -76,9 +81,11 @@ export async function followFragment(bench: Bench, snapshots: Promise<void>): Pr
   const first = encode(shownOn(bench)); // what an address without a fragment stands for
   let written = first; // the last fragment that was followed or written; the same again is not written
   let tab = bench.tab; // the instrument that it names
+  const embed = new URLSearchParams(location.search).get('embed'); // report.html?embed=lens
   // A fragment that names a section of the report changes nothing.
   const follow = async () => {
-    const shown = decode(location.hash === '' ? first : location.hash, availableOn(bench));
+    const fragment = (location.hash === '' ? first : location.hash) + (embed === null ? '' : `&embed=${embed}`);
+    const shown = decode(fragment, availableOn(bench));
     if (shown === null) return;
     await restore(bench, shown, snapshots);
     written = encode(shownOn(bench));

@@ -1,7 +1,8 @@
 // Writes what is on the bench as the fragment of an address, and reads it.
 // `#bench?i=17&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero` is test image 17 after epoch 3, with the cell at map 12, row 4,
-// column 7 held, and filter 3 of conv2d set to zero. Further fields: m model, r rival, s scaling, t instrument, n
-// lesson, lang language, and d a drawing in place of the image i.
+// column 7 held, and filter 3 of conv2d set to zero. `c=conv2d_1.12` is the middle of that map, `c=conv2d_1` that of map
+// 0. Further fields: m model, r rival, s scaling, t instrument, n lesson, a the reader's answers in lessons, lang
+// language, d a drawing in place of the image i, and embed in place of t for an instrument without the rest of the page.
 import { countFilters, removableParts, sameAblation, type Ablation } from '../analysis/ablations';
 import type { LayerRow } from '../engine/types';
 import type { Checkpoint } from '../payload/types';
@@ -23,6 +24,8 @@ export interface Shown {
   tab: Tab;
   language: Language | null; // null for the browser's language
   lesson: string | null; // an id, which the view of the lessons checks
+  answers: Record<string, string>; // by the lesson's id, checked there too
+  isEmbedded: boolean; // only the instrument is shown
 }
 
 // What a fragment can refer to; references to anything else are ignored.
@@ -37,6 +40,8 @@ const START = '#bench?';
 const MAX_LETTERS = 100_000; // of a fragment, so that a hostile link costs no time
 const MAX_ABLATIONS = 2_000;
 const LESSON_ID = /^[a-z]{1,20}$/;
+const ANSWER = /^([a-z]{1,20})\.([a-z]{1,20})$/; // lesson and answer
+const LENS = 'lens'; // the tab 'how' in the field embed
 
 // Escapes a layer's name so that it contains no separator of the fragment.
 function encodeName(name: string): string {
@@ -80,9 +85,12 @@ export function encode(shown: Shown): string {
   if (shown.ablations.length > 0) fields.push(`l=${shown.ablations.map(encodeAblation).join(',')}`);
   if (shown.rival !== null) fields.push(`r=${shown.rival}`);
   if (shown.scaling !== 'layer') fields.push(`s=${shown.scaling}`);
-  if (shown.tab !== 'how') fields.push(`t=${shown.tab}`);
+  if (shown.isEmbedded) fields.push(`embed=${shown.tab === 'how' ? LENS : shown.tab}`);
+  else if (shown.tab !== 'how') fields.push(`t=${shown.tab}`);
   if (shown.language !== null) fields.push(`lang=${shown.language}`);
   if (shown.lesson !== null) fields.push(`n=${shown.lesson}`);
+  const answers = Object.entries(shown.answers).map((answer) => answer.join('.'));
+  if (answers.length > 0) fields.push(`a=${answers.join(',')}`);
   if (shown.strokes !== null) fields.push(`d=${packStrokes(shown.strokes)}`);
   return START + fields.join('&');
 }
@@ -91,9 +99,11 @@ function parseCell(text: string, table: LayerRow[], image: number[]): Cell | nul
   const [name, ...cells] = text.split('.');
   const layer = decodeName(name);
   const shape = layer === 'input' ? image : table.find((row) => row.layer.name === layer)?.outputShape;
-  if (layer === null || shape === undefined || cells.length !== 3) return null;
+  if (layer === null || shape === undefined || cells.length === 2 || cells.length > 3) return null;
   const [rows, columns, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
-  const [map, row, column] = [parseIndex(cells[0], maps), parseIndex(cells[1], rows), parseIndex(cells[2], columns)];
+  const middle = [rows, columns].map((length) => String(Math.floor(length / 2)));
+  const [ofMap, ofRow, ofColumn] = [cells[0] ?? '0', cells[1] ?? middle[0], cells[2] ?? middle[1]];
+  const [map, row, column] = [parseIndex(ofMap, maps), parseIndex(ofRow, rows), parseIndex(ofColumn, columns)];
   return map === null || row === null || column === null ? null : { layer, map, row, column };
 }
 
@@ -126,7 +136,10 @@ export function decode(fragment: string, available: Available): Shown | null {
   const { table, checkpoints } = available.models[model];
   const index = number('i', Infinity);
   const epoch = checkpoints.find((checkpoint) => String(roundEpoch(checkpoint.epoch)) === fields.get('e'))?.epoch;
-  const lesson = fields.get('n');
+  const [lesson, embed] = [fields.get('n'), fields.get('embed')];
+  const embedded = embed === LENS ? 'how' : TABS.find((tab) => tab === embed);
+  const language = (tag: string) => tag.toLowerCase().split('-')[0]; // zh of zh-CN
+  const answers = (fields.get('a') ?? '').split(',').map((answer) => ANSWER.exec(answer)?.slice(1) ?? []);
   const ablations: Ablation[] = [];
   for (const text of (fields.get('l') ?? '').split(',').slice(0, MAX_ABLATIONS)) {
     const ablation = parseAblation(text, table);
@@ -141,8 +154,12 @@ export function decode(fragment: string, available: Available): Shown | null {
     ablations,
     rival: number('r', available.numClasses),
     scaling: fields.get('s') === 'map' ? 'map' : 'layer',
-    tab: TABS.find((tab) => tab === fields.get('t')) ?? 'how',
-    language: (Object.keys(LANGUAGES) as Language[]).find((code) => code === fields.get('lang')) ?? null,
+    tab: embedded ?? TABS.find((tab) => tab === fields.get('t')) ?? 'how',
+    language:
+      (Object.keys(LANGUAGES) as Language[]).find((code) => language(code) === language(fields.get('lang') ?? '')) ??
+      null,
     lesson: lesson !== undefined && LESSON_ID.test(lesson) ? lesson : null,
+    answers: Object.fromEntries(answers.filter((answer) => answer.length === 2)),
+    isEmbedded: embedded !== undefined,
   };
 }

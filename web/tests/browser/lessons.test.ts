@@ -223,6 +223,8 @@ inEachBrowser((browser, name) => {
         (all.find((element) => element.textContent === 'All lessons') as HTMLElement).click(),
       );
       await expect.poll(() => page.$$eval('[data-open-lesson] b', (marks) => marks.length)).toBe(8);
+      const results = await page.$$eval('.handout .result', (all) => all.map((result) => result.textContent));
+      expect(results.filter((result) => result !== '')).toHaveLength(8); // on the sheet that is printed
     });
   });
 

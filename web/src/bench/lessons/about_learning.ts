@@ -9,7 +9,7 @@ import { memorising } from '../../training/recipe';
 import { confidence, percent } from '../parts/figures';
 import { layerTitle } from '../parts/headings';
 import { column, tab, type Script, type Task } from './lesson';
-import { fillsPad, findMistake, lookedInLogits } from './subject';
+import { chooseMistake, fillsPad, findMistake, lookedInLogits } from './subject';
 
 const SURE_OF_NOTHING = 0.5; // probability of a class for a drawing that is none of them
 const EVEN = 0.05; // difference of probabilities up to which they count as equal
@@ -165,8 +165,6 @@ export function fails(bench: Bench): Script {
   const { images } = bench;
   const before = bench.lastResults.change;
   let change = before;
-  let searched: { mistake: ReturnType<typeof findMistake> } | null = null;
-  const mistake = () => (searched ??= { mistake: findMistake(bench) }).mistake; // once, and not before it is needed
   // The reader moves the slider back until the image has its first prediction again, if a change was found at all.
   const fool: Task = {
     id: 'fool',
@@ -181,10 +179,10 @@ export function fails(bench: Bench): Script {
     id: 'mistake',
     at: '[data-show]',
     isDone: () => {
-      const { source } = bench;
-      return mistake() === null || (source.kind === 'image' && source.position === mistake()!.position);
+      const [{ source }, mistake] = [bench, findMistake(bench)];
+      return mistake === null || (source.kind === 'image' && source.position === mistake.position);
     },
-    show: () => bench.choose(mistake()!.position),
+    show: () => chooseMistake(bench),
   };
   const share = () => change!.mean / 255;
   return {
@@ -196,7 +194,7 @@ export function fails(bench: Bench): Script {
       const { from, wanted, isFound, mean: grey } = change!;
       const text = isFound ? 'found' : 'found_none';
       const values = { from: names[from], to: names[wanted], mean: number(grey, 1), share: percent(share()) };
-      const surest = mistake();
+      const surest = findMistake(bench);
       if (surest === null) return { texts: [text, 'mistake_none'], values: { ...values, n: images.count } };
       const { position, confidence: sure, lessConfident, correct } = surest;
       const isSure = sure >= CONFIDENT;

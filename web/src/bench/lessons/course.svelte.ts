@@ -14,14 +14,27 @@ export interface LessonResult {
 
 // The progress of the reader in a lesson.
 export class Visit {
-  prediction = $state<string | null>(null); // the answer that the reader chose
   done = $state(0); // number of tasks done
   found = $state.raw<LessonResult | null>(null);
+  #asked = $state.raw<Values | null>(null); // the values of the question when it was answered
 
   constructor(
+    readonly bench: Bench,
     readonly id: string,
     readonly script: Script,
   ) {}
+
+  // The answer that the reader chose; a link may hold one that the lesson does not have.
+  get prediction(): string | null {
+    return this.script.answers.find((answer) => answer === this.bench.answers[this.id]) ?? null;
+  }
+  answer(prediction: string): void {
+    this.#asked = this.script.values();
+    this.bench.answers = { ...this.bench.answers, [this.id]: prediction };
+  }
+  get values(): Values {
+    return this.#asked ?? this.script.values();
+  }
 
   get step(): 'predict' | 'try' | 'found' {
     return this.prediction === null ? 'predict' : this.found === null ? 'try' : 'found';
@@ -60,6 +73,11 @@ export class Course {
     const { open } = this;
     return open === null ? null : untrack(() => this.#visitOf(open));
   });
+  // All lessons with their visits, for the sheet of answers.
+  readonly visits: { lesson: Lesson; visit: Visit }[] = $derived.by(() => {
+    void this.#restarts;
+    return untrack(() => this.present.map((lesson) => ({ lesson, visit: this.#visitOf(lesson)! })));
+  });
   readonly next: Lesson | null = $derived.by(() => {
     const index = this.open === null ? -1 : this.present.indexOf(this.open);
     return this.present[index + 1] ?? null;
@@ -70,7 +88,7 @@ export class Course {
     if (visited !== undefined) return visited;
     const script = lesson.script(this.bench);
     if (script === null) return null;
-    const visit = new Visit(lesson.id, script);
+    const visit = new Visit(this.bench, lesson.id, script);
     this.#visits.set(lesson.id, visit);
     return visit;
   }
@@ -93,6 +111,7 @@ export class Course {
     if (bench.isEmpty) bench.choose(0);
     lesson.start?.(bench);
     this.#visits.delete(lesson.id);
+    bench.answers = Object.fromEntries(Object.entries(bench.answers).filter(([id]) => id !== lesson.id));
     this.#restarts += 1;
     bench.lesson = lesson.id;
   }

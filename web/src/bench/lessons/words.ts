@@ -7,8 +7,9 @@ import type { Lesson } from './lesson';
 export const keyOf = ({ id }: Lesson, name: string) => `lessons.${id}.${name}` as Key;
 export const titleOf = (lesson: Lesson) => say(keyOf(lesson, 'title'));
 export const missingText = (lesson: Lesson) => say(keyOf(lesson, 'missing'));
-export const answerText = (lesson: Lesson, { script }: Visit, answer: string) =>
-  say(keyOf(lesson, `answers.${answer}`), script.values());
+export const questionText = (lesson: Lesson, { values }: Visit) => say(keyOf(lesson, 'question'), values);
+export const answerText = (lesson: Lesson, { values }: Visit, answer: string) =>
+  say(keyOf(lesson, `answers.${answer}`), values);
 
 // Says whether the reader's answer is correct.
 export function verdictOf(lesson: Lesson, visit: Visit): string {
@@ -17,6 +18,12 @@ export function verdictOf(lesson: Lesson, visit: Visit): string {
   return visit.prediction === visit.found.correct
     ? say('lessons.right', { answer })
     : say('lessons.wrong', { answer, right: correct });
+}
+
+// Writes the conclusion; '' before it.
+export function conclusionText(lesson: Lesson, visit: Visit): string {
+  const { texts = [], values = {} } = visit.found ?? {};
+  return [verdictOf(lesson, visit), ...texts.map((text) => say(keyOf(lesson, text), values))].join(' ');
 }
 
 // Writes the text that a screen reader reads at each step.
@@ -28,9 +35,6 @@ export function spokenText(lesson: Lesson | null, visit: Visit | null): string {
     const task = say(keyOf(lesson, `tasks.${visit.task.id}`), values);
     return say('lessons.task', { number: visit.done + 1, of: visit.script.tasks.length, task });
   }
-  if (visit.found !== null) {
-    const { texts, values } = visit.found;
-    return [verdictOf(lesson, visit), ...texts.map((text) => say(keyOf(lesson, text), values))].join(' ');
-  }
-  return `${titleOf(lesson)}. ${say(keyOf(lesson, 'question'), values)}`;
+  if (visit.found !== null) return conclusionText(lesson, visit);
+  return `${titleOf(lesson)}. ${questionText(lesson, visit)}`;
 }
