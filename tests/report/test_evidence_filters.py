@@ -56,7 +56,7 @@ def test_every_layer_has_a_row_and_a_gallery_and_every_filter_a_card() -> None:
     value = make_cards(presets.cnn((12, 12, 3), 4), make_noise((12, 12, 3), 4))
     table, *rest = filters_section(value).parts
     assert isinstance(table, Table)
-    assert [row[:2] for row in table.rows] == [["conv2d", "16"], ["conv2d_1", "32"]]
+    assert [row[:2] for row in table.rows] == [["Convolution 1", "16"], ["Convolution 2", "32"]]
     shown = [part for part in rest if isinstance(part, Gallery)]
     assert [len(gallery.cards) for gallery in shown] == [len(layer.pictures.filters) for layer in value.layers]
     assert len(shown[0].cards) == 16
@@ -78,7 +78,7 @@ def test_dead_filters_are_marked_and_counted() -> None:
     table, *_ = filters_section(value).parts
     assert isinstance(table, Table)
     assert table.title == "1 of 6 filters is dead"
-    assert table.rows[0] == ["conv2d", "4", "1", "1"]  # filters; dead: filter 1; nearly dead: filter 3
+    assert table.rows[0] == ["Convolution 1", "4", "1", "1"]  # filters; dead: filter 1; nearly dead: filter 3
     dead = galleries(value)[0].cards[1]
     assert dead.lines[1] == "dead: always 0"
     assert (dead.split, dead.index) == (None, None)
@@ -86,8 +86,8 @@ def test_dead_filters_are_marked_and_counted() -> None:
 
 def test_titles_follow_from_the_numbers() -> None:
     assert [gallery.title for gallery in galleries(make_spot_cards())] == [
-        "conv2d: 3 of 4 filters are active",
-        "conv2d_1: all 2 filters are active",
+        "Convolution 1: 3 of 4 filters are active",
+        "Convolution 2: all 2 filters are active",
     ]
 
 
@@ -130,7 +130,7 @@ def test_many_layers_share_one_gallery(count: int) -> None:
     shown = galleries(value)
     assert len(shown) == (count if count <= 8 else 1)
     if count == 12:
-        assert shown[0].cards[2].lines[0] == "conv2d_1, filter 0"
+        assert shown[0].cards[2].lines[0] == "Convolution 2, filter 0"
     assert len({card.picture.shape for card in shown[0].cards}) == 1
 
 

@@ -154,11 +154,11 @@ def ablation(layer: str, change: float, is_significant: bool, replacement: Repla
     [
         ([ablation("a", -0.002, True), ablation("b", -0.0091, True), ablation("b", -0.5, True, "mean")],
          "2 of 2 filters matter significantly; the largest measured loss is 0.91 points of accuracy, "
-         "without filter 3 of b"),
+         "without filter 3 of B"),
         (  # the largest of many changes is not named where luck explains it
             [ablation("a", -0.0016, False), ablation("a", -0.001, True)],
             "1 of 2 filters matter significantly; the largest measured loss is 0.10 points of accuracy, "
-            "without filter 3 of a",
+            "without filter 3 of A",
         ),
         ([ablation("a", -0.01, False)] * 48, "Removing any one of the 48 filters has no significant effect"),
         ([ablation("a", 0.01, True), ablation("b", -0.1, False)],
@@ -166,13 +166,13 @@ def ablation(layer: str, change: float, is_significant: bool, replacement: Repla
          "higher"),
         ([ablation("a", -0.02, True, "mean")],
          "1 of 1 filters matter significantly; the largest measured loss is 2.00 points of accuracy, "
-         "without filter 3 of a"),
+         "without filter 3 of A"),
     ],
 )  # fmt: skip
 def test_the_ablation_finding_names_an_effect_only_where_the_corrected_test_does(
     filters: list[FilterAblation], finding: str
 ) -> None:
-    assert findings.ablation_finding(filters, "filter").replace(SPACE, " ") == finding
+    assert findings.ablation_finding(filters, "filter", {"a": "A", "b": "B"}).replace(SPACE, " ") == finding
 
 
 @pytest.mark.parametrize(

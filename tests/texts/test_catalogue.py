@@ -30,6 +30,8 @@ def test_french_has_a_narrow_space_before_high_punctuation_and_inside_quotes() -
     wrong = re.compile(f"(?<![{NARROW}(])[:;?!»]|«(?!{NARROW})|'")
     terms = re.compile(r"\|[^\]]+(?=\]\])")  # the English name in [[mot|word's name]]
     assert {key: text for key, text in TEXTS["fr"].items() if wrong.search(terms.sub("", text))} == {}
+    # A "%" after a comma is a unit by itself.
+    assert {key: text for key, text in TEXTS["fr"].items() if re.search(r"[\d}] %", text)} == {}
 
 
 def test_german_has_one_word_for_maps_units_and_undo() -> None:

@@ -101,7 +101,7 @@ test('every text is used', () => {
     .map((name) => readFileSync(name, 'utf8'))
     .join('\n');
   const named = new Set([...code.matchAll(/['"]([\w-]+(?:\.[\w× -]+)+)['"]/g)].map(([, key]) => key));
-  // `parts.layer.${kind}` may be any text below parts.layer.
+  // `report.layer.${kind}` may be any text below report.layer.
   const built = [...code.matchAll(/[`"]([\w-]+\.(?:[\w.-]|\$?\{[^}]+\})*)[`"]/g)]
     .filter(([, key]) => key.includes('{'))
     .map(([, key]) => new RegExp(`^${key.replaceAll('.', '\\.').replace(/\$?\{[^}]+\}/g, '.+')}$`));

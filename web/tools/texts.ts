@@ -5,15 +5,19 @@ import type { Plugin } from 'vite';
 
 export const CATALOGUES = resolve(import.meta.dirname, '../../src/convscope/texts/catalogues');
 
-// Leaves the report's sentences out of the script: they stand in English in each page.
+// The names of layers, which the live view and the report share.
+const SHARED = ['layer', 'function', 'numbered', 'output'];
+
+// Leaves the report's other texts out of the script: they stand in English in each page.
 export function pageTexts(): Plugin {
   return {
     name: 'page-texts',
     apply: 'build',
     load(id) {
       if (id !== join(CATALOGUES, 'en.json')) return null;
-      const { report: _, ...page } = JSON.parse(readFileSync(id, 'utf8')) as Record<string, unknown>;
-      return JSON.stringify(page);
+      const { report, ...page } = JSON.parse(readFileSync(id, 'utf8')) as { report: Record<string, unknown> };
+      const shared = Object.fromEntries(SHARED.map((name) => [name, report[name]]));
+      return JSON.stringify({ ...page, report: shared });
     },
   };
 }

@@ -1,6 +1,6 @@
 """The charts of ablations: what the accuracy loses with each filter, layer by layer, and with parts of the design."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,9 @@ def main_replacement(filters: Sequence[FilterAblation]) -> str:
     return "zero" if any(ablation.replacement == "zero" for ablation in filters) else "mean"
 
 
-def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing:
+def draw_ablation(
+    filters: Sequence[FilterAblation], title: str = "", layer_names: Mapping[str, str] | None = None
+) -> Drawing:
     """Draw each filter's change of accuracy: a dot within its interval for a filter set to zero, a mark for its mean.
 
     A filter has a slot of the width, and a gap is between two layers; two layers of three and two filters are
@@ -67,6 +69,7 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
 
     Args:
         filters: at least one.
+        layer_names: the layers' names in words; without them, the layers' own are written.
     """
     layers, main = ablations_by_layer(filters), main_replacement(filters)
     has_both = len({ablation.replacement for ablation in filters}) > 1
@@ -81,7 +84,7 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     slot = (width - gap * gaps) / counts.sum()
     # The left end of each layer: all slots and gaps before it.
     starts = np.cumsum([0, *(slot * counts + gap)])[:-1]
-    names = [clip(name, 18) for name in layers]
+    names = [clip(layer, 18) if layer_names is None else layer_names[layer] for layer in layers]
     lengths = LETTER * np.array([display_width(name) for name in names])
     # Names are turned upright if one is longer than its layer is wide.
     is_turned = bool((lengths > slot * counts + gap).any())

@@ -1,6 +1,6 @@
 """The findings of a payload in words: the titles of the figures, each computed from the numbers below it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import floor
 
 import numpy as np
@@ -175,12 +175,12 @@ def kernels_finding(kernel: NDArray[np.float32], limit: float) -> Sentence:
     return say("kernelsPositive", share=round(100 * float((kernel > 0).mean())), most=format_rounded(limit, 3))
 
 
-def maps_finding(summary: LayerSummary) -> Sentence:
-    """Say how many of a layer's maps are active for the image."""
+def maps_finding(summary: LayerSummary, name: str) -> Sentence:
+    """Say how many maps of the layer `name` are active for the image."""
     count = summary.shape[-1]
     num_active = count - summary.num_dead_maps
     values: dict[str, str | int] = {
-        "layer": summary.layer,
+        "layer": name,
         "maps": count,
         "share": round(100 * summary.active_fraction),
     }
@@ -202,8 +202,12 @@ def points(change: float) -> Figure:
     return format_signed(100 * change, 2)
 
 
-def ablation_finding(filters: Sequence[FilterAblation], noun: str) -> Sentence:
-    """Name the filter with the largest significant loss of accuracy, or say that no loss is significant."""
+def ablation_finding(filters: Sequence[FilterAblation], noun: str, names: Mapping[str, str]) -> Sentence:
+    """Name the filter with the largest significant loss of accuracy, or say that no loss is significant.
+
+    Args:
+        names: the layers' names in words.
+    """
     ablations = [ablation for ablation in filters if ablation.replacement == "zero"] or filters
     losses = [ablation for ablation in ablations if ablation.is_significant and ablation.accuracy_change < 0]
     num_significant = sum(ablation.is_significant for ablation in ablations)
@@ -217,6 +221,6 @@ def ablation_finding(filters: Sequence[FilterAblation], noun: str) -> Sentence:
         significant=len(losses),
         total=len(ablations),
         index=str(worst.filter),
-        layer=worst.layer,
+        layer=names[worst.layer],
         cost=figure(-100 * worst.accuracy_change, 2),
     )

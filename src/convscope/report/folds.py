@@ -1,10 +1,11 @@
 """The sentences of the report's folded sections: the finding that each shows while it is closed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from convscope.base.tables import clip
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.report.findings import classes_finding, percent
+from convscope.report.layer_names import name_model_layers
 from convscope.report.records import PageData, PageFacts, PageModel, PageRecord
 from convscope.texts import Sentence, glossary, join_texts, say
 
@@ -13,16 +14,16 @@ _MAX_BANKS = 3  # convolutions that a sentence lists
 
 def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Sentence]:
     """Write the finding of each folded section that every report has, by the section's anchor."""
-    names = list(glossary())
+    terms, names = list(glossary()), name_model_layers(page.model)
     return {
         "classes": say("sentence", text=classes_finding(page.evaluation)),
         "data": _data(page.data),
-        "model": _model(page.model),
-        "kernels": _kernels(explanation.kernels),
+        "model": _model(page.model, names),
+        "kernels": _kernels(explanation.kernels, names),
         "maps": _maps(explanation, page.evaluation.class_names),
         "reproduce": _reproduce(page.record),
         "glossary": say(
-            "foldGlossary", n=len(names), first=say(f"terms.{names[0]}.name"), last=say(f"terms.{names[-1]}.name")
+            "foldGlossary", n=len(terms), first=say(f"terms.{terms[0]}.name"), last=say(f"terms.{terms[-1]}.name")
         ),
     }
 
@@ -45,7 +46,7 @@ def _data(data: PageData) -> Sentence:
     )
 
 
-def _model(model: PageModel) -> Sentence:
+def _model(model: PageModel, names: Mapping[str, str]) -> Sentence:
     """Say how many parameters there are, and which layers have most of them and most of the computation."""
     total, layers = model.parameters + model.non_trainable_parameters, model.layers
     counts = [layer.parameters + layer.non_trainable_parameters for layer in layers]
@@ -55,23 +56,23 @@ def _model(model: PageModel) -> Sentence:
         return say("foldModel", **values)
     largest, busiest = layers[counts.index(max(counts))], max(layers, key=lambda layer: layer.macs)
     shares = {"held": percent(max(counts) / total, 0), "done": percent(busiest.macs / model.macs, 0)}
-    values |= {**shares, "largest": clip(largest.name, 24)}
+    values |= {**shares, "largest": names[largest.name]}
     if largest is busiest:
         return say("foldModelOne", **values)
-    return say("foldModelTwo", **values, busiest=clip(busiest.name, 24))
+    return say("foldModelTwo", **values, busiest=names[busiest.name])
 
 
-def _kernels(banks: Sequence[KernelBank]) -> Sentence:
+def _kernels(banks: Sequence[KernelBank], names: Mapping[str, str]) -> Sentence:
     if not banks:
         return say("foldKernelsNone")
     if len(banks) > _MAX_BANKS:
         return say("foldKernelsMany", filters=sum(bank.num_filters for bank in banks), layers=len(banks))
-    return say("sentence", text=join_texts([_bank(bank) for bank in banks]))
+    return say("sentence", text=join_texts([_bank(bank, names[bank.layer]) for bank in banks]))
 
 
-def _bank(bank: KernelBank) -> Sentence:
+def _bank(bank: KernelBank, name: str) -> Sentence:
     rows, columns = bank.kernel.shape[:2]
-    return say("bank", n=bank.num_filters, size=f"{rows} × {columns}", layer=clip(bank.layer, 24))
+    return say("bank", n=bank.num_filters, size=f"{rows} × {columns}", layer=name)
 
 
 def _maps(explanation: Explanation, names: Sequence[str]) -> Sentence:

@@ -14,6 +14,7 @@ from convscope.report import findings
 from convscope.report.document import load_template, percent_interval, render_document, script_json
 from convscope.report.figures import RunChart, run_charts
 from convscope.report.folds import fold_findings, image_size
+from convscope.report.layer_names import name_model_layers
 from convscope.report.numbers import epoch_table, matrix_view
 from convscope.report.page_bundle import load_bundle
 from convscope.report.payload import RunContents
@@ -42,6 +43,7 @@ def render_report(contents: RunContents) -> str:
     """Write the page of a run as one HTML document that works from a disk with no network."""
     shown, bundle, charts = contents.facts, load_bundle(), run_charts(contents)
     evaluation, comparison = shown.evaluation, shown.comparison
+    layers = name_model_layers(shown.model)
     # Seeds stand with the comparison, since they say how far its result holds for other runs.
     seeds = [section for section in contents.evidence if section.topic == "seeds"]
     others = [section for section in contents.evidence if section.topic != "seeds"]
@@ -90,9 +92,9 @@ def render_report(contents: RunContents) -> str:
         matrix=matrix_view(shown, charts["confusion-matrix"].title),
         mistakes=contents.compute_once("mistakes", lambda: mistakes_view(shown)),
         comparison=None if comparison is None else comparison_view(comparison),
-        kernels=contents.compute_once("kernels", lambda: kernel_views(contents.explanation.kernels)),
+        kernels=contents.compute_once("kernels", lambda: kernel_views(contents.explanation.kernels, layers)),
         explained=explanation_view(shown),
-        maps=contents.compute_once("maps", lambda: map_views(contents.explanation)),
+        maps=contents.compute_once("maps", lambda: map_views(contents.explanation, layers)),
         seeds=[seed.html for seed in seeds],
         evidence=[section.html for section in others],
         json=script_json(_for_script(contents.payload)),  # last: until then the engine may compute what it holds

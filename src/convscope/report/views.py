@@ -7,7 +7,7 @@ The template escapes all of it; only the diagram is markup.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -183,7 +183,7 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
     return {**structs.asdict(comparison), **sentences, "names": names, "sides": sides}
 
 
-def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
+def kernel_views(banks: Sequence[KernelBank], names: Mapping[str, str]) -> list[dict[str, object]]:
     """Describe each convolution's kernels as pictures; if there are very many, a part of them.
 
     "signed" shows of each filter the kernel of input channel 0, at most 36 pixels wide. "all" shows those of every
@@ -203,6 +203,7 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
         views.append(
             {
                 "layer": bank.layer,
+                "name": names[bank.layer],
                 "title": findings.kernels_finding(kernel, limit),
                 "first_caption": first,
                 "signed": pixels_view(kernel_tiles(kernel, "signed", limit, 0, 36)),
@@ -241,7 +242,7 @@ def explanation_view(page: PageFacts) -> dict[str, object]:
     }
 
 
-def map_views(explanation: Explanation) -> list[dict[str, object]]:
+def map_views(explanation: Explanation, names: Mapping[str, str]) -> list[dict[str, object]]:
     """Describe each layer's feature maps as pictures on one scale."""
     summaries = {layer.layer: layer for layer in explanation.layers}
     views = list[dict[str, object]]()
@@ -253,7 +254,7 @@ def map_views(explanation: Explanation) -> list[dict[str, object]]:
         views.append(
             {
                 "layer": layer,
-                "title": findings.maps_finding(summary),
+                "title": findings.maps_finding(summary, names[layer]),
                 "caption": say(f"maps.{key}", **values, shown=shown, n=count),
                 "maps": [
                     {

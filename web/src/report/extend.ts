@@ -1,5 +1,6 @@
 // Adds to the report: links to the bench, and its numbers and drawings as files. Without scripts the report lacks only these.
 import { mount } from 'svelte';
+import { layerTitle } from '../bench/parts/headings';
 import type { Bench } from '../state/bench.svelte';
 import { say } from '../text/say.svelte';
 import { rowsOfTable, type Value } from '../ui/download';
@@ -48,7 +49,7 @@ function extendLayers(bench: Bench): void {
     for (const picture of elementsMatching('[data-filter] > img, .scroll > img', figure)) {
       wrapInButton(
         picture,
-        () => say('report_tools.selectMap', { layer }),
+        () => say('report_tools.selectMap', { layer: layerTitle(bench.models[0].table, layer) }),
         () => hold(Number(picture.closest<HTMLElement>('[data-filter]')?.dataset.filter ?? 0)),
       );
     }

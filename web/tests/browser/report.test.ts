@@ -24,6 +24,25 @@ inEachBrowser((browser) => {
       expect(tops[1]).toBe(tops[0]);
     });
 
+    test('the report names layers as the live view does', async () => {
+      const page = await goTo({ fragment: '#bench?i=0&lang=en', width: WIDTH, height: HEIGHT });
+      await page.waitForSelector('html[lang="en"] .strip [data-column] .head b');
+      const names = await page.$$eval('#maps h3', (all) =>
+        all.map((heading) => {
+          const { layer } = (heading.nextElementSibling!.nextElementSibling as HTMLElement).dataset;
+          const live = document.querySelector(`.strip [data-column="${layer}"] .head b`);
+          return { report: heading.textContent!.split(':')[0], live: live?.textContent?.trim() };
+        }),
+      );
+      expect(names.map(({ report }) => report)).toEqual([
+        'Convolution 1',
+        'Max pooling 1',
+        'Convolution 2',
+        'Max pooling 2',
+      ]);
+      expect(names.map(({ live }) => live)).toEqual(names.map(({ report }) => report));
+    });
+
     test('twelve cards of filters are shown, and a click shows the others', async () => {
       const page = await goTo({ width: WIDTH, height: HEIGHT });
       await page.$eval('#filters > details', (fold) => (fold.open = true));

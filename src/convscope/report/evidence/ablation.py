@@ -1,6 +1,6 @@
 """The section on ablation: how much accuracy a run loses without a filter, or without a part of its design."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from convscope.experiment.architectures import ArchitectureAblation
 from convscope.report.ablation_chart import ablations_by_layer, draw_ablation, draw_architectures, main_replacement
 from convscope.report.evidence.section import Chart, Section, Table, heads, topic_section
 from convscope.report.findings import ablation_finding, between, count_images, percent, points
+from convscope.report.layer_names import name_kinds
 from convscope.texts import Sentence, figure, find_text, get_texts, join_sentences, join_texts, say, translate_name
 
 _WIDEST_NAME = 12  # columns of a class's name
@@ -35,7 +36,8 @@ def _noun(value: Ablation) -> str:
 
 def _filters(value: Ablation) -> list[Table | Chart]:
     filters, noun, marking = value.filters, _noun(value), value.marking
-    title = ablation_finding(filters, noun)
+    names = name_kinds(value.layer_kinds)
+    title = ablation_finding(filters, noun, names)
     left_out = value.num_filters_left_out
     chart = Chart(
         name="ablation",
@@ -47,20 +49,25 @@ def _filters(value: Ablation) -> list[Table | Chart]:
             say("evidence.ablation.significant", n=marking.num_significant, tests=marking.num_tests),
             say("evidence.ablation.false"),
         ),
-        drawing=draw_ablation(filters, title),
-        numbers=_ablation_numbers(value),
+        drawing=draw_ablation(filters, title, names),
+        numbers=_ablation_numbers(value, names),
         is_wide=True,
     )
-    return [chart, _classes(value)]
+    return [chart, _classes(value, names)]
 
 
 def _class_finding(
-    filters: Sequence[FilterAblation], is_significant: NDArray[np.bool_], names: Sequence[str], noun: str
+    filters: Sequence[FilterAblation],
+    is_significant: NDArray[np.bool_],
+    names: Sequence[str],
+    noun: str,
+    layers: Mapping[str, str],
 ) -> str:
     """Say which filter's ablation costs a class the most accuracy, among the significant changes.
 
     Args:
         is_significant: (F, K), for each ablation and class.
+        layers: the layers' names in words.
     """
     main = main_replacement(filters)
     indices = [index for index, ablation in enumerate(filters) if ablation.replacement == main]
@@ -76,15 +83,15 @@ def _class_finding(
         name=clip(names[int(label)], _WIDEST_NAME),
         cost=cost,
         index=str(worst.filter),
-        layer=worst.layer,
+        layer=layers[worst.layer],
     )
 
 
-def _classes(value: Ablation) -> Table:
+def _classes(value: Ablation, layers: Mapping[str, str]) -> Table:
     """Make the table of the significant changes by class, the largest first.
 
-    class | layer  | replaced by | filter | points | low   | high
-    7     | conv2d | zero        | 3      | -6.10  | -7.80 | -4.60
+    class | layer         | replaced by | filter | points | low   | high
+    7     | Convolution 1 | zero        | 3      | -6.10  | -7.80 | -4.60
     """
     # (F, K) and (F, K, 2): a row for each ablation, that is for each filter and replacement.
     is_significant, names = value.is_significant_by_class.unpack().astype(bool), value.class_names
@@ -95,7 +102,7 @@ def _classes(value: Ablation) -> Table:
     rows = [
         [
             clip(names[label], _WIDEST_NAME),
-            ablation.layer,
+            layers[ablation.layer],
             say(f"evidence.ablation.by.{ablation.replacement}"),
             f"{ablation.filter}",
             points(ablation.accuracy_change_by_class[label]),
@@ -114,17 +121,17 @@ def _classes(value: Ablation) -> Table:
     # The fourth column: its head is "filter" or "unit".
     header.insert(3, say(f"noun.{noun}"))
     nothing = [say("evidence.ablation.noChange"), *[""] * 6]
-    finding = _class_finding(value.filters, is_significant, names, noun)
+    finding = _class_finding(value.filters, is_significant, names, noun, layers)
     return Table(finding, look, header, rows or [nothing], left=3)
 
 
-def _ablation_numbers(value: Ablation) -> Table:
+def _ablation_numbers(value: Ablation, names: Mapping[str, str]) -> Table:
     """Make the table of each filter's change of accuracy, in points, and of the class that it changes most.
 
     Each replacement, zero and mean, has the six columns from "zero" on:
 
-    layer  | filter | zero  | low   | high  | significant | largest | in class | mean | ...
-    conv2d | 3      | -1.20 | -1.50 | -0.92 | yes         | 7       | -6.10    |
+    layer         | filter | zero  | low   | high  | significant | largest | in class | mean | ...
+    Convolution 1 | 3      | -1.20 | -1.50 | -0.92 | yes         | 7       | -6.10    |
     """
     kinds = list(dict.fromkeys(ablation.replacement for ablation in value.filters))
     header: list[str] = [say("head.layer"), say(f"noun.{_noun(value)}")]
@@ -133,7 +140,7 @@ def _ablation_numbers(value: Ablation) -> Table:
     rows = list[list[str]]()
     for layer, group in ablations_by_layer(value.filters).items():
         for ablations in group:
-            row = [layer, f"{next(iter(ablations.values())).filter}"]
+            row = [names[layer], f"{next(iter(ablations.values())).filter}"]
             for kind in kinds:
                 ablation = ablations[kind]
                 by_class = ablation.accuracy_change_by_class

@@ -4,7 +4,7 @@ A filter has a card: nine pictures of what it reads at its strongest activations
 "selectivity 0.92, for 7". A filter that few images activate has fewer pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from convscope.evidence.explanation.filter_cards import NUM_EXCITING, FilterCard
 from convscope.evidence.explanation.filter_pictures import picture_box
 from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
 from convscope.report.findings import count_images, percent
+from convscope.report.layer_names import name_kinds
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
 from convscope.texts import figure, format_rounded, join_sentences, say
 
@@ -52,6 +53,10 @@ def _noun(value: FilterCards) -> str:
     return "unit" if any(layer.kind == "Dense" for layer in value.layers) else "filter"
 
 
+def _names(value: FilterCards) -> dict[str, str]:
+    return name_kinds({layer.layer: layer.kind for layer in value.layers})
+
+
 # --- Layers -----------------------------------------------------------------------------------------------------------
 
 
@@ -63,11 +68,11 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
     if dead:
         title = say(f"evidence.filters.dead.{noun}", n=dead, total=total)
     look = join_sentences(say("evidence.filters.lookDead"), say("evidence.filters.formula", images=count_images(value)))
-    rows = []
+    rows, names = [], _names(value)
     for layer in layers:
         cards = layer.filters
         counts = (len(cards), sum(card.is_dead for card in cards), sum(card.is_rare for card in cards))
-        rows.append([clip(layer.layer, 24), *(f"{count:,}" for count in counts)])
+        rows.append([names[layer.layer], *(f"{count:,}" for count in counts)])
     header = [say("head.layer"), say(f"nouns.{noun}"), *heads("filters", "dead", "rare")]
     return Table(title, look, header, rows)
 
@@ -82,7 +87,7 @@ def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) 
         title: str = say(f"evidence.filters.ofLayers.{noun}", shown=len(cards), n=total, layers=len(layers))
         reads = ""
     else:
-        title, reads = _count_active(layers[0], noun), _describe_receptive_field(value, layers[0], noun)
+        title, reads = _count_active(layers[0], noun, _names(value)), _describe_receptive_field(value, layers[0], noun)
         if len(cards) < total:
             title = say("semicolon", first=title, second=say("evidence.filters.areShown", n=len(cards)))
     look = join_sentences(say(f"evidence.filters.left.{value.split}.{noun}"), reads)
@@ -91,8 +96,8 @@ def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) 
     return Gallery(title, look, cards, max(height, width))
 
 
-def _count_active(layer: FilterLayerCards, noun: str) -> str:
-    cards, name = layer.filters, clip(layer.layer, 24)
+def _count_active(layer: FilterLayerCards, noun: str, names: Mapping[str, str]) -> str:
+    cards, name = layer.filters, names[layer.layer]
     dead = sum(card.is_dead for card in cards)
     if not dead:
         return say(f"evidence.filters.alive.all.{noun}", layer=name, n=len(cards))
@@ -129,7 +134,7 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
         grid = tile([*masked, *[empty] * (NUM_EXCITING - len(masked))], 3, _GAP, framed=True)
         name = say(f"evidence.filters.card.{noun}", index=str(index))
         if is_named:
-            name = say(f"evidence.filters.cardOf.{noun}", layer=clip(layer.layer, 14), index=str(index))
+            name = say(f"evidence.filters.cardOf.{noun}", layer=_names(value)[layer.layer], index=str(index))
         first_image = (value.split, card.exciting.index[0]) if positions else (None, None)
         cards.append(Card(grid, [name, *_lines(card, value.class_names)], *first_image))
     return cards

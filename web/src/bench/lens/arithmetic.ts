@@ -5,6 +5,7 @@ import { decimalsFor, roundTerms } from '../../analysis/rounding';
 import type { LayerRow } from '../../engine/types';
 import { digits, say } from '../../text/say.svelte';
 import { plainText } from '../parts/figures';
+import { partName } from '../parts/headings';
 
 // A line of the sum, such as "bias" with 0.12.
 export interface SumLine {
@@ -14,7 +15,11 @@ export interface SumLine {
 
 // Writes the lines of the sum, one for each term: for a convolution "9 products 1.15" and "bias 0.12", for an Add a
 // line for each of its layers, for a pooling only its result. The printed numbers add up to the printed sum, here 1.27.
-export function sumLines(arithmetic: CellArithmetic, decimals: number, name: (layer: string) => string): SumLine[] {
+export function sumLines(
+  arithmetic: CellArithmetic,
+  decimals: number,
+  name: (layer: string, map?: number) => string,
+): SumLine[] {
   const { work, bias, sum } = arithmetic;
   // Pairs texts with the values that they name, rounded together.
   const lines = (texts: string[], values: number[]) => {
@@ -45,7 +50,7 @@ export function sumLines(arithmetic: CellArithmetic, decimals: number, name: (la
       );
     case 'copied': {
       const { layer, map, row, column } = work.from;
-      return lines([say('lens.from', { layer: name(layer), map: String(map), row, column })], [work.value]);
+      return lines([say('lens.from', { part: name(layer, map), row, column })], [work.value]);
     }
     case 'voted': // a logit of the vote = log (mean probability of the members) + mean of their log Σ e^logit
       return lines(
@@ -86,7 +91,7 @@ export function inputText(table: LayerRow[], sourceName: string, input: number):
     const { map, row, column } = unflatten(source.inputShape, input);
     return source.inputShape[2] === 1
       ? say('lens.pixelAt', { row, column })
-      : say('lens.mapAt', { map: String(map), row, column });
+      : say('lens.mapAt', { part: partName(table, table[index - 1]?.layer.name ?? 'input', map, []), row, column });
   }
   return say('lens.unit', { unit: String(input) });
 }

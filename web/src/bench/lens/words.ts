@@ -8,7 +8,7 @@ import { functionName, sizeText } from '../parts/headings';
 import { showsLogits } from '../parts/outputs';
 import { numberText } from '../parts/words';
 
-type Plain = keyof typeof en.parts.layer & keyof typeof en.lens.what;
+type Plain = keyof typeof en.report.layer & keyof typeof en.lens.what;
 
 // Explains a layer; `row` is null for the image. The first layer reads the image instead of maps.
 export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Input): string {

@@ -12,11 +12,11 @@ export interface Heading {
   facts: string; // such as "32 filters, 3 × 3"
 }
 
-type Kind = keyof typeof en.parts.layer;
-type NamedFunction = keyof typeof en.parts.function; // those that the catalogues name; others keep the name of Keras
+type Kind = keyof typeof en.report.layer;
+type NamedFunction = keyof typeof en.report.function; // those that the catalogues name; others keep the name of Keras
 
 export const functionName = (activation: Activation): string =>
-  termOf(activation) === null ? activation : say(`parts.function.${activation as NamedFunction}`);
+  termOf(activation) === null ? activation : say(`report.function.${activation as NamedFunction}`);
 
 export function sizeText([rows, columns]: readonly number[]): string {
   return `${rows} × ${columns}`;
@@ -44,7 +44,7 @@ function makeHeadings(table: LayerRow[]): Heading[] {
   const titles = names.map((name) => {
     if (names.filter((candidate) => candidate === name).length === 1) return name;
     seen.set(name, (seen.get(name) ?? 0) + 1);
-    return say('parts.numbered', { name, number: seen.get(name)! });
+    return say('report.numbered', { name, number: seen.get(name)! });
   });
   const titleOf = (layer: string | undefined) =>
     layer === 'input' ? say('parts.input') : (titles[table.findIndex((row) => row.layer.name === layer)] ?? '');
@@ -59,7 +59,7 @@ function makeHeadings(table: LayerRow[]): Heading[] {
 
 function nameOf({ layer }: LayerRow, isLast: boolean): string {
   if (layer.kind === 'Activation') return functionName(layer.activation ?? 'linear');
-  return isLast ? say('parts.output') : say(`parts.layer.${layer.kind as Kind}`);
+  return isLast ? say('report.output') : say(`report.layer.${layer.kind as Kind}`);
 }
 
 function factsOf({ layer, window, outputShape }: LayerRow, earlier: string): string {
