@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decode, encode, type Available, type Shown } from '../src/state/fragment';
 import type { Stroke } from '../src/handwriting/strokes';
 import { packStrokes, unpackStrokes } from '../src/state/strokes';
-import type { LayerRow } from '../src/engine/types';
-import type { Checkpoint } from '../src/payload/types';
+import type { Checkpoint, LayerRow } from '../src/engine/types';
 
 function row(index: number, kind: string, name: string, outputShape: number[], weights: string[] = []): LayerRow {
   return {

@@ -148,3 +148,12 @@ export interface OptimizerState {
   m: Weights; // m and v have the names of the trained weights
   v: Weights;
 }
+
+// A point of a training whose weights are kept.
+export interface Checkpoint {
+  epoch: number; // trained epochs, such as 30 / 469 within the first
+  step: number | null; // null if the training did not count its steps
+  loss: number | null; // like `accuracy` of `num_images` images; null without any
+  accuracy: number | null;
+  num_images: number;
+}

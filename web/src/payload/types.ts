@@ -5,9 +5,6 @@ import type * as written from './generated';
 
 export type { HistoryRecord as History, LiveImages, LiveMap, Packed as Block, Snapshot } from './generated';
 
-// A point of a training whose weights were kept.
-export type Checkpoint = Omit<written.Snapshot, 'weights'>;
-
 export type LiveModel = Omit<written.LiveModel, 'architecture'> & { architecture: Architecture };
 
 export type Live = Omit<written.Live, 'models'> & { models: LiveModel[] };

@@ -4,8 +4,7 @@
 // 0. Further fields: m model, r rival, s scaling, t instrument, n lesson, a the reader's answers in lessons, lang
 // language, d a drawing in place of the image i, and embed in place of t for an instrument without the rest of the page.
 import { countFilters, removableParts, sameAblation, type Ablation } from '../analysis/ablations';
-import type { LayerRow } from '../engine/types';
-import type { Checkpoint } from '../payload/types';
+import type { Checkpoint, LayerRow } from '../engine/types';
 import type { Cell, Scaling } from './bench.svelte';
 import type { Stroke } from '../handwriting/strokes';
 import { LANGUAGES, type Language } from '../text/catalogue';

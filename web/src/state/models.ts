@@ -1,8 +1,8 @@
 // Unpacks the models, snapshots and embedded images of the payload.
 import { SvelteMap } from 'svelte/reactivity';
 import { layerTable } from '../engine/architecture';
-import type { Architecture, LayerRow, Weights } from '../engine/types';
-import type { Checkpoint, LiveImages, LiveModel, Payload } from '../payload/types';
+import type { Checkpoint, Architecture, LayerRow, Weights } from '../engine/types';
+import type { LiveImages, LiveModel, Payload } from '../payload/types';
 import { unpack, unpackBytes, unpackFloats, unpackWeights } from '../payload/unpack';
 
 // True if all snapshots are there; they are unpacked after the page has opened.

@@ -1,7 +1,6 @@
 // A training in the page: sends requests to the worker and keeps the state that it reports.
 import { layerTable } from '../engine/architecture';
-import type { Architecture, Weights } from '../engine/types';
-import type { Checkpoint } from '../payload/types';
+import type { Checkpoint, Architecture, Weights } from '../engine/types';
 import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type ChosenImages, type Conditions } from './conditions';
 import type { EpochPoint } from './epoch';

@@ -68,7 +68,8 @@ export function softmax(bench: Bench): Script {
 }
 
 // True if the page has the untrained network, epoch 0, on which the step is taken, and the trained one to compare with.
-export const replaysTraining = ({ models, payload }: Bench) => models[0].checkpoints.some(({ epoch }) => epoch === 0) && !payload.untrained;
+export const replaysTraining = ({ models, payload }: Bench) =>
+  models[0].checkpoints.some(({ epoch }) => epoch === 0) && !payload.untrained;
 
 export function training(bench: Bench): Script {
   const [model] = bench.models;

@@ -1,6 +1,6 @@
 // The stops of the slider: the snapshots of a training, and the trained model.
-import type { Weights } from '../../engine/types';
-import type { Checkpoint, History } from '../../payload/types';
+import type { Checkpoint, Weights } from '../../engine/types';
+import type { History } from '../../payload/types';
 import type { TrainedHere } from '../../state/bench.svelte';
 import type { LoadedModel } from '../../state/models';
 import { say } from '../../text/say.svelte';
