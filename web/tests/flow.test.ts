@@ -1,7 +1,7 @@
 // The flow: its layout, the ranges of its colours, the maps that ribbons join, and the steps of its keys.
 import { describe, expect, test } from 'vitest';
 import { linksBack, linksForward } from '../src/analysis/links';
-import { mapRanges, signedLayers, wholeRange } from '../src/analysis/ranges';
+import { peaksOf, rangeTo, scaleOf, signedLayers } from '../src/analysis/ranges';
 import { decimalsFor, roundTerms } from '../src/analysis/rounding';
 import { canvasSize, cornerOf, fitGrids, cellAt, paintMaps, type Grid } from '../src/bench/flow/grid';
 import { stepAcross, stepOfBracket, stepWithin } from '../src/bench/flow/steps';
@@ -97,16 +97,31 @@ describe('ranges', () => {
   test('layers after a relu are never negative, logits may be', () => {
     expect(signedLayers(architecture.input, table)).toEqual([false, false, false, true]);
   });
-  test('go from zero to the largest, or as far below zero as above', () => {
-    expect(mapRanges([1, -3, 2, 1], 2, false)).toEqual([
-      { low: 0, high: 2 },
-      { low: 0, high: 1 },
-    ]);
-    expect(mapRanges([1, -3, 2, 1], 2, true)).toEqual([
-      { low: -2, high: 2 },
-      { low: -3, high: 3 },
-    ]);
-    expect(wholeRange(mapRanges([1, -3, 2, 1], 2, true))).toEqual({ low: -3, high: 3 });
+  test('go from zero to the end of the scale, or as far below zero as above', () => {
+    expect(rangeTo(2, false)).toEqual({ low: 0, high: 2 });
+    expect(rangeTo(2, true)).toEqual({ low: -2, high: 2 });
+  });
+  test('a scale ends where nine of ten images do, at a number of two digits', () => {
+    expect([...peaksOf([1, -3, 2, 1], 2)]).toEqual([2, 3]);
+    // Of eleven images: the largest values of the layer are 1.01, 2.01, ..., 11.01, of its second map always 0.1234.
+    const peaks = Array.from({ length: 11 }, (_, i) => [i + 1.01, 0.1234, 0]);
+    expect(scaleOf(peaks)).toEqual({ layer: 11, maps: [11, 0.13, 1] }); // 10.01 and 0.1234, rounded up
+    expect(scaleOf([[0.5, 0.7]])).toEqual({ layer: 0.7, maps: [0.5, 0.7] });
+  });
+  test('an empty pad has the darkest colour, and the scale is not that of the image', () => {
+    const colours = Uint32Array.from({ length: 256 }, (_, i) => i + 1);
+    const grid: Grid = { rows: 1, columns: 2, maps: 1, shown: 1, gridColumns: 1, cell: 2, gap: 1, scale: 1 };
+    const range = rangeTo(2, false);
+    const paint = (values: number[]) => {
+      const painted = new Uint32Array(canvasSize(grid).width * canvasSize(grid).height);
+      paintMaps(values, grid, () => range, colours, painted);
+      return [...new Set(painted)];
+    };
+    expect(paint([0, 0])).toEqual([1]);
+    expect(paint([0.003, 0])).toEqual([1]); // what a small bias leaves; by its own range it would be bright
+    expect(paint([1, 2])).toEqual([129, 256]);
+    expect(paint([0.5, 1])).toEqual([65, 129]); // half as strong an image is half as bright
+    expect(paint([2, 7])).toEqual([256]); // beyond its end the scale saturates
   });
 });
 

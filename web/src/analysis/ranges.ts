@@ -1,4 +1,4 @@
-// Value ranges of a layer's maps, for their colour scales.
+// The colour scale of a layer. It is fixed, so that images can be compared and the maps of an empty pad are dark.
 import { beforeOf, earlierOf } from '../engine/architecture';
 import type { Input, LayerRow } from '../engine/types';
 
@@ -25,19 +25,43 @@ export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
   return signed;
 }
 
-// Computes the range of each map of values (pixels, maps): [0, max], or [-max, max] if values can be negative.
-export function mapRanges(values: ArrayLike<number>, maps: number, signed: boolean): Range[] {
-  const highest = new Float64Array(maps);
-  for (let i = 0, map = 0; i < values.length; i++) {
-    const size = signed ? Math.abs(values[i]) : values[i];
-    if (size > highest[map]) highest[map] = size;
-    if (++map === maps) map = 0;
-  }
-  return Array.from(highest, (high) => ({ low: signed ? -high : 0, high }));
+// The highest values of a layer's colours: of all its maps, and of each map by itself.
+export interface Scale {
+  layer: number;
+  maps: number[];
 }
 
-// Joins the ranges of a layer's maps.
-export function wholeRange(ranges: Range[]): Range {
-  const high = ranges.reduce((highest, range) => Math.max(highest, range.high), 0);
-  return { low: ranges.some((range) => range.low < 0) ? -high : 0, high };
+// Finds the largest magnitude in each map of values (pixels, maps).
+export function peaksOf(values: ArrayLike<number>, maps: number): Float64Array {
+  const peaks = new Float64Array(maps);
+  for (let i = 0, map = 0; i < values.length; i++) {
+    const size = Math.abs(values[i]);
+    if (size > peaks[map]) peaks[map] = size;
+    if (++map === maps) map = 0;
+  }
+  return peaks;
+}
+
+const SHARE = 0.9; // of the images, whose largest value is within the scale
+
+// Chooses the scale of a layer from the peaks of its maps in each of several images.
+export function scaleOf(peaks: ArrayLike<number>[]): Scale {
+  const quantile = (values: number[]) => {
+    const high = values.sort((a, b) => a - b)[Math.floor(SHARE * (values.length - 1))];
+    const unit = 10 ** (Math.floor(Math.log10(high)) - 1); // the scale ends in a number of two digits
+    return high > 0 ? Number((Math.ceil(high / unit - 1e-9) * unit).toPrecision(2)) : 1;
+  };
+  const ofMap = (map: number) => quantile(peaks.map((image) => image[map]));
+  return {
+    layer: quantile(peaks.map((image) => Math.max(...Array.from(image)))),
+    maps: Array.from(peaks[0], (_, map) => ofMap(map)),
+  };
+}
+
+// The range of colours that ends in `high`. Zero is in the middle if values can be negative.
+export const rangeTo = (high: number, signed: boolean): Range => ({ low: signed ? -high : 0, high });
+
+// Reads one map, (rows, columns), of values (pixels, maps).
+export function mapOf(values: ArrayLike<number>, maps: number, map: number): Float32Array {
+  return Float32Array.from({ length: values.length / maps }, (_, i) => values[i * maps + map]);
 }

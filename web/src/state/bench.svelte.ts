@@ -2,6 +2,7 @@
 // follows from it.
 import { largest } from '../analysis/largest';
 import { replacementsFor, sameAblation, withoutParts, type Ablation } from '../analysis/ablations';
+import { mapOf } from '../analysis/ranges';
 import { sizesOf, unflatten, type Cell } from '../analysis/receptive';
 import { rowNamed } from '../engine/architecture';
 import type { Engine } from '../engine/engine';
@@ -121,17 +122,24 @@ export class Bench {
   readonly against = $derived.by((): number =>
     this.rival === null || this.rival === this.prediction ? this.runnerUp : this.rival,
   );
-  // The cell that is shown first: the strongest of the first convolution, or of the first layer with weights.
+  // The cell that is shown first: the strongest of a filter of the first convolution, or of the first layer with weights.
+  // The filter is the strongest for the image with which the network is first shown, and stays for all images.
+  #first: { table: LayerRow[]; map: number } | null = null;
   readonly strongest = $derived.by((): Cell => {
     const row =
       this.table.find(({ layer }) => layer.kind === 'Conv2D') ??
       this.table.find(({ parameters }) => parameters > 0) ??
       this.table[0];
-    return this.strongestIn(row);
+    if (this.#first?.table !== this.table) this.#first = { table: this.table, map: this.strongestIn(row).map };
+    return this.strongestIn(row, this.#first.map);
   });
   // The cell that the reader looks at: of the sliding kernel, else the held one, else the one under the pointer.
   readonly looked = $derived.by((): Cell | null => this.sliding ?? this.held ?? this.hovered);
-  readonly cell = $derived.by((): Cell => this.looked ?? this.strongest);
+  #last: Cell | null = null; // the cell that the reader looked at last
+  readonly cell = $derived.by((): Cell => {
+    this.#last = this.looked ?? this.#last;
+    return this.#last ?? this.strongest;
+  });
   // True if nothing is drawn yet, so that there is no prediction to show.
   readonly isEmpty = $derived.by((): boolean => this.source.kind === 'drawing' && this.source.strokes.length === 0);
   readonly label = $derived.by((): number | null =>
@@ -168,10 +176,12 @@ export class Bench {
     return `${number} ${removed.sort().join(' ')}`;
   }
 
-  // Finds the cell with the largest value of a layer's output.
-  strongestIn(row: LayerRow): Cell {
-    const index = largest(this.forward.activations[row.index]);
-    return { layer: row.layer.name, ...unflatten(row.outputShape, index) };
+  // Finds the cell with the largest value of a layer's output, or of one of its maps.
+  strongestIn({ index, layer, outputShape }: LayerRow, map?: number): Cell {
+    const values = this.forward.activations[index];
+    const maps = outputShape.at(-1)!;
+    const best = map === undefined ? largest(values) : largest(mapOf(values, maps, map)) * maps + map;
+    return { layer: layer.name, ...unflatten(outputShape, best) };
   }
 
   // Holds the cell in the middle of a map.
@@ -182,7 +192,7 @@ export class Bench {
   }
 
   releaseCell(): void {
-    this.held = this.hovered = this.sliding = null;
+    this.held = this.hovered = this.sliding = this.#last = null;
   }
 
   // Shows the page's own trained model, without ablations.

@@ -9,6 +9,7 @@ import { BETWEEN, canvasSize, fitGrids, imageGrid, widthOf, type ColumnNeeds, ty
 const FOLDED = 8; // width of a folded layer, as in LayerColumn
 const MIN_HEIGHT = 160; // of the maps
 const GAP = 8; // between heading and maps, as in Flow, like the padding
+const LEGEND = 20; // below the maps, with the gap above it
 const PADDING = 4; // left and right of the columns together
 const [SMALL_IMAGE, LARGE_IMAGE] = [56, 196]; // least and largest side of the image
 
@@ -53,7 +54,10 @@ function fitColumns(image: Image, columns: Column[], showsAll: ShowsAll, room: R
       const mapsWidth = i < grids.length ? canvasSize(grids[i]).width / room.scale : 0;
       return heightOf(heading, Math.max(narrowest[i], mapsWidth), room.textScale);
     });
-    return Math.max(MIN_HEIGHT, room.height - Math.max(...headingHeights) - GAP - room.margin);
+    return Math.max(
+      MIN_HEIGHT,
+      room.height - Math.max(...headingHeights) - GAP - LEGEND * room.textScale - room.margin,
+    );
   };
   const draft = fitWidth(image.shape, needs, narrowest, heightForMaps([]), room);
   return fitWidth(image.shape, needs, narrowest, heightForMaps([draft.picture, ...draft.grids]), room);

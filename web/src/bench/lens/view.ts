@@ -1,9 +1,9 @@
 // Reads one map of a layer as the lens shows it: its values, and the range and palette of its colours, as in the flow.
-import { mapRanges, wholeRange, type Range } from '../../analysis/ranges';
+import { mapOf, rangeTo, type Range, type Scale } from '../../analysis/ranges';
 import { sizesOf } from '../../analysis/receptive';
 import type { LayerRow } from '../../engine/types';
 import type { Scaling } from '../../state/bench.svelte';
-import { mapOf, type ShownOutput } from '../parts/outputs';
+import type { ShownOutput } from '../parts/outputs';
 
 export interface MapView extends Range {
   values: Float32Array; // (rows, columns)
@@ -17,11 +17,12 @@ export interface Shown {
   table: LayerRow[];
   outputs: ShownOutput[]; // by layer
   pixels: Uint8Array; // (H, W, C)
+  scales: Scale[]; // by layer
   scaling: Scaling;
   brightest: number; // the largest absolute value of a pixel that the network reads
 }
 
-export function viewOf({ table, outputs, pixels, scaling }: Shown, layer: string, map: number): MapView {
+export function viewOf({ table, outputs, pixels, scales, scaling }: Shown, layer: string, map: number): MapView {
   const row = table.find((row) => row.layer.name === layer);
   if (row === undefined) {
     const [rows, columns, channels] = sizesOf(table[0].inputShape);
@@ -29,7 +30,13 @@ export function viewOf({ table, outputs, pixels, scaling }: Shown, layer: string
   }
   const { values, signed } = outputs[row.index];
   const [rows, columns, maps] = sizesOf(row.outputShape);
-  const ranges = mapRanges(values, maps, signed);
-  const range = scaling === 'map' && row.outputShape.length === 3 ? ranges[map] : wholeRange(ranges);
-  return { values: mapOf(values, maps, map), rows, columns, ...range, palette: signed ? 'signed' : 'sequential' };
+  const scale = scales[row.index];
+  const high = scaling === 'map' && row.outputShape.length === 3 ? scale.maps[map] : scale.layer;
+  return {
+    values: mapOf(values, maps, map),
+    rows,
+    columns,
+    ...rangeTo(high, signed),
+    palette: signed ? 'signed' : 'sequential',
+  };
 }

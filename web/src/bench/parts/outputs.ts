@@ -16,8 +16,3 @@ export function shownOutputs(table: LayerRow[], signed: boolean[], forward: Forw
     showsLogits(row) ? { values: forward.logits, signed: true } : { values: forward.activations[i], signed: signed[i] },
   );
 }
-
-// Reads one map, (rows, columns), of values (pixels, maps).
-export function mapOf(values: ArrayLike<number>, maps: number, map: number): Float32Array {
-  return Float32Array.from({ length: values.length / maps }, (_, i) => values[i * maps + map]);
-}

@@ -2,7 +2,7 @@
 import { largestMagnitude } from '../../analysis/largest';
 import { kernelOf } from '../../analysis/kernel';
 import type { LayerRow, Shape, Weights } from '../../engine/types';
-import { mapOf } from '../parts/outputs';
+import { mapOf } from '../../analysis/ranges';
 
 interface Grid {
   values: Float32Array; // (rows, columns); NaN between the tiles
