@@ -122,7 +122,7 @@ inEachBrowser((browser) => {
       await expect.poll(seen).toMatch(/^Draw on the pad[^%]*$/); // also what is spoken once the pen rests
     });
 
-    test('the text of the first screen has 15 pixels or more, but for the heads of columns', async () => {
+    test('the text of the first screen has 15 pixels or more, but for the heads of columns and colour scales', async () => {
       for (const cell of ['conv2d.3.4.5', 'max_pooling2d.3.4.5', 'dense_1.7.0.0', 'input.0.9.9']) {
         const fragment = `#bench?i=0&c=${cell}`;
         const page = await goTo({ width: 1440, fragment });
@@ -133,7 +133,8 @@ inEachBrowser((browser) => {
             const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
             for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
               const element = node.parentElement!;
-              if (node.textContent!.trim() === '' || element.closest('.columns, script, style') !== null) continue;
+              if (node.textContent!.trim() === '' || element.closest('.columns, .colour-scale, script, style') !== null)
+                continue;
               if (!element.checkVisibility() || element.getBoundingClientRect().width <= 1) continue;
               if (parseFloat(getComputedStyle(element).fontSize) < 15) cut.push(node.textContent!.trim());
             }
