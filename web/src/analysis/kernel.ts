@@ -1,7 +1,8 @@
 // A filter's kernel, and the maps that it reads.
 import { beforeOf, channelsOfEarlier } from '../engine/architecture';
-import { mapsRead } from '../engine/layers';
+import { LAYER_KINDS, mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
+import { explainCell, type ForwardPass } from './cell';
 import { cosine } from './statistics';
 
 // The weights of a filter or unit for one input map.
@@ -93,15 +94,50 @@ function mapPassed(row: LayerRow, filter: number, numEarlier: number): number {
 // A dense kernel (inputs, units) has this layout too, since its inputs are flattened maps (rows, columns, channels).
 function readingsOf(row: LayerRow, kernel: Float32Array, shape: KernelShape, filter: number): Reading[] {
   const [rows, columns, channels, count] = shape;
-  const { kind, depth_multiplier: multiplier = 1 } = row.layer;
-  let first = 0; // the map of channel 0
-  if (kind === 'Conv2D') first = mapsRead(row.layer, row.inputShape, filter).first;
-  if (kind === 'DepthwiseConv2D') first = Math.floor(filter / multiplier);
+  const first = firstMap(row, filter);
   return Array.from({ length: channels }, (_, channel) => {
     const weights = new Float32Array(rows * columns).map((_, i) => kernel[(i * channels + channel) * count + filter]);
     const strength = Math.sqrt(weights.reduce((sum, value) => sum + value * value, 0));
     return { map: first + channel, weights, strength };
   });
+}
+
+// The first of the maps that a filter reads, its channel 0.
+function firstMap({ layer, inputShape }: LayerRow, filter: number): number {
+  const { kind, depth_multiplier: multiplier = 1 } = layer;
+  if (kind === 'DepthwiseConv2D') return Math.floor(filter / multiplier);
+  return kind === 'Conv2D' ? mapsRead(layer, inputShape, filter).first : 0;
+}
+
+// Replaces the weights by which a filter reads a map.
+export function withKernel(
+  table: LayerRow[],
+  weights: Weights,
+  row: LayerRow,
+  filter: number,
+  { map, values }: { map: number; values: ArrayLike<number> },
+): Weights {
+  const name = `${row.layer.name}/kernel`;
+  const [, , channels, count] = kernelShape(table, row)!;
+  const kernel = weights[name].slice();
+  const first = (map - firstMap(row, filter)) * count + filter;
+  for (let i = 0; i < values.length; i++) kernel[i * channels * count + first] = values[i];
+  return { ...weights, [name]: kernel };
+}
+
+// Changes how a convolution moves over its input: `stride` cells at a time, with zeros around the maps ('same') or without.
+export function withWindow(row: LayerRow, stride: number, padding: 'same' | 'valid'): LayerRow {
+  const layer = { ...row.layer, strides: [stride, stride] as [number, number], padding };
+  const { window, outputShape } = LAYER_KINDS[layer.kind];
+  return { ...row, layer, window: window!(layer, row.inputShape), outputShape: outputShape(layer, row.inputShape) };
+}
+
+// Computes a map of a layer, (rows, columns), cell by cell as in the lens; `row` takes the place of the pass's own.
+export function computeMap(pass: ForwardPass, row: LayerRow, map: number): Float32Array {
+  const changed = { ...pass, table: pass.table.with(row.index, row) };
+  const [rows, columns] = row.outputShape;
+  const cellAt = (i: number) => ({ layer: row.layer.name, map, row: Math.floor(i / columns), column: i % columns });
+  return Float32Array.from({ length: rows * columns }, (_, i) => explainCell(changed, cellAt(i)).computed);
 }
 
 // True if filters read different maps.

@@ -94,9 +94,13 @@ export class Bench {
 
   readonly model = $derived.by((): LoadedModel => this.trained?.model ?? this.models[this.modelIndex]);
   readonly table = $derived.by((): LayerRow[] => this.model.table);
-  readonly weights = $derived.by(
+  readonly learned = $derived.by(
     (): Weights => (this.epoch === null ? undefined : this.model.snapshots.get(this.epoch)) ?? this.model.weights,
   );
+  // Weights that the reader put in place of `from`. They are not shown with another model or epoch.
+  #changed = $state.raw<{ from: Weights; weights: Weights } | null>(null);
+  readonly isChanged = $derived.by((): boolean => this.#changed?.from === this.learned);
+  readonly weights = $derived.by((): Weights => (this.isChanged ? this.#changed!.weights : this.learned));
   // The network with all its parts. Get it anew for each use, since networks that are not used for a while are freed.
   get whole(): Network {
     return this.network(this.model, this.weights, []);
@@ -200,6 +204,12 @@ export class Bench {
     this.use(this.page);
   }
 
+  // Shows the network with these weights in place of those that it has learnt.
+  change(weights: Weights): void {
+    const isLearned = Object.keys(weights).every((name) => weights[name].every((w, i) => w === this.learned[name][i]));
+    this.#changed = isLearned ? null : { from: this.learned, weights };
+  }
+
   // Puts the first model of this subject on the bench. A drawing stays there; an image of another subject does not.
   use(subject: Subject): void {
     const isNew = subject !== this.subject;
@@ -222,6 +232,7 @@ export class Bench {
     this.modelIndex = model;
     this.epoch = null;
     this.ablations = [];
+    this.#changed = null;
     this.releaseCell();
   }
 

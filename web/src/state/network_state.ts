@@ -14,7 +14,7 @@ export function networkState(bench: Bench): NetworkState {
   const { payload, modelIndex, epoch, ablations, trained } = bench;
   const { evaluation } = payload;
   const history = modelIndex === 0 ? payload.history : payload.baseline_history;
-  const removed = ablations.length === 0 ? [] : [removedText(bench)];
+  const removed = ablations.length === 0 && !bench.isChanged ? [] : [removedText(bench)];
   const ifWhole = (accuracy?: number) => (removed.length > 0 ? undefined : accuracy); // none is measured with ablations
   // An earlier point of a training.
   const point = epoch === null ? undefined : bench.model.checkpoints.find((checkpoint) => checkpoint.epoch === epoch);
@@ -72,10 +72,11 @@ const measuredOn = (split: string): string => say(`state.accuracyOn.${split as k
 const measuredOnFirst = (split: string, n: number): string =>
   say(`state.accuracyOnFirst.${split as keyof typeof en.state.accuracyOnFirst}`, { n });
 
-function removedText({ replacements, ablations }: Bench): string {
+function removedText({ replacements, ablations, isChanged }: Bench): string {
   const parts = ablations.filter(({ part }) => part !== 'filter').length;
   const texts = [];
   if (replacements.length > 0) texts.push(say('state.filtersRemoved', { n: replacements.length }));
   if (parts > 0) texts.push(say('state.partsRemoved', { n: parts }));
+  if (isChanged) texts.push(say('state.kernelChanged'));
   return listed(texts);
 }

@@ -1,9 +1,10 @@
 // Reads one map of a layer as the lens shows it: its values, and the range and palette of its colours, as in the flow.
-import { mapOf, rangeTo, type Range, type Scale } from '../../analysis/ranges';
+import { mapOf, rangeTo, signedLayers, type Range, type Scale } from '../../analysis/ranges';
 import { sizesOf } from '../../analysis/receptive';
 import type { LayerRow } from '../../engine/types';
-import type { Scaling } from '../../state/bench.svelte';
-import type { ShownOutput } from '../parts/outputs';
+import type { Bench, Scaling } from '../../state/bench.svelte';
+import { shownOutputs, type ShownOutput } from '../parts/outputs';
+import { scalesOf } from '../parts/scales';
 
 export interface MapView extends Range {
   values: Float32Array; // (rows, columns)
@@ -20,6 +21,19 @@ export interface Shown {
   scales: Scale[]; // by layer
   scaling: Scaling;
   brightest: number; // the largest absolute value of a pixel that the network reads
+}
+
+export function shownOn(bench: Bench): Shown {
+  const { table } = bench.ablated;
+  const { input } = bench.model.architecture;
+  return {
+    table,
+    outputs: shownOutputs(table, signedLayers(input, table), bench.forward),
+    pixels: bench.pixels,
+    scales: scalesOf(bench),
+    scaling: bench.scaling,
+    brightest: Math.max(Math.abs(input.offset), Math.abs(255 * input.scale + input.offset)),
+  };
 }
 
 export function viewOf({ table, outputs, pixels, scales, scaling }: Shown, layer: string, map: number): MapView {
