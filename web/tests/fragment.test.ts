@@ -50,7 +50,6 @@ const nothing: Shown = {
   cell: null,
   ablations: [],
   rival: null,
-  scaling: 'layer',
   tab: 'how',
   language: null,
   lesson: null,
@@ -87,7 +86,6 @@ describe('a state of the bench', () => {
         { part: 'pooling', layer: 'max_pooling2d' },
       ],
       rival: 9,
-      scaling: 'map',
       tab: 'why',
       language: 'de',
       lesson: 'depth',
@@ -112,9 +110,8 @@ describe('a state of the bench', () => {
         { part: 'bias', layer: 'conv2d_1' },
       ],
       rival: 9,
-      scaling: 'map',
     };
-    expect(encode(shown)).toBe('#bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero,conv2d_1:bias&r=9&s=map');
+    expect(encode(shown)).toBe('#bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero,conv2d_1:bias&r=9');
   });
 
   test('opens a layer or a map in its middle, an instrument alone, and any tag of a language', () => {

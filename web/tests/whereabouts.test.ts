@@ -1,7 +1,7 @@
 // The position of an image in the map of test images.
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { classCounts, loadMap, nearest, type MappedImage } from '../src/analysis/whereabouts';
+import { loadMap, nearest, type MappedImage } from '../src/analysis/whereabouts';
 import type { Block, LiveMap } from '../src/payload/types';
 
 const packed = (dtype: Block['dtype'], shape: number[], numbers: Float32Array | Uint8Array): Block => ({
@@ -42,8 +42,4 @@ test('the nearest images are found by all activations, and an image is not its o
     [2, 1],
   ]);
   expect(nearest(ALL, [0, 0], 2, 0).map(({ position }) => position)).toEqual([2, 1]);
-  expect(classCounts(ALL, [7, 7, 3])).toEqual([
-    [7, 2],
-    [3, 1],
-  ]);
 });

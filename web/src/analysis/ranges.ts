@@ -25,37 +25,13 @@ export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
   return signed;
 }
 
-// The highest values of a layer's colours: of all its maps, and of each map by itself.
-export interface Scale {
-  layer: number;
-  maps: number[];
-}
-
-// Finds the largest magnitude in each map of values (pixels, maps).
-export function peaksOf(values: ArrayLike<number>, maps: number): Float64Array {
-  const peaks = new Float64Array(maps);
-  for (let i = 0, map = 0; i < values.length; i++) {
-    const size = Math.abs(values[i]);
-    if (size > peaks[map]) peaks[map] = size;
-    if (++map === maps) map = 0;
-  }
-  return peaks;
-}
-
 const SHARE = 0.9; // of the images, whose largest value is within the scale
 
-// Chooses the scale of a layer from the peaks of its maps in each of several images.
-export function scaleOf(peaks: ArrayLike<number>[]): Scale {
-  const quantile = (values: number[]) => {
-    const high = values.sort((a, b) => a - b)[Math.floor(SHARE * (values.length - 1))];
-    const unit = 10 ** (Math.floor(Math.log10(high)) - 1); // the scale ends in a number of two digits
-    return high > 0 ? Number((Math.ceil(high / unit - 1e-9) * unit).toPrecision(2)) : 1;
-  };
-  const ofMap = (map: number) => quantile(peaks.map((image) => image[map]));
-  return {
-    layer: quantile(peaks.map((image) => Math.max(...Array.from(image)))),
-    maps: Array.from(peaks[0], (_, map) => ofMap(map)),
-  };
+// Chooses where a layer's colours end, from the largest magnitude of its output for each of several images.
+export function scaleOf(peaks: number[]): number {
+  const high = peaks.sort((a, b) => a - b)[Math.floor(SHARE * (peaks.length - 1))];
+  const unit = 10 ** (Math.floor(Math.log10(high)) - 1); // a number of two digits
+  return high > 0 ? Number((Math.ceil(high / unit - 1e-9) * unit).toPrecision(2)) : 1;
 }
 
 // The range of colours that ends in `high`. Zero is in the middle if values can be negative.

@@ -43,19 +43,17 @@ export interface MappedImage {
   point: Point;
 }
 
-// Maps the images at these positions of the page; each has `size` bytes.
+// Maps every image that the page holds.
 export function* mapImages(
-  network: Network,
+  network: () => Network, // asked for each time, since one that is not used for a while is freed
   map: TestMap,
-  images: { pixels: Uint8Array; size: number },
-  positions: number[],
+  images: { count: number; image: (i: number) => Uint8Array },
 ): Work<MappedImage[]> {
-  const { index } = rowNamed(network.table, map.layer);
+  const { index } = rowNamed(network().table, map.layer);
   const known: MappedImage[] = [];
-  yield* inPieces(positions.length, (from, to) => {
-    for (const position of positions.slice(from, to)) {
-      const pixels = images.pixels.subarray(position * images.size, (position + 1) * images.size);
-      const hidden = network.activations(pixels)[index];
+  yield* inPieces(images.count, (from, to) => {
+    for (let position = from; position < to; position++) {
+      const hidden = network().activations(images.image(position))[index];
       known.push({ position, hidden, point: map.project(hidden) });
     }
   });
@@ -76,11 +74,4 @@ export function nearest(known: MappedImage[], hidden: ArrayLike<number>, count: 
       return { ...neighbour, distance: Math.sqrt(squares) };
     });
   return neighbours.sort((a, b) => a.distance - b.distance).slice(0, count);
-}
-
-// Counts the classes of the neighbours, the most frequent first.
-export function classCounts(neighbours: MappedImage[], labels: ArrayLike<number>): [label: number, count: number][] {
-  const counts = new Map<number, number>();
-  for (const { position } of neighbours) counts.set(labels[position], (counts.get(labels[position]) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1]);
 }

@@ -11,7 +11,6 @@ import { followLanguage } from './language.svelte';
 import './extend.css';
 import { extendMatrix } from './matrix';
 import { keepTheme } from './theme';
-import Whereabouts from './Whereabouts.svelte';
 
 function elementsMatching(selector: string, within: ParentNode = document): HTMLElement[] {
   return [...within.querySelectorAll<HTMLElement>(selector)];
@@ -82,14 +81,6 @@ function extendCharts(bench: Bench): void {
   }
 }
 
-function extendMap(bench: Bench): void {
-  const { map } = bench.payload.live;
-  const figure = document.querySelector('figure[data-chart="embedding"]');
-  if (map === undefined || figure === null) return;
-  if (!bench.models[0].table.some(({ layer }) => layer.name === map.layer)) return;
-  const target = document.createElement('div');
-  figure.before(target);
-  mount(Whereabouts, { target, props: { bench, map } });
 }
 
 export function extendReport(bench: Bench): void {
@@ -99,7 +90,6 @@ export function extendReport(bench: Bench): void {
   extendCharts(bench);
   extendLayers(bench);
   extendImages(bench);
-  extendMap(bench);
   followSections();
   restoreScrollOnBack();
 }

@@ -31,8 +31,6 @@ export interface Subject {
   images: Images;
 }
 
-export type Scaling = 'layer' | 'map'; // the maps of a layer share their colour scale, or each has its own
-
 const MAX_NETWORKS = 8; // that stay in the engine: the most recently used
 
 export class Bench {
@@ -46,7 +44,6 @@ export class Bench {
   hovered = $state.raw<Cell | null>(null); // the cell under the pointer
   held = $state.raw<Cell | null>(null); // the cell that was clicked
   rival = $state<number | null>(null); // the class to compare with; null for the second most likely
-  scaling = $state<Scaling>('layer');
   sliding = $state.raw<Cell | null>(null); // the cell that is computed while a kernel slides over the map
   reach = $state<number | null>(null); // layers back in which the receptive field is framed; null for all
   tab = $state<Tab>('how'); // the open instrument

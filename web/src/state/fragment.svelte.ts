@@ -27,7 +27,6 @@ function shownOn(bench: Bench): Shown {
     cell: isLinkable ? bench.held : null,
     ablations: isLinkable ? bench.ablations : [],
     rival: bench.rival,
-    scaling: bench.scaling,
     tab: bench.tab,
     language: chosen.language === preferredLanguage() ? null : chosen.language,
     lesson: bench.lesson,
@@ -44,7 +43,6 @@ async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Pr
   else if (shown.index !== null) bench.choose(bench.images.find(shown.index));
   bench.ablations = shown.ablations;
   bench.rival = shown.rival;
-  bench.scaling = shown.scaling;
   bench.tab = shown.tab;
   bench.lesson = shown.lesson;
   bench.answers = shown.answers;

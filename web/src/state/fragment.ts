@@ -1,11 +1,11 @@
 // Writes what is on the bench as the fragment of an address, and reads it.
 // `#bench?i=17&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero` is test image 17 after epoch 3, with the cell at map 12, row 4,
 // column 7 held, and filter 3 of conv2d set to zero. `c=conv2d_1.12` is the middle of that map, `c=conv2d_1` that of map
-// 0. Further fields: m model, r rival, s scaling, t instrument, n lesson, a the reader's answers in lessons, lang
+// 0. Further fields: m model, r rival, t instrument, n lesson, a the reader's answers in lessons, lang
 // language, d a drawing in place of the image i, and embed in place of t for an instrument without the rest of the page.
 import { countFilters, removableParts, sameAblation, type Ablation } from '../analysis/ablations';
 import type { Checkpoint, LayerRow } from '../engine/types';
-import type { Cell, Scaling } from './bench.svelte';
+import type { Cell } from './bench.svelte';
 import type { Stroke } from '../handwriting/strokes';
 import { LANGUAGES, type Language } from '../text/catalogue';
 import { packStrokes, unpackStrokes } from './strokes';
@@ -19,7 +19,6 @@ export interface Shown {
   cell: Cell | null;
   ablations: Ablation[];
   rival: number | null;
-  scaling: Scaling;
   tab: Tab;
   language: Language | null; // null for the browser's language
   lesson: string | null; // an id, which the view of the lessons checks
@@ -83,7 +82,6 @@ export function encode(shown: Shown): string {
   }
   if (shown.ablations.length > 0) fields.push(`l=${shown.ablations.map(encodeAblation).join(',')}`);
   if (shown.rival !== null) fields.push(`r=${shown.rival}`);
-  if (shown.scaling !== 'layer') fields.push(`s=${shown.scaling}`);
   if (shown.isEmbedded) fields.push(`embed=${shown.tab === 'how' ? LENS : shown.tab}`);
   else if (shown.tab !== 'how') fields.push(`t=${shown.tab}`);
   if (shown.language !== null) fields.push(`lang=${shown.language}`);
@@ -152,7 +150,6 @@ export function decode(fragment: string, available: Available): Shown | null {
     cell: fields.has('c') ? parseCell(fields.get('c')!, table, available.shape) : null,
     ablations,
     rival: number('r', available.numClasses),
-    scaling: fields.get('s') === 'map' ? 'map' : 'layer',
     tab: embedded ?? TABS.find((tab) => tab === fields.get('t')) ?? 'how',
     language:
       (Object.keys(LANGUAGES) as Language[]).find((code) => language(code) === language(fields.get('lang') ?? '')) ??

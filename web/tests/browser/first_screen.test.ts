@@ -169,7 +169,7 @@ inEachBrowser((browser) => {
     });
 
     test('softmax is shown as logit, exponential and share, and the outputs are never all at full colour', async () => {
-      const fragment = '#bench?i=0&c=dense_1.7.0.0&s=map';
+      const fragment = '#bench?i=0&c=dense_1.7.0.0';
       const page = await goTo({ width: 1440, fragment });
       const rows = await page.$$eval('[data-softmax] tbody tr:not(.sum)', (all) =>
         all.map((row) => [...row.children].map((cell) => cell.textContent!.trim().replace('−', '-'))),

@@ -48,7 +48,7 @@ inEachBrowser((browser, name) => {
   });
 
   test('restores a link', async () => {
-    const fragment = '#bench?i=2&e=1&c=conv2d_1.12.4.7&l=conv2d.3:zero&r=4&s=map';
+    const fragment = '#bench?i=2&e=1&c=conv2d_1.12.4.7&l=conv2d.3:zero&r=4';
     await visit(browser(), path, { fragment }, async ({ page }) => {
       const seen = () =>
         page.evaluate(() => ({

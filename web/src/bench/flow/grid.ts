@@ -1,4 +1,5 @@
 // The grid of maps on a layer's canvas: how large maps are in the flow's width, where they lie, and their painting.
+import type { Range } from '../../analysis/ranges';
 import { sizesOf } from '../../analysis/receptive';
 import type { Shape } from '../../engine/types';
 import { isVector } from '../parts/words';
@@ -164,15 +165,14 @@ export function imageGrid(shape: Shape, side: number, height: number, scale: num
 export function paintMaps(
   values: ArrayLike<number>,
   grid: Grid,
-  rangeOf: (map: number) => { low: number; high: number },
+  { low, high }: Range,
   colours: Uint32Array, // 256, from low to high
   pixels: Uint32Array, // of the canvas
 ): void {
   const { rows, columns, maps, cell } = grid;
   const { width } = canvasSize(grid);
+  const factor = high > low ? 255 / (high - low) : 0;
   for (let map = 0; map < grid.shown; map++) {
-    const { low, high } = rangeOf(map);
-    const factor = high > low ? 255 / (high - low) : 0;
     const corner = cornerOf(grid, map);
     for (let r = 0; r < rows; r++) {
       const line = (corner.y + r * cell) * width + corner.x;

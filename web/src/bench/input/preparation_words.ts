@@ -20,7 +20,7 @@ export function explain(stage: Stage, handwriting: Handwriting, [height, width, 
   return say(`input.on.${name}`, { image, n: target, share: percentText(threshold, 0) });
 }
 
-// Writes advice about the problems of a picture, depending on which steps are on.
+// Writes a short sentence for each problem of a picture, the most important first, depending on which steps are on.
 export function adviceOn(hints: readonly Hint[], clipped: number, on: ReadonlySet<StepName>, ink: string): string[] {
   const inverts = on.has('polarity');
   const isEnlarged = on.has('crop') && on.has('scale');
@@ -35,7 +35,7 @@ export function adviceOn(hints: readonly Hint[], clipped: number, on: ReadonlySe
     'off-centre': () => say(isMoved ? 'input.advice.movedToCentre' : 'input.advice.notMoved'),
     several: () => say('input.advice.several'),
   };
-  const advice = hints.map((hint) => texts[hint]());
-  if (clipped > 0) advice.push(say('input.advice.clipped', { share: percentText(clipped, 1) }));
+  const advice = hints.map((hint) => texts[hint]()).reverse(); // several characters are worse than one off centre
+  if (clipped > 0) advice.unshift(say('input.advice.clipped', { share: percentText(clipped, 1) }));
   return advice;
 }

@@ -1,10 +1,9 @@
 // Reads one map of a layer as the lens shows it: its values, and the range and palette of its colours, as in the flow.
-import { mapOf, rangeTo, signedLayers, type Range, type Scale } from '../../analysis/ranges';
+import { mapOf, type Range } from '../../analysis/ranges';
 import { sizesOf } from '../../analysis/receptive';
 import type { LayerRow } from '../../engine/types';
-import type { Bench, Scaling } from '../../state/bench.svelte';
+import type { Bench } from '../../state/bench.svelte';
 import { shownOutputs, type ShownOutput } from '../parts/outputs';
-import { scalesOf } from '../parts/scales';
 
 export interface MapView extends Range {
   values: Float32Array; // (rows, columns)
@@ -18,39 +17,19 @@ export interface Shown {
   table: LayerRow[];
   outputs: ShownOutput[]; // by layer
   pixels: Uint8Array; // (H, W, C)
-  scales: Scale[]; // by layer
-  scaling: Scaling;
   brightest: number; // the largest absolute value of a pixel that the network reads
 }
 
 export function shownOn(bench: Bench): Shown {
-  const { table } = bench.ablated;
-  const { input } = bench.model.architecture;
-  return {
-    table,
-    outputs: shownOutputs(table, signedLayers(input, table), bench.forward),
-    pixels: bench.pixels,
-    scales: scalesOf(bench),
-    scaling: bench.scaling,
-    brightest: Math.max(Math.abs(input.offset), Math.abs(255 * input.scale + input.offset)),
-  };
+  const { scale, offset } = bench.model.architecture.input;
+  const brightest = Math.max(Math.abs(offset), Math.abs(255 * scale + offset));
+  return { table: bench.ablated.table, outputs: shownOutputs(bench), pixels: bench.pixels, brightest };
 }
 
-export function viewOf({ table, outputs, pixels, scales, scaling }: Shown, layer: string, map: number): MapView {
+export function viewOf({ table, outputs, pixels }: Shown, layer: string, map: number): MapView {
   const row = table.find((row) => row.layer.name === layer);
-  if (row === undefined) {
-    const [rows, columns, channels] = sizesOf(table[0].inputShape);
-    return { values: mapOf(pixels, channels, map), rows, columns, low: 0, high: 255, palette: 'grey' };
-  }
-  const { values, signed } = outputs[row.index];
-  const [rows, columns, maps] = sizesOf(row.outputShape);
-  const scale = scales[row.index];
-  const high = scaling === 'map' && row.outputShape.length === 3 ? scale.maps[map] : scale.layer;
-  return {
-    values: mapOf(values, maps, map),
-    rows,
-    columns,
-    ...rangeTo(high, signed),
-    palette: signed ? 'signed' : 'sequential',
-  };
+  const [rows, columns, maps] = sizesOf(row?.outputShape ?? table[0].inputShape);
+  if (row === undefined) return { values: mapOf(pixels, maps, map), rows, columns, low: 0, high: 255, palette: 'grey' };
+  const { values, ...colours } = outputs[row.index];
+  return { values: mapOf(values, maps, map), rows, columns, ...colours };
 }
