@@ -81,8 +81,6 @@ function extendCharts(bench: Bench): void {
   }
 }
 
-}
-
 export function extendReport(bench: Bench): void {
   followLanguage();
   keepTheme();
