@@ -24,7 +24,7 @@ LIMITS = {
     "native without tests, lines": 12_000,
     "web/src, lines": 25_000,
     "tests of Python, lines": 46_000,
-    "pages, words": 61_900,
+    "pages, words": 62_000,
     "schemas written by hand, lines": 0,
     "commands": 22,
     "options": 175,

@@ -1,7 +1,7 @@
 // Experiments on overfitting: their conditions, the axis of their curves, and what is said of the gap.
 import { expect, test } from 'vitest';
 import { conditionsText, rowsOf } from '../src/bench/training/earlier';
-import { accuracyDomain, gapText } from '../src/bench/training/gap';
+import { gapText } from '../src/bench/training/gap';
 import type { EpochPoint } from '../src/training/epoch';
 import { augmentationText } from '../src/bench/training/words';
 import { augmentations, experiments, sameAugmentation } from '../src/training/experiments';
@@ -55,13 +55,6 @@ test('a plan trains with the augmentation and the images that were chosen', asyn
 
 // Curves count from a fifth of the planned epochs on, here epoch 6. The axis ends at a multiple of 0.05 above them, and begins
 // one multiple more than needed below: 0.82 is above 0.8, so at 0.75. It is 0.1 long at least.
-test('the axis shows all at first, and zooms to the curves once the first steps are behind them', () => {
-  expect(accuracyDomain([], 30)).toEqual([0, 1]);
-  expect(accuracyDomain([at(0, 10, 9), at(1, 40, 38)], 30)).toEqual([0, 1]);
-  expect(accuracyDomain([at(0, 10, 9), at(1, 40, 38), at(6, 94, 82), at(30, 100, 86)], 30)).toEqual([0.75, 1]);
-  expect(accuracyDomain([at(10, 99, 99)], 30)).toEqual([0.9, 1]);
-  expect(accuracyDomain([at(10, 0, 0)], 30)).toEqual([0, 0.1]);
-});
 
 test('the gap is called overfitting only where it is more than chance', () => {
   expect(gapText(at(0, 10, 9), 'test')).toContain('Untrained');

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { linksBack, linksForward } from '../src/analysis/links';
 import { rangeTo, scaleOf, signedLayers } from '../src/analysis/ranges';
 import { decimalsFor, roundTerms } from '../src/analysis/rounding';
-import { canvasSize, cornerOf, fitGrids, cellAt, paintMaps, type Grid } from '../src/bench/flow/grid';
+import { arrange, connections, lanesAt, skips, type Spot } from '../src/bench/flow/arrange';
+import { canvasSize, cornerOf, cellAt, paintMaps, squareGrid, type Grid } from '../src/bench/flow/grid';
+import { layOut, type Item } from '../src/bench/flow/layout';
 import { stepAcross, stepOfBracket, stepWithin } from '../src/bench/flow/steps';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture } from '../src/engine/types';
@@ -29,43 +31,123 @@ const architecture: Architecture = {
 };
 const table = layerTable(architecture);
 
-describe('grids', () => {
-  const shapes = [[26, 26, 16], [13, 13, 16], [5, 5, 176], [128]];
-  const fitted = (width: number, scale: number, all = false) =>
-    fitGrids(
-      shapes.map((shape) => ({ shape, all, narrowest: 80, folded: null })),
-      width,
-      432,
-      scale,
+describe('layout', () => {
+  const heading = { title: 'Title', facts: '3 facts', short: 'T 1' };
+  // Items of these shapes, the image's first; those with a mark follow the maps before them.
+  const itemsOf = (shapes: number[][], spots: Spot[], following: number[] = []): Item[] =>
+    shapes.map((shape, i) => ({ heading, shape, folded: false, follows: following.includes(i), spot: spots[i] }));
+  const chain = (shapes: number[][], following: number[] = []) =>
+    itemsOf(
+      shapes,
+      shapes.map((_, depth) => ({ depth, lane: 0, until: depth })),
+      following,
     );
+  const cnn = chain([[28, 28, 1], [26, 26, 16], [13, 13, 16], [11, 11, 32], [5, 5, 32], [128], [10]], [2, 4]);
+  const deep = chain([[28, 28, 1], ...Array<number[]>(60).fill([14, 14, 32]), [10]]);
+  const branches = itemsOf(
+    [[28, 28, 1], ...Array<number[]>(6).fill([14, 14, 8]), [10]],
+    [
+      { depth: 0, lane: 0, until: 0 },
+      { depth: 1, lane: 0, until: 1 },
+      { depth: 2, lane: 0, until: 3 },
+      { depth: 2, lane: 1, until: 2 },
+      { depth: 3, lane: 1, until: 3 },
+      { depth: 4, lane: 0, until: 4 },
+      { depth: 5, lane: 0, until: 5 },
+      { depth: 6, lane: 0, until: 6 },
+    ],
+  );
+  const blocks = [10, 20, 30].map((from) => ({ from, to: from + 5 })); // of the deep network
+  const rooms = [860, 600, 400, 328].flatMap((width) =>
+    [480, 260, 180].map((height) => ({ width, height, scale: 1, textScale: 1 })),
+  );
+
+  test.each([
+    ['a chain', cnn],
+    ['60 layers', deep],
+    ['branches', branches],
+  ])('of %s stays in the room at every width and height, and nothing overlaps', (_, items) => {
+    for (const room of rooms) {
+      for (const opened of [0, 1, items.length - 1]) {
+        const tiles = layOut(items, opened, items === deep ? blocks : [], room);
+        expect(tiles).toHaveLength(items.length);
+        for (const [i, { left, top, width, height, head, grid }] of tiles.entries()) {
+          const { width: across, height: down } = canvasSize(grid);
+          const where = JSON.stringify([room, opened, i]);
+          expect(left, where).toBeGreaterThanOrEqual(-0.01);
+          expect(left + width, where).toBeLessThanOrEqual(room.width + 0.01);
+          expect(top + height, where).toBeLessThanOrEqual(room.height + 0.01);
+          expect(across / grid.scale, where).toBeLessThanOrEqual(width + 1);
+          if (room.height > 180) expect(head + down / grid.scale, where).toBeLessThanOrEqual(height + 2);
+          const next = tiles[i + 1];
+          if (next !== undefined && next.top === top) expect(next.left, where).toBeGreaterThanOrEqual(left + width);
+        }
+      }
+    }
+  });
 
   test.each([1, 1.25, 2])(
-    'are whole pixels of the screen at a scale of %s, and no higher than they may be',
+    'shows all maps in whole pixels of a screen with a scale of %s where there is room',
     (scale) => {
-      for (const grid of fitted(700, scale)) {
+      const tiles = layOut(cnn, 1, [], { width: 1100, height: 432, scale, textScale: 1 });
+      for (const { look, grid } of tiles) {
+        expect([look, grid.shown, grid.scale]).toEqual(['facts', grid.maps, scale]);
         expect(Number.isInteger(grid.cell) && Number.isInteger(grid.gap)).toBe(true);
-        expect(canvasSize(grid).height).toBeLessThanOrEqual(432 * scale);
       }
+      // A pooled map stands where the map stands that it is computed from.
+      const columns = tiles.map(({ grid }) => grid.gridColumns);
+      expect([columns[2], columns[4]]).toEqual([columns[1], columns[3]]);
     },
   );
 
-  test('maps grow with the width', () => {
-    expect(fitted(1600, 1)[0].cell).toBeGreaterThanOrEqual(fitted(600, 1)[0].cell);
+  test('opens one layer with all its maps where there is little room', () => {
+    for (const opened of [1, 3]) {
+      const tiles = layOut(cnn, opened, [], { width: 420, height: 260, scale: 1, textScale: 1 });
+      expect(tiles[opened].grid.shown).toBe(tiles[opened].grid.maps);
+      const widths = tiles.map(({ width }) => width);
+      expect(widths[opened]).toBe(Math.max(...widths));
+    }
   });
 
-  test('large maps get their pixels before small ones grow', () => {
-    const cnn = [[26, 26, 16], [13, 13, 16], [11, 11, 32], [5, 5, 32], [128], [10]];
-    const needs = cnn.map((shape) => ({ shape, all: false, narrowest: 110, folded: null }));
-    expect([1110, 1000, 800].map((width) => fitGrids(needs, width, 432, 1)[0].cell)).toEqual([4, 3, 2]);
+  test('folds repeated blocks where there is little room, but not the one with the opened layer', () => {
+    const folded = layOut(deep, 13, blocks, { width: 328, height: 180, scale: 1, textScale: 1 }).flatMap(
+      ({ look }, i) => (look === 'line' ? [i - 1] : []),
+    );
+    expect(folded).toEqual([21, 22, 23, 24, 31, 32, 33, 34]);
+    const wide = layOut(deep, 13, blocks, { width: 1800, height: 400, scale: 1, textScale: 1 });
+    expect(wide.map(({ look }) => look)).not.toContain('line');
   });
 
-  test('all maps are shown on request', () => {
-    expect(fitted(700, 1)[2].shown).toBe(64);
-    expect(fitted(700, 1, true)[2].shown).toBe(176);
+  test('places layers by depth, and branches in lanes of their own', () => {
+    const layers = [
+      { kind: 'Conv2D', name: 'a', filters: 2, kernel_size: [3, 3], strides: [1, 1], padding: 'same' },
+      { kind: 'Conv2D', name: 'b', filters: 2, kernel_size: [3, 3], strides: [1, 1], padding: 'same' },
+      { kind: 'Branch', name: 'from_a', from_layer: 'a' },
+      { kind: 'Conv2D', name: 'c', filters: 2, kernel_size: [1, 1], strides: [1, 1], padding: 'same' },
+      { kind: 'Add', name: 'sum', from_layer: 'b' },
+      { kind: 'Activation', name: 'act', activation: 'relu' },
+      { kind: 'Add', name: 'skip', from_layer: 'sum' },
+    ] as Architecture['layers'];
+    const end: Architecture['layers'] = [{ kind: 'Flatten', name: 'flat' }, { ...architecture.layers.at(-1)! }];
+    const rows = layerTable({ ...architecture, layers: [...layers, ...end] });
+    const spots = arrange(rows);
+    const at = (name: string) => spots[1 + rows.findIndex(({ layer }) => layer.name === name)];
+    expect(['a', 'b', 'c', 'sum', 'skip'].map((name) => [at(name).depth, at(name).lane])).toEqual([
+      [1, 0],
+      [2, 0],
+      [2, 1],
+      [3, 0],
+      [5, 0],
+    ]);
+    expect([lanesAt(spots, 1), lanesAt(spots, 2), lanesAt(spots, 3)]).toEqual([1, 2, 1]);
+    const skipping = connections(rows).filter((connection) => skips(spots, connection));
+    expect(skipping.map(({ from, to }) => [rows[from].layer.name, rows[to].layer.name])).toEqual([['sum', 'skip']]);
   });
+});
 
+describe('grids', () => {
   test('a point of the canvas is mapped to the cell that is painted there', () => {
-    const grid = fitted(700, 1)[1];
+    const grid = squareGrid([13, 13, 16], 60, 300, 1)!;
     for (const [map, row, column] of [
       [0, 0, 0],
       [5, 12, 3],

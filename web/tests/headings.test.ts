@@ -67,7 +67,7 @@ test('a part is a filter, a map, a unit, a class or a channel, with the title of
     'Input',
   ]);
   const colour = table.map((row, i) => (i > 0 ? row : { ...row, inputShape: [8, 8, 3] as Shape }));
-  expect(partTitle(colour, 'input', 1, [])).toBe('Input, channel 1');
+  expect(partTitle(colour, 'input', 1, [])).toBe('Input, green');
 });
 
 test('every kind of layer has a name and an explanation of its own', () => {

@@ -54,6 +54,7 @@ HOSTILE = (
     "{@html '<img src=x onerror=alert(1)>'}",
     "line\nbreak",
 )
+LONG = ("Ampelanlage mit Fußgängersignal", "Geschwindigkeitsbegrenzung", "a bicycle leaning on a wall", "Straßenbahn")
 LABELS = ("=1+1", "<b>ü", 'it\'s, "so"', "k", "7", *(f"class {number}" for number in range(9)))  # folders
 RECIPE = replace(cs.recipes.fast, epochs=2)
 PHOTO = "photo.png"
@@ -170,6 +171,47 @@ def wide(folder: Path) -> None:
     run(folder, splits, cs.presets.deep((20, 20, 1), len(names)), with_evidence=False)
 
 
+def residual(folder: Path) -> None:
+    """The preset residual, hardly trained: more layers than stand side by side, and sums that skip them."""
+    run_on_few(folder, cs.presets.residual(), [str(digit) for digit in range(10)])
+
+
+def inception(folder: Path) -> None:
+    """Two modules of four branches each, and 40 classes with names of all lengths."""
+    layers: list[Any] = [cs.Conv2D(16, 3, padding="same", activation="relu"), cs.MaxPooling2D(2, name="start_0")]
+    for module, width in enumerate((8, 12)):
+        start = f"start_{module}"
+        layers += [
+            cs.Conv2D(width, 1, activation="relu", name=f"short_{module}"),
+            cs.Branch(start),
+            cs.Conv2D(width // 2, 1, activation="relu"),
+            cs.Conv2D(width, 3, padding="same", activation="relu"),
+            cs.Concatenate(f"short_{module}", name=f"two_{module}"),
+            cs.Branch(start),
+            cs.Conv2D(width // 2, 1, activation="relu"),
+            cs.Conv2D(width, 5, padding="same", activation="relu"),
+            cs.Concatenate(f"two_{module}", name=f"three_{module}"),
+            cs.Branch(start),
+            cs.AveragePooling2D(3, strides=1, padding="same"),
+            cs.Conv2D(width, 1, activation="relu"),
+            cs.Concatenate(f"three_{module}", name=f"start_{module + 1}"),
+        ]
+    layers += [cs.GlobalAveragePooling2D(), cs.Dense(40, activation="softmax")]
+    names = [("{}", "sign {}", "a traffic sign with the name {}")[label % 3].format(label) for label in range(40)]
+    run_on_few(folder, cs.Architecture(cs.Input(28, 28, 1), tuple(layers), "inception"), names)
+
+
+def colour(folder: Path) -> None:
+    """Colour images of four classes with long names."""
+    run_on_few(folder, cs.presets.cnn((32, 32, 3), len(LONG)), LONG)
+
+
+def run_on_few(folder: Path, architecture: cs.Architecture, names: Sequence[str]) -> None:
+    """Train a network on few images with these classes, and write its page."""
+    splits = make_dataset(architecture.input.shape, names, "patterns", (400, 100))
+    run(folder, splits, architecture, with_evidence=False)
+
+
 def hostile(folder: Path) -> None:
     """Three channels, and names that must stay text."""
     splits = make_dataset((24, 24, 3), HOSTILE, "<img src=x onerror=alert(1)>.npz")
@@ -190,6 +232,9 @@ REPORTS: dict[str, Callable[[Path], None]] = {
     "letters": letters,
     "wide": wide,
     "hostile": hostile,
+    "residual": residual,
+    "inception": inception,
+    "colour": colour,
     "ann": ann,
     "playground": playground,
     "prediction": prediction,
@@ -203,7 +248,9 @@ def run_command(command: str, *arguments: str | Path) -> None:
     convscope([command, "--json", *map(str, arguments)], standalone_mode=False)
 
 
-def make_dataset(shape: tuple[int, int, int], names: Sequence[str], name: str) -> cs.Splits:
+def make_dataset(
+    shape: tuple[int, int, int], names: Sequence[str], name: str, sizes: tuple[int, int] = (3_000, 600)
+) -> cs.Splits:
     """Make a data set with a coarse random pattern for each class; images dim it, move it by a pixel, and add noise."""
     random = np.random.default_rng(0)
     height, width, channels = shape
@@ -217,7 +264,7 @@ def make_dataset(shape: tuple[int, int, int], names: Sequence[str], name: str) -
         pixels = (255 * np.clip(moved, 0, 1)).astype(np.uint8)
         return cs.Dataset(pixels, labels, tuple(names), name, which)
 
-    return cs.Splits(split("train", 3_000), split("test", 600))
+    return cs.Splits(split("train", sizes[0]), split("test", sizes[1]))
 
 
 def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_evidence: bool = True) -> None:

@@ -7,25 +7,28 @@ import { BOLD, linesIn, pieces, PLAIN, widthOf } from '../parts/wrapping';
 export interface Column {
   row: LayerRow;
   heading: Heading;
-  folds: boolean; // the layer can be folded
-  folded: boolean; // it is a thin line now
+  folded: boolean; // it is a thin line
+  follows: boolean; // each map is computed from the same map of the layer before
   parts: ('activation' | 'bias' | 'pooling')[]; // parts of the layer that ablations remove
 }
 
-// True for a layer that changes no value: its column is a thin line until it is opened.
-export const canFold = ({ layer }: LayerRow) => layer.kind === 'Flatten' || layer.kind === 'Dropout';
+// True for a layer that changes no value: its column is a thin line unless it has the held cell.
+const canFold = ({ layer }: LayerRow) => layer.kind === 'Flatten' || layer.kind === 'Dropout';
 
-// Makes a column for each layer. Layers that can be folded are, except those named in `opened`.
-export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: string[]): Column[] {
+const MIXING = ['Conv2D', 'Branch', 'Concatenate'];
+const keepsMaps = ({ layer, inputShape, outputShape, index }: LayerRow) =>
+  index > 0 && outputShape.length === 3 && inputShape[2] === outputShape[2] && !MIXING.includes(layer.kind);
+
+// Makes a column for each layer.
+export function columnsOf(table: LayerRow[], ablations: Ablation[], heldLayer: string): Column[] {
   const allHeadings = headings(table);
   return table.map((row, i) => {
-    const { name } = row.layer;
-    const folds = canFold(row);
+    const { name, kind } = row.layer;
     return {
       row,
       heading: allHeadings[i],
-      folds,
-      folded: folds && !opened.includes(name),
+      folded: kind === 'Branch' || (canFold(row) && name !== heldLayer),
+      follows: keepsMaps(row),
       parts: ablations.flatMap((ablation) =>
         ablation.part !== 'filter' && ablation.layer === name ? [ablation.part] : [],
       ),
@@ -35,14 +38,13 @@ export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: stri
 
 const LINE = 20; // CSS pixels: height of a line of a heading in LayerColumn at a text scale of 1
 
-// Computes the least width at which the title takes at most two lines and the facts three; if `isRoomy`, one and two.
+// Computes the least width at which the title takes at most two lines and the facts three.
 // A piece of a text is not broken. `scale` is the text's: all is measured at scale 1, and then multiplied.
-export function narrowestFor({ title, facts }: Heading, scale: number, isRoomy = false): number {
-  const [titleLines, factLines] = isRoomy ? [1, 2] : [2, 3];
+export function narrowestFor({ title, facts }: Heading, scale: number): number {
   const longestPiece = (text: string, weight: string) =>
     Math.max(...pieces(text).map((piece) => widthOf(piece.trimEnd(), weight)));
   let width = Math.ceil(Math.max(longestPiece(title, BOLD), longestPiece(facts, PLAIN)));
-  while (linesIn(title, BOLD, width) > titleLines || linesIn(facts, PLAIN, width) > factLines) width += 4;
+  while (linesIn(title, BOLD, width) > 2 || linesIn(facts, PLAIN, width) > 3) width += 4;
   return Math.ceil(width * scale);
 }
 
@@ -51,3 +53,12 @@ export function heightOf({ title, facts }: Heading, width: number, scale: number
   const lines = linesIn(title, BOLD, width / scale) + linesIn(facts, PLAIN, width / scale);
   return lines * LINE * scale;
 }
+
+export const widthOfTitle = ({ title }: Heading, scale: number) => Math.ceil(widthOf(title, BOLD) * scale) + 1;
+
+// Computes the width of a short name in its smaller type.
+export const shortWidth = (name: string, scale: number) => Math.ceil(0.8 * widthOf(name, PLAIN) * scale) + 1;
+
+// Computes the height of a short name that stands upright: Chinese characters stand one below the other.
+export const uprightHeight = (name: string, scale: number) =>
+  Math.max(shortWidth(name, scale), 12 * scale * pieces(name).length);

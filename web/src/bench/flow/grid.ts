@@ -22,18 +22,12 @@ export interface Point {
   y: number;
 }
 
-export const MAX_MAPS = 64; // maps that are drawn until the reader expands the layer
-const MAX_UNITS = 400; // units of a vector that are drawn until then
+export const BETWEEN = 8; // gap between columns, in CSS pixels
 const FEW_UNITS = 32; // up to this many units stand in one column
-// In CSS pixels.
-export const BETWEEN = 8; // gap between columns
-// Maps begin with SMALL_SIDE, but with cells of 4 at least, else 3, else 2, whichever is the first that fits: 28 × 28
-// numbers with cells of 4, 4 × 4 with cells of 5. If none fits, the flow scrolls, and maps begin with a readable side.
-const [SMALL_SIDE, READABLE_SIDE] = [20, 40];
-const FIRST_CELLS = [4, 3, 2];
-const MAX_FIRST_CELL = 8; // a cell begins no larger: 2 × 2 numbers with a side of 16
-const [MAX_CELL, MAX_SIDE] = [12, 168]; // the cell and the side up to which maps grow
-const [MANY_UNITS_CELL, FEW_UNITS_CELL, MAX_UNIT_CELL] = [8, 12, 20]; // units begin with one of the first two
+// In CSS pixels: least and largest cell of a map whose numbers are squares, and its largest side; the largest unit.
+const [MIN_CELL, MAX_CELL, MAX_UNIT] = [2, 12, 20];
+export const MAX_SIDE = 168;
+const [THUMBNAIL, SMALL_UNIT] = [26, 5]; // sides of a map and of a unit in a thumbnail
 
 export function canvasSize(grid: Grid): { width: number; height: number } {
   const gridRows = Math.ceil(grid.shown / grid.gridColumns);
@@ -62,34 +56,7 @@ export function cellAt(grid: Grid, { x, y }: Point): { map: number; row: number;
   return row < grid.rows && column < grid.columns ? { map, row, column } : null;
 }
 
-export interface ColumnNeeds {
-  shape: Shape;
-  all: boolean; // show every map
-  narrowest: number; // CSS pixels of width that the heading needs
-  folded: number | null; // CSS pixels of width if the column is folded to a line, else null
-}
-
-// Arranges the maps of a layer, with cells of this size: in the fewest grid columns that are not too high, or in as
-// many as the heading above them is wide, if these are more. A few units stay in one column under a wide heading.
-function makeGrid({ shape, all, narrowest }: ColumnNeeds, cell: number, height: number, scale: number): Grid {
-  const [rows, columns, maps] = sizesOf(shape);
-  const shown = all ? maps : Math.min(maps, isVector(shape) ? MAX_UNITS : MAX_MAPS);
-  const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
-  // n maps in a line take n * (numbers * cell + gap) - gap canvas pixels.
-  const mapsIn = (length: number, numbers: number) => Math.floor((length * scale + gap) / (numbers * cell + gap));
-  const fewest = Math.ceil(shown / Math.max(1, mapsIn(height, rows)));
-  const underHeading = isVector(shape) && maps <= FEW_UNITS ? 1 : mapsIn(narrowest, columns);
-  const gridColumns =
-    underHeading > fewest ? mostColumns(shown, fewest, Math.min(underHeading, shown)) : fewestColumns(shown, fewest);
-  return { rows, columns, maps, shown, gridColumns, cell, gap, scale };
-}
-
-// Finds the largest divisor of `shown` in [least, largest], so that no row is short, or else returns `largest`:
-// 32 maps in 5 to 10 columns are four rows of 8.
-function mostColumns(shown: number, least: number, largest: number): number {
-  for (let count = largest; count >= least; count--) if (shown % count === 0) return count;
-  return largest;
-}
+const gapOf = (shape: Shape, scale: number) => Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
 
 // Finds the least divisor of `shown` in [least, 1.5 * least], so that no row is short. Without one, as many rows as
 // with `least` columns are filled evenly: 17 maps with a least of 7 stand in rows of 6, 6 and 5, not of 7, 7 and 3.
@@ -98,54 +65,64 @@ function fewestColumns(shown: number, least: number): number {
   return Math.ceil(shown / Math.ceil(shown / least));
 }
 
-// Chooses the canvas pixels of a first cell: the map gets this side, but a cell at least `least` CSS pixels.
-function firstCell({ shape }: ColumnNeeds, side: number, least: number, scale: number): number {
+// Arranges all maps of a layer with about this side in CSS pixels, in the fewest grid columns that are not too high. Each
+// number is a square of whole pixels of the screen. Returns null if it would be smaller than MIN_CELL.
+export function squareGrid(shape: Shape, side: number, height: number, scale: number): Grid | null {
   const [rows, columns, maps] = sizesOf(shape);
-  if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? FEW_UNITS_CELL : MANY_UNITS_CELL) * scale));
-  const cellOfSide = Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(MAX_FIRST_CELL * scale));
-  return Math.max(1, Math.round(least * scale), cellOfSide);
+  const gap = gapOf(shape, scale);
+  const isUnits = isVector(shape);
+  const room = isUnits
+    ? Math.min(MAX_UNIT, maps <= FEW_UNITS ? height / maps - 1 : side / 6)
+    : side / Math.max(rows, columns);
+  const cell = Math.floor(Math.min(isUnits ? MAX_UNIT : MAX_CELL, room) * scale);
+  if (cell < MIN_CELL * scale) return null;
+  const gridRows = Math.max(1, Math.floor((height * scale + gap) / (rows * cell + gap)));
+  const gridColumns = fewestColumns(maps, Math.ceil(maps / gridRows));
+  return { rows, columns, maps, shown: maps, gridColumns, cell, gap, scale };
 }
 
-// Computes the width of all columns with their gaps, in CSS pixels.
-export function widthOf(needs: ColumnNeeds[], grids: Grid[], scale: number): number {
-  return grids.reduce((sum, grid, i) => sum + columnWidth(needs[i], grid, scale) + (i > 0 ? BETWEEN : 0), 0);
-}
-
-function columnWidth({ folded, narrowest }: ColumnNeeds, grid: Grid, scale: number): number {
-  return folded ?? Math.max(narrowest, canvasSize(grid).width / scale);
-}
-
-// Lays out the grids of all layers in a width and height of CSS pixels. While width is left, the smallest maps grow by
-// one canvas pixel per cell, and then the units. If not even small maps fit, the columns are wider than the flow.
-export function fitGrids(needs: ColumnNeeds[], width: number, height: number, scale: number): Grid[] {
-  const begin = (side: number, least: number) =>
-    needs.map((need) => makeGrid(need, firstCell(need, side, least, scale), height, scale));
-  const fitsHeight = (grid: Grid) => canvasSize(grid).height <= height * scale;
-  const fitsWidth = (grids: Grid[]) => widthOf(needs, grids, scale) <= width;
-  const small = FIRST_CELLS.map((least) => begin(SMALL_SIDE, least));
-  const tightest = small[small.length - 1]; // if they only fit the width: scrolling down is better than to the side
-  const best = small.find((grids) => fitsWidth(grids) && grids.every(fitsHeight));
-  const grids = best ?? (fitsWidth(tightest) ? tightest : begin(READABLE_SIDE, 1));
-  let spare = width - widthOf(needs, grids, scale);
-  const sideOf = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell; // of a map
-  // Grows the grids of these layers, always the one with the smallest maps, until none of them can grow.
-  const grow = (growing: Set<number>, maxCell: number) => {
-    while (growing.size > 0) {
-      const i = [...growing].reduce((smallest, candidate) =>
-        sideOf(grids[candidate]) < sideOf(grids[smallest]) ? candidate : smallest,
-      );
-      const larger = makeGrid(needs[i], grids[i].cell + 1, height, scale);
-      const added = columnWidth(needs[i], larger, scale) - columnWidth(needs[i], grids[i], scale);
-      const isTooLarge = sideOf(larger) > MAX_SIDE * scale || larger.cell > maxCell * scale;
-      const isTooHigh = fitsHeight(grids[i]) && !fitsHeight(larger);
-      if (isTooLarge || isTooHigh || added > spare) growing.delete(i);
-      else [grids[i], spare] = [larger, spare - added];
-    }
+// Makes a grid of `gridColumns` maps side by side, each of exactly this side in CSS pixels: the canvas has whole pixels for
+// each number, and is shown a little smaller.
+function gridOf(shape: Shape, shown: number, gridColumns: number, side: number, scale: number): Grid {
+  const [rows, columns, maps] = sizesOf(shape);
+  const pixels = (Math.max(1, side) * scale) / Math.max(rows, columns); // of the screen, for each number
+  const cell = Math.max(1, Math.ceil(pixels - 1e-9));
+  const ownScale = (scale * cell) / pixels;
+  return {
+    rows,
+    columns,
+    maps,
+    shown,
+    gridColumns,
+    cell,
+    gap: Math.floor((isVector(shape) ? 1 : 2) * ownScale),
+    scale: ownScale,
   };
-  const open = [...needs.keys()].filter((i) => needs[i].folded === null);
-  grow(new Set(open.filter((i) => !isVector(needs[i].shape))), MAX_CELL);
-  grow(new Set(open.filter((i) => isVector(needs[i].shape))), MAX_UNIT_CELL);
-  return grids;
+}
+
+// Fits all maps of a layer into a width and height of CSS pixels, as large as they can be.
+export function gridIn(shape: Shape, width: number, height: number, scale: number): Grid {
+  const [gap, shown] = [gapOf(shape, 1), shape.at(-1)!];
+  const fits = Array.from({ length: shown }, (_, i) => i + 1)
+    .map((gridColumns) => {
+      const gridRows = Math.ceil(shown / gridColumns);
+      const side = Math.min((width + gap) / gridColumns, (height + gap) / gridRows) - gap;
+      return { gridColumns, side: Math.min(side, isVector(shape) ? MAX_UNIT : MAX_SIDE) };
+    })
+    .sort((a, b) => b.side - a.side);
+  // No row is short, if that makes maps hardly smaller.
+  const best = fits.find(({ gridColumns, side }) => shown % gridColumns === 0 && side > 0.7 * fits[0].side) ?? fits[0];
+  return gridOf(shape, shown, best.gridColumns, best.side, scale);
+}
+
+// Fits the first maps of a layer into a small width and height of CSS pixels.
+export function thumbnail(shape: Shape, width: number, height: number, scale: number): Grid {
+  const gap = gapOf(shape, 1);
+  const usual = isVector(shape) ? SMALL_UNIT : THUMBNAIL;
+  const across = Math.max(1, Math.floor((width + gap) / (usual + gap)));
+  const side = Math.min((width + gap) / across - gap, Math.max(4, height));
+  const fitting = across * Math.max(1, Math.floor((height + gap) / (side + gap)));
+  return shape.at(-1)! <= fitting ? gridIn(shape, width, height, scale) : gridOf(shape, fitting, across, side, scale);
 }
 
 // Makes the grid of the image, at most `side` CSS pixels wide: its channels one below the other, with room for the
@@ -155,8 +132,10 @@ export function imageGrid(shape: Shape, side: number, height: number, scale: num
   const gap = Math.max(1, Math.round(2 * scale));
   const pictures = maps === 3 ? 4 : maps;
   const byWidth = Math.floor((side * scale) / columns);
-  const byHeight = Math.floor((height * scale) / pictures / rows);
-  const cell = Math.max(1, Math.min(byWidth, byHeight));
+  const room = (height * scale - (pictures - 1) * gap) / pictures; // the height of each
+  const byHeight = Math.floor(room / rows);
+  const cell = Math.min(byWidth, byHeight);
+  if (cell < 1) return gridOf(shape, maps, 1, Math.min(side, room / scale), scale);
   return { rows, columns, maps, shown: maps, gridColumns: 1, cell, gap, scale };
 }
 

@@ -10,6 +10,7 @@ import { numberText } from './words';
 export interface Heading {
   title: string; // such as "convolution 2"
   facts: string; // such as "32 filters, 3 × 3"
+  short: string; // such as "conv 2"
 }
 
 type Kind = keyof typeof en.report.layer;
@@ -24,7 +25,7 @@ export function sizeText([rows, columns]: readonly number[]): string {
 
 export function inputHeading([rows, columns, channels]: Shape): Heading {
   const size = channels === 1 ? sizeText([rows, columns]) : `${sizeText([rows, columns])} × ${channels}`;
-  return { title: say('parts.input'), facts: say('parts.facts.pixels', { size }) };
+  return { title: say('parts.input'), facts: say('parts.facts.pixels', { size }), short: say('parts.input') };
 }
 
 const memo = new WeakMap<LayerRow[], { texts: Texts; headings: Heading[] }>(); // a view names hundreds of filters
@@ -40,16 +41,16 @@ export function headings(table: LayerRow[]): Heading[] {
 function makeHeadings(table: LayerRow[]): Heading[] {
   const last = logitsRow(table);
   const names = table.map((row) => nameOf(row, row === last));
-  const seen = new Map<string, number>();
-  const titles = names.map((name) => {
-    if (names.filter((candidate) => candidate === name).length === 1) return name;
-    seen.set(name, (seen.get(name) ?? 0) + 1);
-    return say('report.numbered', { name, number: seen.get(name)! });
-  });
+  const numbered = (name: string, i: number) => {
+    if (names.filter((candidate) => candidate === names[i]).length === 1) return name;
+    return say('report.numbered', { name, number: names.slice(0, i + 1).filter((same) => same === names[i]).length });
+  };
+  const titles = names.map(numbered);
   const titleOf = (layer: string | undefined) =>
     layer === 'input' ? say('parts.input') : (titles[table.findIndex((row) => row.layer.name === layer)] ?? '');
   return table.map((row, i) => ({
     title: titles[i],
+    short: numbered(nameOf(row, row === last, true), i),
     facts:
       row === last
         ? say('parts.facts.logits', { n: last.outputShape.at(-1)! })
@@ -57,9 +58,10 @@ function makeHeadings(table: LayerRow[]): Heading[] {
   }));
 }
 
-function nameOf({ layer }: LayerRow, isLast: boolean): string {
+function nameOf({ layer }: LayerRow, isLast: boolean, isShort = false): string {
   if (layer.kind === 'Activation') return functionName(layer.activation ?? 'linear');
-  return isLast ? say('report.output') : say(`report.layer.${layer.kind as Kind}`);
+  if (isLast) return say('report.output');
+  return isShort ? say(`parts.short.${layer.kind as Kind}`) : say(`report.layer.${layer.kind as Kind}`);
 }
 
 function factsOf({ layer, window, outputShape }: LayerRow, earlier: string): string {
@@ -91,7 +93,10 @@ export function partTitle(table: LayerRow[], layer: string, map: number, classNa
 export function partName(table: LayerRow[], layer: string, map: number, classNames: string[]): string {
   const index = String(map);
   const row = table.find((row) => row.layer.name === layer);
-  if (row === undefined) return say('parts.channel', { index }); // a part of the image
+  if (row === undefined) {
+    const colour = table[0].inputShape[2] === 3 ? (['red', 'green', 'blue'] as const)[map] : undefined;
+    return colour === undefined ? say('parts.channel', { index }) : say(`parts.colours.${colour}`);
+  }
   if (row.index >= logitsRow(table).index) return say('parts.class', { name: classNames[map] });
   if (row.outputShape.length === 1) return say('parts.unit', { index });
   return say(row.layer.kind.endsWith('Conv2D') ? 'parts.filter' : 'parts.map', { index });

@@ -36,3 +36,7 @@ export function linesIn(text: string, weight: string, width: number): number {
   }
   return lines;
 }
+
+// Lets a long word break anywhere but beside its ends, with a hyphen.
+export const hyphenated = (text: string) =>
+  text.replace(/\p{L}{13,}/gu, (word) => word.replace(/(?<=^.{3,})(?=.{3,}$)/gsu, '\u00ad'));
