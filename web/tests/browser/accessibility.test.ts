@@ -168,7 +168,7 @@ inEachBrowser((browser, name) => {
 
   test('with forced colours bars, legends and what is chosen can be seen', async () => {
     const coloursOf = ['.answer .chosen .bar i', '.channels i', '.grid span', '.ticks i'];
-    await visit(coloured, path, { ...SIZE, fragment: FRAGMENT }, async ({ page }) => {
+    await visit(coloured, path, { width: 1600, height: 900, fragment: FRAGMENT }, async ({ page }) => {
       await force(page, 'active');
       for (const part of coloursOf) await page.waitForSelector(part); // the epochs are drawn once the page is ready
       const seen = await page.evaluate((coloursOf) => {

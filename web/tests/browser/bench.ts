@@ -103,13 +103,6 @@ export async function draw(page: Page, strokes: Point[][], steps = 8): Promise<v
   }
 }
 
-// Opens layers that are folded to a line.
-export async function openFoldedLayers(page: Page): Promise<void> {
-  await page.$$eval('[data-column] button[aria-expanded="false"]', (folded) => {
-    for (const button of folded as HTMLButtonElement[]) button.click();
-  });
-}
-
 export async function layersOf(page: Page): Promise<Maps[]> {
   return page.$$eval('canvas[data-layer]', (canvases) =>
     (canvases as HTMLElement[]).map(({ dataset }) => ({
@@ -164,21 +157,26 @@ export async function lensOf(page: Page): Promise<LensCell> {
   });
 }
 
-// Hovers some cells of every layer and compares the arithmetic of each with its value. Returns the layers' names.
-export async function checkArithmetic(page: Page): Promise<string[]> {
-  await openFoldedLayers(page);
+// Looks at some cells of every layer and compares the arithmetic of each with its value. The pointer goes to cells of layers that are drawn; the address holds a cell of a layer that is folded, or of a Branch.
+export async function checkArithmetic(page: Page): Promise<void> {
+  const check = async (cell: string) => {
+    await expect.poll(async () => (await lensOf(page)).cell, { interval: 20 }).toBe(cell);
+    const { sum, value } = await lensOf(page);
+    const difference = Math.abs(sum - value) / Math.max(1, Math.abs(value));
+    expect(difference, `${cell}: ${sum} for ${value}`).toBeLessThanOrEqual(1e-4);
+  };
   const layers = await layersOf(page);
   for (const maps of layers) {
     for (const point of placesOf(maps)) {
       await hover(page, maps, point);
-      const cell = `${maps.layer} ${point.map} ${point.row} ${point.column}`;
-      await expect.poll(async () => (await lensOf(page)).cell, { interval: 20 }).toBe(cell);
-      const { sum, value } = await lensOf(page);
-      const difference = Math.abs(sum - value) / Math.max(1, Math.abs(value));
-      expect(difference, `${maps.layer}, ${JSON.stringify(point)}: ${sum} for ${value}`).toBeLessThanOrEqual(1e-4);
+      await check(`${maps.layer} ${point.map} ${point.row} ${point.column}`);
     }
   }
-  return layers.map((maps) => maps.layer);
+  const names = ['input', ...(await architectureOf(page))];
+  for (const name of names.filter((name) => layers.every(({ layer }) => layer !== name))) {
+    await page.evaluate((hash) => (location.hash = hash), `#bench?i=0&c=${name}.0.0.0`);
+    await check(`${name} 0 0 0`);
+  }
 }
 
 // Corners and a cell between them, in the first, the last and a middle map.

@@ -9,6 +9,7 @@ inEachBrowser((browser) => {
   test('the window of a cell grows from layer to layer until the image, and the flow frames the same layers', async () => {
     const options = { width: 1440, height: 900, fragment: '#bench?i=0&c=conv2d_1.12.4.7' };
     await visit(browser(), path, options, async ({ page }) => {
+      await page.click('.swap'); // in place of the arithmetic
       // Moves the slider `back` layers back, and returns the frame that the lens names and the number of frames in the flow.
       const lookBack = async (back: number) => {
         await page.$eval(

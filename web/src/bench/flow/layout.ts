@@ -17,6 +17,7 @@ export const PICTURE_GAP = 2; // between the picture in colour and its channels
 const FEW_MAPS = 16; // a layer of more has smaller maps
 const SMALL_IMAGE = 56; // least side of the image where all maps are shown
 const [MIN_THUMBNAIL, MAX_THUMBNAIL, NARROW] = [20, 88, 14]; // width; below the last, blocks are folded
+const OVERHANG = 6; // by which a name may be wider than its column
 const MIN_NAMED = 14; // width of a thumbnail with an upright name
 const MIN_LINE = 80; // height of a line of thumbnails
 const [SHORT, LANE_GAP, LINE_GAP] = [18, 4, 8]; // height of a short name; gaps between lanes and between lines
@@ -57,18 +58,14 @@ export function layOut(items: Item[], opened: number, skipping: Connection[], ro
   const isChain = items.every(({ spot }) => spot.lane === 0);
   const wide = isChain ? (fitWide(items, 'facts', above) ?? fitWide(items, 'title', above)) : null;
   if (wide !== null) return wide;
-  const tiles = fitCompact(items, opened, arcs, room);
+  const compact = (shown: Item[]) => fitCompact(shown, opened, arcs, { ...room, width: room.width - OVERHANG });
+  const tiles = compact(items);
   const isNarrow = tiles.some(({ look, width }) => look !== 'line' && width < NARROW);
   if (!isNarrow || arcs === 0) return tiles;
   // The index of an item is one more than that of its layer.
   const closed = skipping.filter(({ from, to }) => opened <= from + 1 || opened > to);
   const isInBlock = (i: number) => closed.some(({ from, to }) => i > from + 1 && i <= to);
-  return fitCompact(
-    items.map((item, i) => ({ ...item, folded: item.folded || isInBlock(i) })),
-    opened,
-    arcs,
-    room,
-  );
+  return compact(items.map((item, i) => ({ ...item, folded: item.folded || isInBlock(i) })));
 }
 
 // Fits all maps of all layers into the room, as large as they can be, or returns null. Many maps are smaller than few, and
@@ -167,7 +164,7 @@ function fitCompact(items: Item[], opened: number, arcs: number, room: Room): Ti
 }
 
 const spotsOf = (items: Item[]) => items.map(({ spot }) => spot);
-const nameWidth = ({ heading }: Item, { textScale }: Room) => shortWidth(heading.short, textScale) - BETWEEN + 2; // and the gap
+const nameWidth = ({ heading }: Item, { textScale }: Room) => shortWidth(heading.short, textScale) - OVERHANG;
 
 function stacksOf(items: Item[], opened: number, openWidth: number, isUpright: boolean, room: Room): Stack[] {
   const spots = spotsOf(items);
@@ -183,7 +180,7 @@ function stacksOf(items: Item[], opened: number, openWidth: number, isUpright: b
     stack.indices.push(i);
     if (i === opened) stack.fixed = openWidth;
     else if (folded) stack.fixed = Math.max(stack.fixed, FOLDED);
-    else if (isVector(shape) && !isUpright) stack.fixed = Math.max(stack.fixed, nameWidth(items[i], room) + BETWEEN);
+    else if (isVector(shape) && !isUpright) stack.fixed = Math.max(stack.fixed, nameWidth(items[i], room) + OVERHANG);
     else {
       stack.share = Math.max(stack.share, i > 0 ? (isVector(shape) ? 0.9 : 1) : shape[2] === 3 ? 0.8 : 1.3);
       stack.name = Math.max(stack.name, nameWidth(items[i], room) / stack.share);
@@ -226,22 +223,15 @@ function placeLine(
   const wideLane = lanesAt(spotsOf(items), spot.depth) > 1 ? spot.lane : Infinity;
   const sum = (of: (stack: Stack) => number) => stacks.reduce((total, stack) => total + of(stack), 0);
   const free = width - sum(({ fixed }) => fixed) - (stacks.length - 1) * gapOf(line.unit);
-  const unit = Math.max(
-    line.unit,
-    Math.min(
-      1.4 * line.unit,
-      free /
-        Math.max(
-          0.1,
-          sum(({ share }) => share),
-        ),
-    ),
+  const shares = Math.max(
+    0.1,
+    sum(({ share }) => share),
   );
-  const open =
-    line.isOnly || line.isUpright
-      ? stacks.find(({ indices, lanes }) => lanes === 1 && indices.includes(opened))
-      : undefined;
-  const openHead = open ? heightOf(items[opened].heading, widthOf(open, unit), textScale) : 0;
+  const unit = Math.max(line.unit, Math.min(1.4 * line.unit, free / shares));
+  // The opened item has its title and facts, if these leave half of the height.
+  const open = stacks.find(({ indices, lanes }) => lanes === 1 && indices.includes(opened));
+  const factsHeight = open ? heightOf(items[opened].heading, widthOf(open, unit), textScale) : Infinity;
+  const openHead = (line.isOnly || line.isUpright) && factsHeight < line.height / 2 ? factsHeight : 0;
   const uprights = stacks.flatMap(({ indices, lanes }) => (lanes > 1 ? [] : indices.filter((i) => !items[i].folded)));
   const isNamed = !line.isUpright || unit > MIN_NAMED; // or else names would overlap
   const names = !isNamed
@@ -260,7 +250,7 @@ function placeLine(
       const fits = nameWidth(items[index], room) <= stackWidth && height > 2 * SHORT;
       let look: Tile['look'] = fits ? 'short' : 'hidden';
       if (stack.lanes === 1)
-        look = index === opened && open ? 'facts' : !isNamed ? 'hidden' : line.isUpright ? 'upright' : 'short';
+        look = index === opened && openHead > 0 ? 'facts' : !isNamed ? 'hidden' : line.isUpright ? 'upright' : 'short';
       if (items[index].folded) look = 'line';
       const head = stack.lanes === 1 ? Math.max(names, openHead) + 6 : fits ? SHORT * textScale : 0;
       const fill = index === 0 ? imageGrid : index === opened ? gridIn : thumbnail;
