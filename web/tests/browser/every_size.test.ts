@@ -169,7 +169,7 @@ inEachBrowser((browser, browserName) => {
 
       if (isWhole)
         test.each([
-          [1366, 625, 0.4],
+          [1366, 625, 0.38],
           [1366, 720, 0.45],
         ])('at %i × %i an opened instrument has %f of the window, below all layers', async (width, height, share) => {
           const page = await goTo({ width, height, fragment: '#bench?i=0' });

@@ -1,15 +1,6 @@
 // A reader's use of the page of MNIST's cnn, from the disk and without an internet connection.
 import { expect, inject, test } from 'vitest';
-import {
-  predictionOf,
-  checkArithmetic,
-  click,
-  draw,
-  largestDifference,
-  logitsOf,
-  openTab,
-  tabsOf,
-} from './bench';
+import { predictionOf, checkArithmetic, click, draw, largestDifference, logitsOf, openTab, tabsOf } from './bench';
 import { inEachBrowser, inOnePage, resize, visit } from './open';
 import { expectedOf, pagePath } from './reports';
 
