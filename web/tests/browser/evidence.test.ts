@@ -80,19 +80,6 @@ inEachBrowser((browser, browserName) => {
   const isChromium = browserName === 'chromium';
 
   const testMnist = (goTo: GoTo) => {
-    test('the map of test images keeps its height when it follows the live view and when it is left', async () => {
-      const page = await goTo({ width: 1280 });
-      await page.$eval('nav a[href="#embedding"]', (link) => (link as HTMLElement).click());
-      const height = () => page.$eval('.whereabouts', (element) => (element as HTMLElement).offsetHeight);
-      const position = () => page.$eval('.whereabouts', (element) => (element as HTMLElement).dataset.whereabouts);
-      const empty = await height();
-      await expect.poll(position).not.toBe('');
-      expect(await height()).toBe(empty);
-      await page.$eval('nav a[href="#ablation"]', (link) => (link as HTMLElement).click());
-      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-      expect(await height()).toBe(empty);
-    });
-
     test('the contents open from the first screen, and close behind the link that is followed', async () => {
       for (const width of [1280, 390]) {
         const page = await goTo({ width, height: 720 });

@@ -106,13 +106,14 @@ inEachBrowser((browser) => {
         page.$$eval('.caution', (all) => all.map((element) => element.textContent ?? '').join(' '));
       await expect.poll(cautions).toContain('several characters');
       expect(await boxes()).toEqual(before);
-      const [note, name] = await Promise.all([boxOf(page, '.notes'), boxOf(page, '.answer .name')]);
-      expect(note.top - name.bottom).toBeLessThan(16);
-      // Pointed at, all of it can be read, over what lies below.
-      await page.hover('.notes');
-      const [wide, room] = await page.$eval('.notes div', (element) => [element.scrollWidth, element.clientWidth]);
-      expect(wide).toBeLessThanOrEqual(room);
-      expect(await boxes()).toEqual(before);
+      // It is read whole, on two lines beside the answer.
+      const [note, name, rows] = await Promise.all(
+        ['.note', '.answer .name', '.answer ol'].map((selector) => boxOf(page, selector)),
+      );
+      expect(note.left).toBeGreaterThanOrEqual(name.right);
+      expect(note.bottom).toBeLessThanOrEqual(rows.top);
+      const [high, room] = await page.$eval('.note', (element) => [element.scrollHeight, element.clientHeight]);
+      expect(high).toBeLessThanOrEqual(room);
     });
 
     test('an empty pad invites to draw, and answers nothing', async () => {

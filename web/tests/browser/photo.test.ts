@@ -47,7 +47,7 @@ inEachBrowser((browser, name) => {
       expect(Object.fromEntries(shown.map(([name, , size]) => [name, size]))).toEqual(stages);
       expect(shown.filter(([, on]) => on === false).map(([name]) => name)).toEqual(['deslant']);
       expect(await page.$$eval('[data-answer] .caution', (all) => all.map((element) => element.textContent))).toEqual([
-        expect.stringContaining('Polarity inverts it'),
+        expect.stringContaining('Dark ink on light: it was inverted.'),
       ]);
     });
 
