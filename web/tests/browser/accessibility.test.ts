@@ -47,7 +47,16 @@ const atTwiceTheSize =
 // Elements, their attributes and the colours of a theme are the same in every browser, and axe takes five times as long in
 // Firefox: there it looks at what Firefox paints, in one theme.
 const LOOKS: Record<BrowserName, Record<string, Look>> = {
-  chromium: { dark: inTheme('dark', ['color-contrast']), light: inTheme('light'), 'at 200 %': atTwiceTheSize() },
+  chromium: {
+    dark: inTheme('dark', ['color-contrast']),
+    light: inTheme('light'),
+    'at 200 %': atTwiceTheSize(),
+    // An instrument's headings stand among those of the page; its targets are 24 pixels large.
+    order: async (page, part) => [
+      ...(await axeFindings(page, 'html', undefined, ['heading-order'])),
+      ...(part === '#panel' ? await axeFindings(page, part, undefined, ['target-size']) : []),
+    ],
+  },
   firefox: {
     light: inTheme('light', PAINTED),
     'at 200 %': atTwiceTheSize(['scrollable-region-focusable']),
