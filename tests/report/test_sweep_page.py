@@ -1,6 +1,7 @@
 """The page of a sweep: its sentences about the best trial, and a panel for each varied field."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -81,6 +82,7 @@ FIELDS = {
     "numbers": (("0.001", "0.01"), [0.001 * 1.6**number for number in range(10)]),
     "even numbers": (("4", "8"), list(range(4, 14))),
     "few numbers": (("8", "16", "32"), [8, 16, 32] * 4),
+    "few long numbers": (("0.001", "0.01"), [0.00071234, 0.0012345, 0.0056789, 0.02345678] * 3),
     "words": (("relu", "silu"), ["relu", "silu"] * 5),
     "words and nothing": (("true", "none"), [True, None] * 5),
     "one value": (("3",), [3] * 10),
@@ -90,13 +92,14 @@ FIELDS = {
 @pytest.mark.parametrize("name", FIELDS)
 def test_an_axis_suits_the_values_of_its_field(name: str):
     ticks, values = FIELDS[name]
-    drawing = draw_sweep(
-        [make_trial(number, 0.9 + number / 1000, field=value) for number, value in enumerate(values)], 100
-    )
-    [axes] = drawing.axes
+    trials = [make_trial(n, 0.9 + n / 1000, field=value, other=1) for n, value in enumerate(values)]
+    drawing = draw_sweep(trials, 100)
+    axes, _ = drawing.axes
     drawing.canvas.draw()
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert set(ticks) <= set(labels)
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    assert not any(left.x1 > right.x0 for left, right in pairwise(boxes))
     assert axes.get_xlabel() == "field"
     low, high = axes.get_xlim()
     dots = [x for line in axes.lines for x in line.get_xdata()]
