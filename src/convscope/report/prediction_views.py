@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +55,12 @@ def picture_view(
     limit = float(np.abs(attribution).max())
     image = prediction.prepared.image
     reads = f"{image.shape[0]} × {image.shape[1]} pixels, the input of the network"
-    # The first stage is the photo, which is shown anyway. Of the others, those are shown that did something.
-    stages = prediction.prepared.stages[1:] if prediction.steps else ()
+    # The first stage is the photo, which is shown anyway. Of the others, those are shown that changed the picture.
+    stages = prediction.prepared.stages if prediction.steps else ()
     steps = [
         {**_stage_picture(stage.pixels), "title": stage.name, "text": _STEPS.get(stage.name, "")}
-        for stage in stages[:-1]
-        if stage.is_taken
+        for before, stage in pairwise(stages[:-1])
+        if stage.is_taken and not np.array_equal(before.pixels, stage.pixels)
     ]
     for last in stages[-1:]:  # the last one, if there are any: shown even if it did nothing, since it gives the image
         text = _STEPS.get(last.name, "") if last.is_taken else "not applied"
