@@ -24,7 +24,7 @@ from convscope.report import (
     write_figures,
 )
 from convscope.report.figures import chart_makers, picture_makers
-from convscope.report.pictures import kernel_columns, large_channels
+from convscope.report.pictures import kernel_columns
 from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, PAPER, POINTS, figure_bytes, new_drawing, svg_text
 from convscope.training import History
 
@@ -117,12 +117,8 @@ def test_a_cnn_has_all_its_figures(runs: dict[str, RunContents]) -> None:
     assert names == {
         *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison"),
         *("diagram", "image", "classes", "mistakes"),
-        *(f"kernels-{layer}{kind}" for layer in ("conv2d", "conv2d_1") for kind in ("", "-grey", "-all")),
-        *(
-            f"maps-{layer}{kind}"
-            for layer in ("conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1")
-            for kind in ("", "-large")
-        ),
+        *(f"kernels-{layer}{kind}" for layer in ("conv2d", "conv2d_1") for kind in ("", "-all")),
+        *(f"maps-{layer}" for layer in ("conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1")),
     }
 
 
@@ -203,12 +199,6 @@ def test_kernels_stand_as_in_the_notebook(number: int, columns: int) -> None:
     assert kernel_columns(number) == columns
 
 
-def test_the_four_maps_with_the_largest_values_are_shown_large() -> None:
-    maps = np.ones((2, 3, 1), np.float32) * np.array([3, 0, 9, 1, 5, 5, 4], np.float32)
-    assert large_channels(maps) == (2, 4, 5, 6)
-    assert large_channels(maps[..., :2]) == (0, 1)
-
-
 def test_counts_are_written_only_where_they_fit() -> None:
     few, many = (np.eye(k, dtype=np.int64) * 987 for k in (10, 60))
     assert svg_text(draw_confusion_matrix(few, [str(i) for i in range(10)])).count(">987<") == 10
@@ -225,7 +215,7 @@ def test_a_figure_that_shows_a_part_says_so(runs: dict[str, RunContents]) -> Non
 def test_a_depthwise_convolution_has_all_its_filters_in_one_picture(runs: dict[str, RunContents]) -> None:
     pictures = picture_makers(runs["depthwise"])
     names = {name for name in pictures if name.startswith("kernels-depthwise_conv2d")}
-    assert names == {"kernels-depthwise_conv2d", "kernels-depthwise_conv2d-grey"}
+    assert names == {"kernels-depthwise_conv2d"}
     assert "depthwise_conv2d: 12 filters" in svg_text(pictures["kernels-depthwise_conv2d"]())
     assert "conv2d: input channel 0" in svg_text(pictures["kernels-conv2d"]())
 

@@ -27,7 +27,6 @@ from convscope.report.pictures import (
     draw_kernels,
     draw_mistakes,
     draw_samples,
-    large_channels,
 )
 from convscope.report.style import Drawing, figure_bytes
 from convscope.texts import Sentence, say
@@ -118,12 +117,10 @@ def picture_makers(contents: RunContents) -> Makers:
     for bank in explanation.kernels:
         draw = partial(draw_kernels, bank.kernel, bank.layer, limit=bank.limit)
         pictures[f"kernels-{bank.layer}"] = draw
-        pictures[f"kernels-{bank.layer}-grey"] = partial(draw, palette="grey")
         if bank.kind == "Conv2D":  # a depthwise filter reads one channel, so the first picture shows all its kernels
             pictures[f"kernels-{bank.layer}-all"] = partial(draw, channel=None)
     for layer, maps in explanation.feature_maps.items():
         pictures[f"maps-{layer}"] = partial(draw_feature_maps, maps, layer)
-        pictures[f"maps-{layer}-large"] = partial(draw_feature_maps, maps, layer, channels=large_channels(maps))
     return pictures
 
 

@@ -20,7 +20,6 @@ MAX_MAPS = 64
 """The most maps of a layer in one picture."""
 MAX_KERNELS = 64
 """The most kernels along each side of the picture of all kernels."""
-_NUM_LARGE = 4  # feature maps of a layer that are shown large
 _LEFT, _TOP = 8, 40  # pixels to the left of a picture, and above it, for the title
 
 
@@ -29,22 +28,13 @@ def kernel_columns(number: int) -> int:
     return 4 if number <= 32 else 8 if number <= 128 else 16
 
 
-def large_channels(maps: NDArray[np.float32]) -> tuple[int, ...]:
-    """Choose the maps of a layer (H, W, M) that are shown large: the four with the highest mean, in order."""
-    # The strongest of those that the picture of all maps shows.
-    strongest = np.argsort(-maps[:, :, :MAX_MAPS].mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
-    return tuple(sorted(strongest.tolist()))
-
-
 def map_limits(maps: NDArray[np.float32]) -> tuple[float, float]:
     """Find the ends of the scale of a layer's feature maps: the smallest value or zero, and the largest value."""
     # With zero in the scale, brightness tells how strong a map is, and not only how it varies.
     return min(float(maps.min()), 0.0), float(maps.max())
 
 
-def kernel_tiles(
-    kernel: NDArray[np.float32], palette: Palette, limit: float, channel: int | None, target: int
-) -> Pixels:
+def kernel_tiles(kernel: NDArray[np.float32], limit: float, channel: int | None, target: int) -> Pixels:
     """Draw the kernels (rows, columns, C, filters) into one picture, on the scale from -limit to limit.
 
     Args:
@@ -60,7 +50,7 @@ def kernel_tiles(
     else:
         chosen = [kernel[:, :, channel, column] for column in range(min(kernel.shape[3], MAX_MAPS))]
         columns = kernel_columns(len(chosen))
-    pictures = [enlarge(paint(weights, palette, -limit, limit), scale) for weights in chosen]
+    pictures = [enlarge(paint(weights, "signed", -limit, limit), scale) for weights in chosen]
     return tile(pictures, columns, gap=6 if channel is not None else 3, framed=channel is not None)
 
 
@@ -69,7 +59,6 @@ def draw_kernels(
     layer: str,
     *,
     channel: int | None = 0,
-    palette: Palette = "signed",
     limit: float | None = None,
 ) -> Drawing:
     """Draw the kernels (rows, columns, C, filters) of a convolution on one scale, whose middle is zero.
@@ -78,8 +67,7 @@ def draw_kernels(
 
     Args:
         channel: the input channel whose kernels are drawn; for None all, a row an input channel and a column a filter.
-        palette: "signed" (negative weights blue, positive orange) or "grey" (negative black, positive white).
-        limit: the weight at the palette's ends; by default the largest there is.
+        limit: the weight at the ends of the scale; by default the largest there is.
 
     Raises:
         ValueError: if `kernel` has not four axes or there is no such channel.
@@ -90,7 +78,7 @@ def draw_kernels(
     if channel is not None and not 0 <= channel < kernel.shape[2]:
         raise ValueError(f"channel is {channel}; there are kernels for channels 0 to {kernel.shape[2] - 1}")
     limit = float(np.abs(kernel).max()) if limit is None else limit
-    picture = kernel_tiles(kernel, palette, limit, channel, 16 if channel is None else 48)
+    picture = kernel_tiles(kernel, limit, channel, 16 if channel is None else 48)
     if channel is None:
         limit_note = _format_limit(max(channels, filters), MAX_KERNELS, "per side")
         title = f"{layer}: all kernels, {channels} x {filters}{limit_note}"
@@ -99,7 +87,7 @@ def draw_kernels(
         which = f"input channel {channel}" if channels > 1 else f"{filters} {'filter' if filters == 1 else 'filters'}"
         title = f"{layer}: {which}" + _format_limit(filters, MAX_MAPS, "filters")
         note = "filters from left to right, top to bottom"
-    return _draw_scaled(picture, title, palette, -limit, limit, note)
+    return _draw_scaled(picture, title, "signed", -limit, limit, note)
 
 
 def draw_feature_maps(maps: NDArray[np.float32], layer: str, *, channels: Sequence[int] | None = None) -> Drawing:

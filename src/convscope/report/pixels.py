@@ -17,7 +17,7 @@ from convscope.base.png import encode_png
 Pixels = NDArray[np.uint8]
 """(H, W, 4), RGBA."""
 
-Palette = Literal["signed", "grey", "viridis"]
+Palette = Literal["signed", "viridis"]
 
 _FRAME = (128, 128, 128, 96)  # a hairline that shows on a dark and on a light ground
 
@@ -26,8 +26,7 @@ def paint(values: NDArray[np.float32] | NDArray[np.float64], palette: Palette, l
     """Colour `values` (H, W) as RGBA (H, W, 4), with `low` and `high` at the ends of the palette; NaN is clear.
 
     "signed" is blue below zero and orange above it, and more transparent nearer to zero: zero shows the ground, dark or
-    light. It expects low = -high; from -2 to 2, the value -1 is blue with half the opacity. "grey" is black to white,
-    "viridis" as in matplotlib.
+    light. It expects low = -high; from -2 to 2, the value -1 is blue with half the opacity. "viridis" is matplotlib's.
     """
     span = high - low
     scaled = np.clip((np.asarray(values, np.float64) - low) / span, 0, 1) if span > 0 else np.zeros(values.shape)
@@ -39,9 +38,6 @@ def paint(values: NDArray[np.float32] | NDArray[np.float64], palette: Palette, l
         signed = 2 * scaled - 1 if span > 0 else scaled
         pixels[..., :3] = np.where((signed < 0)[..., None], BLUE, ORANGE)
         pixels[..., 3] = np.rint(255 * np.abs(signed))
-    elif palette == "grey":
-        pixels[..., :3] = np.rint(255 * scaled)[..., None]
-        pixels[..., 3] = 255
     else:
         pixels[:] = matplotlib.colormaps["viridis"](scaled, bytes=True)
     pixels[missing] = 0

@@ -206,8 +206,8 @@ def kernel_views(banks: Sequence[KernelBank], names: Mapping[str, str]) -> list[
                 "name": names[bank.layer],
                 "title": findings.kernels_finding(kernel, limit),
                 "first_caption": first,
-                "signed": pixels_view(kernel_tiles(kernel, "signed", limit, 0, 36)),
-                "all": pixels_view(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
+                "signed": pixels_view(kernel_tiles(kernel, limit, 0, 36)),
+                "all": pixels_view(kernel_tiles(kernel, limit, None, 12)) if channels > 1 else None,
                 "all_caption": say(key, channels=channels, filters=filters, shown=MAX_KERNELS),
                 "scale": _scale("signed", -limit, limit),
             }
