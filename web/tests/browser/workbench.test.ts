@@ -24,7 +24,7 @@ const brightness = (page: Page, layer: string) =>
     const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
     copy.drawImage(element as HTMLCanvasElement, 0, 0);
     const { data } = copy.getImageData(0, 0, width, height);
-    return data.reduce((most, value, i) => (i % 4 === 1 && data[i + 2] > 0 ? Math.max(most, value) : most), 0);
+    return data.reduce((highest, value, i) => (i % 4 === 1 && data[i + 2] > 0 ? Math.max(most, value) : most), 0);
   });
 
 inEachBrowser((browser) => {
@@ -128,7 +128,7 @@ inEachBrowser((browser) => {
     await visit(browser(), path, { ...SIZE, fragment: '#bench?i=0' }, async ({ page }) => {
       const ring = () => page.$eval('.whereabouts', (map) => (map as HTMLElement).dataset.whereabouts);
       await expect.poll(ring).not.toBe('');
-      const places = [await ring()];
+      const positions = [await ring()];
       for (const stroke of [
         [
           [0.3, 0.2],
@@ -140,9 +140,9 @@ inEachBrowser((browser) => {
         ],
       ] as [number, number][][]) {
         await draw(page, [stroke]);
-        places.push(await ring());
+        positions.push(await ring());
       }
-      expect(new Set(places).size).toBe(3);
+      expect(new Set(positions).size).toBe(3);
       const [here, map] = await Promise.all([boxOf(page, '.whereabouts .here'), boxOf(page, '.whereabouts .map')]);
       expect(here.left >= map.left && here.right <= map.right && here.top >= map.top && here.bottom <= map.bottom).toBe(
         true,
