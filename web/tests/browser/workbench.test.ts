@@ -24,7 +24,7 @@ const brightness = (page: Page, layer: string) =>
     const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
     copy.drawImage(element as HTMLCanvasElement, 0, 0);
     const { data } = copy.getImageData(0, 0, width, height);
-    return data.reduce((highest, value, i) => (i % 4 === 1 && data[i + 2] > 0 ? Math.max(most, value) : most), 0);
+    return data.reduce((highest, value, i) => (i % 4 === 1 && data[i + 2] > 0 ? Math.max(highest, value) : highest), 0);
   });
 
 inEachBrowser((browser) => {
