@@ -176,7 +176,7 @@ inEachBrowser((browser, name) => {
   });
 
   test('with forced colours bars, legends and what is chosen can be seen', async () => {
-    const coloursOf = ['.answer .chosen .bar i', '.channels i', '.grid span', '.ticks i'];
+    const coloursOf = ['.answer .chosen .bar i', '.channels i', '.grid input', '.ticks i'];
     await visit(coloured, path, { width: 1600, height: 900, fragment: FRAGMENT }, async ({ page }) => {
       await force(page, 'active');
       for (const part of coloursOf) await page.waitForSelector(part); // the epochs are drawn once the page is ready
@@ -190,8 +190,8 @@ inEachBrowser((browser, name) => {
         ]);
         const [open] = styleOf('[data-tab][aria-selected="true"]').map((style) => style.borderBottomColor);
         const [unselected] = styleOf('[data-tab][aria-selected="false"]').map((style) => style.borderBottomColor);
-        const [chosen, not] = ['.chosen', ':not(.chosen)'].map(
-          (suffix) => styleOf(`.controls label${suffix}`)[0].backgroundColor,
+        const [chosen, not] = ['true', 'false'].map(
+          (pressed) => styleOf(`.channels [aria-pressed="${pressed}"]`)[0].borderLeftColor,
         );
         return { backgrounds, tabs: open !== unselected, choice: chosen !== not };
       }, coloursOf);
