@@ -15,6 +15,8 @@ export interface Column {
 // True for a layer that changes no value: its column is a thin line unless it has the held cell.
 const canFold = ({ layer }: LayerRow) => layer.kind === 'Flatten' || layer.kind === 'Dropout';
 
+export const MAX_LANES = 4; // of an ensemble that is shown whole
+const JOINING = ['Branch', 'Concatenate'];
 const MIXING = ['Conv2D', 'Branch', 'Concatenate'];
 const keepsMaps = ({ layer, inputShape, outputShape, index }: LayerRow) =>
   index > 0 && outputShape.length === 3 && inputShape[2] === outputShape[2] && !MIXING.includes(layer.kind);
@@ -34,6 +36,22 @@ export function columnsOf(table: LayerRow[], ablations: Ablation[], heldLayer: s
       ),
     };
   });
+}
+
+// Finds the member of an ensemble that a layer belongs to, from 1: 12 for m12_conv2d; 0 for none.
+export const memberOf = (layer: string): number => Number(/^m(\d+)_/.exec(layer)?.[1] ?? 0);
+
+// Lists the layers to show. Of an ensemble of many, these are a chain: one member, and the mean of all.
+export function shownRows(table: LayerRow[], member: number): LayerRow[] {
+  const last = table[table.length - 1];
+  if (countMembers(table) <= MAX_LANES) return table;
+  const own = table.filter(({ layer: { kind, name } }) => memberOf(name) === member && !JOINING.includes(kind));
+  return [...own, last];
+}
+
+export function countMembers(table: LayerRow[]): number {
+  const joins = table[table.length - 1].layer.kind === 'SoftVoting';
+  return joins ? Math.max(...table.map(({ layer }) => memberOf(layer.name))) : 0;
 }
 
 const LINE = 20; // CSS pixels: height of a line of a heading in LayerColumn at a text scale of 1
