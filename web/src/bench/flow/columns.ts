@@ -66,9 +66,16 @@ export function narrowestFor({ title, facts }: Heading, scale: number): number {
   return Math.ceil(width * scale);
 }
 
+const knownLines = new Map<string, number>(); // the layout tries the same widths again and again
+
 // Computes the height of a heading in a column of this width.
 export function heightOf({ title, facts }: Heading, width: number, scale: number): number {
-  const lines = linesIn(title, BOLD, width / scale) + linesIn(facts, PLAIN, width / scale);
+  const key = `${title}\n${facts}\n${width / scale}`;
+  let lines = knownLines.get(key);
+  if (lines === undefined) {
+    lines = linesIn(title, BOLD, width / scale) + linesIn(facts, PLAIN, width / scale);
+    knownLines.set(key, lines);
+  }
   return lines * LINE * scale;
 }
 

@@ -93,10 +93,11 @@ function fitWide(items: Item[], look: 'facts' | 'title', { width, height, scale,
     }
     return grids;
   };
+  const highest = headOf([]);
   for (let k = 0; ; k++) {
     const [side, pooled] = [MAX_SIDE - 2 * Math.floor(k / 2), k % 2 === 0 ? 0.75 : 0.5];
     // Wider maps let headings wrap into fewer lines, and lower headings leave more height for maps.
-    const draft = gridsFor(side, pooled, height - headOf([]));
+    const draft = gridsFor(side, pooled, height - highest);
     const head = draft && headOf(draft);
     const grids = head && gridsFor(side, pooled, height - head);
     if (!grids && pooled === 0.75) return null;
