@@ -14,7 +14,7 @@ export const chosen = new Chosen();
 export const listed = (texts: string[]): string =>
   texts.length === 0 ? '' : texts.reduce((first, second) => say('language.list', { first, second }));
 export const sentences = (texts: string[]): string =>
-  texts.reduce((first, second) => say('language.sentences', { first, second }));
+  texts.filter(Boolean).reduce((first, second) => say('language.sentences', { first, second }));
 
 const marks = new Map<Language, string>();
 

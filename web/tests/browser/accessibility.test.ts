@@ -259,7 +259,7 @@ inEachBrowser((browser, name) => {
   test('the answer is spoken once it rests, of an image and of a drawing, and nothing is at each move', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0&c=conv2d.3.4.5' }, async ({ page }) => {
       const spoken = () => page.$eval('.answer [aria-live="polite"]', (element) => element.textContent ?? '');
-      await expect.poll(spoken).toMatch(/^The network answers 7, [\d.<> ]+ %, correct\.$/);
+      await expect.poll(spoken).toMatch(/^The network answers 7, [\d.<>\s]+%, correct\.$/);
       await page.evaluate(() => {
         const seen = ((window as unknown as { said: string[] }).said = [] as string[]);
         for (const region of document.querySelectorAll('[aria-live], [role="status"]'))

@@ -152,13 +152,13 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
   },
   async training(page) {
     await predict(page, 'training', 'rises');
-    await page.focus('input[aria-label="Epoch"]');
+    await page.focus('.epochs input');
     await page.keyboard.press('Home');
     await waitForTasks(page, 1);
     await openTab(page, 'step');
     await click(page, '[data-step-whole]');
     await waitForTasks(page, 2);
-    await page.focus('input[aria-label="Epoch"]');
+    await page.focus('.epochs input');
     await page.keyboard.press('End');
     const { text, isCorrect } = await readConclusion(page);
     expect(isCorrect).toBe(true);

@@ -15,10 +15,10 @@ inEachBrowser((browser) => {
       await expect.poll(() => page.$('.epochs input'), { timeout: 60_000 }).not.toBeNull();
       const earlier = await stops();
       await expect.poll(stops, { timeout: 60_000 }).toBeGreaterThan(earlier + 2);
+      const largest = async () => Math.max(...(await logitsOf(page)));
+      await expect.poll(largest, { timeout: 60_000 }).toBeGreaterThan(2);
       await click(page, '[data-play]');
       await page.waitForSelector('.train[data-state="paused"]');
-      const largest = async () => Math.max(...(await logitsOf(page)));
-      expect(await largest()).toBeGreaterThan(2);
       await page.focus('.epochs input');
       await page.keyboard.press('Home');
       await expect.poll(largest).toBeLessThan(2); // a network that has not learned is not sure

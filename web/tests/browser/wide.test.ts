@@ -24,7 +24,8 @@ const isHeldShown = (page: Page): Promise<boolean> =>
     if (held === undefined) return false;
     const { left, top } = strip.getBoundingClientRect();
     const [right, bottom] = [left + strip.clientWidth, top + strip.clientHeight];
-    return held.left >= left - 2 && held.right <= right + 2 && held.top >= top - 2 && held.bottom <= bottom + 2;
+    // Firefox counts the stroke of the frame too, 4 pixels.
+    return held.left >= left - 5 && held.right <= right + 5 && held.top >= top - 5 && held.bottom <= bottom + 5;
   });
 
 // True if the predicted class is visible in the list, between its head and its button, and these in the window.

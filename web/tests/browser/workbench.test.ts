@@ -37,10 +37,11 @@ inEachBrowser((browser) => {
       const columns = await page.$$eval('.strip [data-column]', (all) =>
         all.map((column) => {
           const [scale, maps] = ['.colour-scale', 'canvas'].map((part) => column.querySelector(part));
-          return scale && scale.getBoundingClientRect().top >= maps!.getBoundingClientRect().bottom;
+          if (!scale?.checkVisibility()) return null; // maps that fill the height leave no room for it
+          return scale.getBoundingClientRect().top >= maps!.getBoundingClientRect().bottom;
         }),
       );
-      expect(columns.filter((below) => below !== null)).toEqual(Array(6).fill(true));
+      expect(columns.filter((below) => below !== null)).toEqual(Array(5).fill(true));
       expect(await brightness(page, 'conv2d')).toBeGreaterThan(180);
       for (const view of ['#bench?i=3', '#bench?i=1&e=0']) {
         await goTo(page, view);

@@ -16,7 +16,6 @@ export interface Column {
 const canFold = ({ layer }: LayerRow) => layer.kind === 'Flatten' || layer.kind === 'Dropout';
 
 export const MAX_LANES = 4; // of an ensemble that is shown whole
-const JOINING = ['Branch', 'Concatenate'];
 const MIXING = ['Conv2D', 'Branch', 'Concatenate'];
 const keepsMaps = ({ layer, inputShape, outputShape, index }: LayerRow) =>
   index > 0 && outputShape.length === 3 && inputShape[2] === outputShape[2] && !MIXING.includes(layer.kind);
@@ -43,10 +42,9 @@ export const memberOf = (layer: string): number => Number(/^m(\d+)_/.exec(layer)
 
 // Lists the layers to show. Of an ensemble of many, these are a chain: one member, and the mean of all.
 export function shownRows(table: LayerRow[], member: number): LayerRow[] {
-  const last = table[table.length - 1];
   if (countMembers(table) <= MAX_LANES) return table;
-  const own = table.filter(({ layer: { kind, name } }) => memberOf(name) === member && !JOINING.includes(kind));
-  return [...own, last];
+  const isJoin = ({ layer: { kind } }: LayerRow) => kind === 'Branch' || kind === 'Concatenate';
+  return [...table.filter((row) => memberOf(row.layer.name) === member && !isJoin(row)), table[table.length - 1]];
 }
 
 export function countMembers(table: LayerRow[]): number {
