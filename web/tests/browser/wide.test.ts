@@ -77,7 +77,8 @@ async function checkHeldCells(page: Page, width: number): Promise<void> {
   for (const at of [layers.length - 1, Math.floor(layers.length / 2), 1]) {
     await page.keyboard.press('Escape');
     await expect.poll(() => page.$('.lens.held')).toBeNull();
-    await hover(page, layers[at], { map: 0, row: 0, column: 0 });
+    const [row, column] = [layers[at].rows, layers[at].columns].map((count) => Math.floor(count / 2));
+    await hover(page, layers[at], { map: 0, row, column });
     await page.mouse.down();
     await page.mouse.up();
     await page.waitForSelector('.lens.held');
