@@ -140,7 +140,7 @@ const EXCEPTIONS: Record<string, string[]> = {
   'bench/models/TwoModels.svelte': ['two models'], // in a file's name
   'bench/parts/file_name.ts': ['with ablation'], // in a file's name
   'bench/step/Step.svelte': ['loss of one image', '(prefers-reduced-motion: reduce)'], // a file's name
-  'bench/time/Slider.svelte': ['(prefers-reduced-motion: reduce)'],
+  'bench/lens/LensWork.svelte': ['(pointer: coarse)'],
   'bench/time/Time.svelte': ['this image'], // in a file's name
   'bench/training/Train.svelte': ['trained here'], // in a file's name
   'bench/training/TrainProgress.svelte': ['accuracy by epoch'], // in a file's name
