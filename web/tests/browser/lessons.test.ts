@@ -229,6 +229,14 @@ inEachBrowser((browser, name) => {
   });
 
   inOnePage(browser, path, (goTo) => {
+    test('in a low window a lesson lies over neither pad, layers nor answer', async () => {
+      const page = await goTo({ width: 1366, height: 625, fragment: '#bench?i=0&n=convolution' });
+      await page.waitForSelector('.lessons[data-lesson="convolution"]');
+      const lesson = await boxOf(page, '.lesson');
+      for (const part of ['.pad .paper', '.strip', '.answer .name'])
+        expect((await boxOf(page, part)).top, part).toBeGreaterThanOrEqual(lesson.bottom - 1);
+    });
+
     test('a lesson hides neither pad, layers, answer nor lens, and is in the link', async () => {
       const options = { width: 1280, height: 720, fragment: '#bench?i=0&n=convolution' };
       const page = await goTo(options);
