@@ -2,7 +2,7 @@
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
-import { predictionOf, click, draw, hover, layersOf, lensOf, openTab, type Place } from './bench';
+import { boxOf, predictionOf, click, draw, hover, layersOf, lensOf, openTab, type Place } from './bench';
 import { inEachBrowser, inOnePage, visit } from './open';
 import { pagePath } from './reports';
 
