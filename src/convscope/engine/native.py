@@ -343,10 +343,7 @@ class NativeNetwork:
     def _list_indices(self, layers: Sequence[str]) -> list[int]:
         """List the indices of layers in the table; raises `KeyError` for an unknown one."""
         indices = {row.layer.name: index for index, row in enumerate(self._architecture.table)}
-        for name in layers:
-            if name not in indices:
-                self._architecture.row(name)  # raises the error
-        return [indices[name] for name in layers]
+        return [indices[self._architecture.row(name).layer.name] for name in layers]
 
     def _check_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         """Copy and check the labels."""

@@ -16,7 +16,7 @@ export interface LessonResult {
 export class Visit {
   done = $state(0); // number of tasks done
   found = $state.raw<LessonResult | null>(null);
-  #asked = $state.raw<Values | null>(null); // the values of the question when it was answered
+  #valuesThen = $state.raw<Values | null>(null); // the values of the question when it was answered
 
   constructor(
     readonly bench: Bench,
@@ -29,11 +29,11 @@ export class Visit {
     return this.script.answers.find((answer) => answer === this.bench.answers[this.id]) ?? null;
   }
   answer(prediction: string): void {
-    this.#asked = this.script.values();
+    this.#valuesThen = this.script.values();
     this.bench.answers = { ...this.bench.answers, [this.id]: prediction };
   }
   get values(): Values {
-    return this.#asked ?? this.script.values();
+    return this.#valuesThen ?? this.script.values();
   }
 
   get step(): 'predict' | 'try' | 'found' {
