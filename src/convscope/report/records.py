@@ -132,8 +132,8 @@ class LiveModel(Record, kw_only=True):
 
     Attributes:
         weights: by full name, such as `conv2d/kernel`, in Keras layout.
-        means: by layer, the mean output of each filter over the test images, of an ensemble over 1,000 of them, and over
-            all positions of maps.
+        means: by layer, the mean output of each filter over the test images (1,000 for an ensemble), and over all
+            positions of maps.
         snapshots: the untrained network first; fewer than there are checkpoints if there is no room for more.
         rounding: how the weights were rounded, if they are too large for a page.
     """

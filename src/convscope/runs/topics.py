@@ -109,7 +109,7 @@ class Subject:
 
     @cached_property
     def means(self) -> dict[str, NDArray[np.float32]]:
-        """The mean outputs of the filters over the test images (of an ensemble 1,000), by layer; the page has them too."""
+        """The mean outputs of the filters over the test images (of an ensemble 1,000), by layer, for the page too."""
         images = self.splits.test.images
         if self.folder.record.members:  # all images would take half a minute
             images = images[evenly(len(images), _ENSEMBLE_IMAGES)]
