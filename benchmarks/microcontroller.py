@@ -25,10 +25,10 @@ import numpy as np
 
 import convscope as cs
 from convscope.base.statistics import mean_interval
-from convscope.interchange.c_header import write_c
-from convscope.interchange.c_header.quantization import quantize
-from convscope.interchange.c_header.simulation import simulate
-from convscope.interchange.formats import calibration_images
+from convscope.export.c_header import write_c
+from convscope.export.c_header.quantization import quantize
+from convscope.export.c_header.simulation import simulate
+from convscope.export.formats import calibration_images
 from convscope.storage import list_runs
 
 PROGRAM = """

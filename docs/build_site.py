@@ -26,7 +26,7 @@ _README_PICTURES = ROOT / "docs"
 PLAYGROUND = "playground.html"  # to try the page on the site, without a run
 # In the order of the design page: data, networks, training, then what is measured.
 _ROOMS = (
-    "data", "architecture", "recipes", "runs", "training", "storage", "evidence", "prediction", "interchange",
+    "data", "architecture", "recipes", "runs", "training", "storage", "evidence", "prediction", "export", "interchange",
     "classifier", "experiment", "base",
 )  # fmt: skip
 # The modules that `convscope` exports as a whole, and where they are defined.

@@ -267,7 +267,7 @@ def onnx() -> Iterator[bytes]:
     """Yield a network of ours with and without folding, and one as another program writes it."""
     from onnx import TensorProto, helper
 
-    from convscope.interchange.onnx_files import write_onnx
+    from convscope.export.onnx import write_onnx
 
     layers = (
         cs.Conv2D(2, 3, padding="same", activation="gelu"),

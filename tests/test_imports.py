@@ -21,9 +21,9 @@ PUBLIC_FACE = {"__init__", "__main__"}  # the package's own two modules stand ab
 
 
 def import_table():
-    """Return the line of each room, from the table in docs/design.md: "9  cli" down to "0  errors"."""
+    """Return the line of each room, from the table in docs/design.md: "10  cli" down to "0   base"."""
     lines = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").splitlines()
-    matches = [re.fullmatch(r"(\d)((?:  \w+)+)", line) for line in lines]
+    matches = [re.fullmatch(r"(\d+) *((?:  \w+)+)", line) for line in lines]
     return {room: int(match[1]) for match in matches if match for room in match[2].split()}
 
 
@@ -78,7 +78,7 @@ def names_used(source):
 
 def test_the_table_is_read_from_the_design_page():
     table = import_table()
-    assert table["cli"] == max(table.values()) == 9
+    assert table["cli"] == max(table.values()) == 10
     assert table["base"] == 0
     assert table["engine"] > table["architecture"] == table["data"]
 

@@ -84,7 +84,7 @@ def onnx(path: Path, length: int) -> Path:
     pytest.importorskip("onnx")
     from onnx import load, save
 
-    from convscope.interchange.onnx_files import write_onnx
+    from convscope.export.onnx import write_onnx
 
     network = cs.presets.ann((4, 4, 1), 3)
     write_onnx(cs.Model(network, initial_weights(network, 0), tuple("xyz")), path / "net.onnx")

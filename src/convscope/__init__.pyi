@@ -108,19 +108,21 @@ from .experiment import (
     run_sweep as run_sweep,
     train_runs as train_runs,
 )
-from .interchange import (
+from .export import (
     ExportOptions as ExportOptions,
     Parity as Parity,
     ParityTable as ParityTable,
-    Scaling as Scaling,
-    ScalingTable as ScalingTable,
     export_model as export_model,
-    from_keras as from_keras,
-    from_torch as from_torch,
-    import_model as import_model,
     measure_parity as measure_parity,
     to_keras as to_keras,
     to_torch as to_torch,
+)
+from .interchange import (
+    Scaling as Scaling,
+    ScalingTable as ScalingTable,
+    from_keras as from_keras,
+    from_torch as from_torch,
+    import_model as import_model,
 )
 from .prediction import (
     Prediction as Prediction,

@@ -167,7 +167,7 @@ def catches_sigterm(pid: int) -> bool:
 SLOW_COMPILER = """
 import subprocess, time
 from convscope.cli import main
-from convscope.interchange.c_header import runner
+from convscope.export.c_header import runner
 runner._run_command = lambda _: time.sleep(600)
 main()
 """

@@ -97,7 +97,7 @@ def test_an_invalid_precision_is_refused_first(installed):
 @pytest.mark.slow
 def test_neither_keras_nor_a_backend_is_imported_with_convscope():
     code = (
-        "import sys, convscope, convscope.engine.keras, convscope.interchange.keras_export;"
+        "import sys, convscope, convscope.engine.keras, convscope.export.keras;"
         "print([name for name in ('keras', 'tensorflow', 'jax', 'torch', 'h5py') if name in sys.modules])"
     )
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

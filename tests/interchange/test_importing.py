@@ -10,8 +10,8 @@ from tests.random_networks import random_images, random_model
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
+from convscope.export.onnx import write_onnx
 from convscope.interchange import read_network
-from convscope.interchange.onnx_files import write_onnx
 from convscope.interchange.recognition import recognize_file
 
 

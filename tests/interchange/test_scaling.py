@@ -7,9 +7,10 @@ import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.engine import initial_weights
 from convscope.engine.reference_passes import Passes
-from convscope.interchange.c_header import open_c
+from convscope.export.c_header import open_c
+from convscope.export.onnx import open_onnx, write_onnx
 from convscope.interchange.imported import Imported
-from convscope.interchange.onnx_files import open_onnx, read_onnx, write_onnx
+from convscope.interchange.onnx_files import read_onnx
 
 MIXED = (cs.Conv2D(4, 3, padding="same", activation="relu"), cs.Flatten())
 LAYERS = {

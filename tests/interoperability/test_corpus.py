@@ -26,7 +26,8 @@ from torch import nn
 
 import convscope as cs
 from convscope.base.errors import InterchangeError, MissingPackageError
-from convscope.interchange import FORMATS, Imported, find_scaling, read_network
+from convscope.export import FORMATS
+from convscope.interchange import Imported, find_scaling, read_network
 
 Images = NDArray[np.uint8]
 

@@ -11,7 +11,7 @@ from convscope.architecture import Architecture, AveragePooling2D, Dense, Flatte
 from convscope.base.errors import ConvscopeError, EngineError
 from convscope.engine import initial_weights
 from convscope.engine.keras import backend_name, load_keras
-from convscope.interchange.keras_export import DESCRIPTION, open_keras, to_keras, write_keras
+from convscope.export.keras import DESCRIPTION, open_keras, to_keras, write_keras
 from convscope.training.model import Model
 
 pytestmark = pytest.mark.filterwarnings("default")  # warnings of the backends are not errors here

@@ -7,9 +7,9 @@ import pytest
 
 import convscope as cs
 from convscope.engine import initial_weights
-from convscope.interchange import FORMATS
+from convscope.export import FORMATS
+from convscope.export.onnx import write_onnx
 from convscope.interchange.imported import Imported
-from convscope.interchange.onnx_files import write_onnx
 
 from .keras_networks import LAYERS, keras_logits, random_keras_model
 

@@ -14,7 +14,7 @@ import convscope as cs
 from convscope import Model
 from convscope.architecture import Architecture, Conv2D, Dense, DepthwiseConv2D, Flatten, Input
 from convscope.base.errors import ConvscopeError
-from convscope.interchange.tflite_export import open_tflite, write_tflite
+from convscope.export.tflite import open_tflite, write_tflite
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # TensorFlow warns while it is imported
@@ -150,7 +150,7 @@ from pathlib import Path
 import numpy as np
 from convscope import Model, presets
 from convscope.engine import initial_weights
-from convscope.interchange.tflite_export import open_tflite, write_tflite
+from convscope.export.tflite import open_tflite, write_tflite
 architecture = presets.cnn()
 model = Model(architecture, initial_weights(architecture, 0), tuple("0123456789"))
 before = dict(os.environ), list(warnings.filters)

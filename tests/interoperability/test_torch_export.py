@@ -13,7 +13,7 @@ import convscope as cs
 from convscope import Model
 from convscope.base.errors import ConvscopeError
 from convscope.engine import open_network
-from convscope.interchange.torch_export import open_torch, to_torch, write_torch
+from convscope.export.torch import open_torch, to_torch, write_torch
 
 
 def compute_expected_logits(model: Model, images: np.ndarray) -> np.ndarray:

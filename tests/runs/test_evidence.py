@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from convscope.base.errors import RunError
 from convscope.base.records import decode
-from convscope.interchange import Parity, ParityTable
+from convscope.export import Parity, ParityTable
 from convscope.runs.topics import TOPICS
 
 ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0-a.zip"

@@ -15,7 +15,7 @@ import convscope as cs
 from convscope.base.errors import RunError
 from convscope.base.files import MAX_BYTES
 from convscope.experiment import RunSpec
-from convscope.interchange import ParityTable
+from convscope.export import ParityTable
 from convscope.runs.run_record import make_run_record
 from convscope.storage import RunFolder, create_run, open_run
 from convscope.storage.records import RunFile

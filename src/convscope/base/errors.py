@@ -60,3 +60,8 @@ class MissingPackageError(ConvscopeError, ImportError):
 
 class TrackerError(ConvscopeError, ValueError):
     """A tracker that is not known, not installed, or does not take what is logged to it."""
+
+
+def first_line(error: Exception) -> str:
+    """Shorten another program's error message to one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

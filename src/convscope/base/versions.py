@@ -2,11 +2,12 @@
 
 import re
 from functools import cache
+from importlib import import_module
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from convscope.base.errors import RunError
+from convscope.base.errors import MissingPackageError, RunError
 
 FORMAT: Final[Literal[1]] = 1
 """The format of model files, training states, run folders and records. A reader refuses a larger number."""
@@ -48,3 +49,11 @@ def install_command(extra: str) -> str:
     packages = sorted(line.partition(";")[0].strip() for line in requires("convscope") or [] if of_extra.search(line))
     assert packages, extra
     return " ".join(["pip install", *(f'"{package}"' for package in packages)])
+
+
+def require(module: str, title: str, extra: str) -> Any:
+    """Import a module of another program; raises `MissingPackageError`, with the next step, if it is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingPackageError(f"{title} is not installed; run {install_command(extra)}") from error

@@ -11,7 +11,7 @@ from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import ExportOutput
-from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat
+from convscope.export.formats import DTYPES, FORMATS, Dtype, ExportFormat
 from convscope.runs.card import write_card
 from convscope.runs.exporting import ExportRequest, export_run, is_file
 

@@ -8,7 +8,7 @@ from convscope.base.records import Byte, Count, Record
 from convscope.evidence.comparison.records import ComparisonRecord, GroupComparisonRecord
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
-from convscope.interchange.parity import Parity
+from convscope.export.parity import Parity
 from convscope.runs.evidence import EvidenceRecords
 from convscope.storage.records import ImportRecord
 from convscope.training.memory import Timings

@@ -10,8 +10,8 @@ from pathlib import Path
 from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
 from convscope.base.files import inside
 from convscope.data.datasets import LoadOptions, Splits
-from convscope.interchange.formats import Dtype, ExportFormat, ExportOptions, calibration_images, export_model
-from convscope.interchange.parity import Parity, ParityTable, measure_parity
+from convscope.export.formats import Dtype, ExportFormat, ExportOptions, calibration_images, export_model
+from convscope.export.parity import Parity, ParityTable, measure_parity
 from convscope.runs.data import load_data
 from convscope.runs.jobs import open_with_data
 from convscope.runs.listeners import Listeners

@@ -35,7 +35,7 @@ from convscope.evidence.robustness import Attacks, Robustness, measure_attacks, 
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.records import SeedsRecord
 from convscope.experiment.start import Start
-from convscope.interchange.parity import ParityTable
+from convscope.export.parity import ParityTable
 from convscope.recipes import Recipe
 from convscope.runs.listeners import SILENT, Listeners, Result
 from convscope.runs.start import load_run_start, split_held_out

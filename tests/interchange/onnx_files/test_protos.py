@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from tests.interchange.onnx_files.conftest import make_model
 from tests.interchange.onnx_files.graphs import node, numbers, proto, save
+from tests.onnx_models import make_model
 from tests.shared import assert_refused_wherever_it_ends
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
-from convscope.interchange.onnx_files import open_onnx, read_onnx, write_onnx
+from convscope.export.onnx import open_onnx, write_onnx
+from convscope.interchange.onnx_files import read_onnx
 from convscope.interchange.onnx_files.wire import MAX_FIELDS, check_wire
 
 BASE = [node("Conv", "x w", "m"), node("Flatten", "m", "f"), node("Gemm", "f k", "y")]

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto
-from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_model, spread
 from tests.interchange.onnx_files.graphs import compute_in_runtime, node, numbers, proto, save, to_model
+from tests.onnx_models import SEEDS, random_images, random_model, spread
 
 from convscope.base.errors import InterchangeError
-from convscope.interchange.onnx_files import read_onnx, write_onnx
+from convscope.export.onnx import write_onnx
+from convscope.interchange.onnx_files import read_onnx
 
 # A node has an operator, inputs and an output: node("Conv", "x w", "m") computes m from x and w. The input x has images
 # (N, 2, 9, 7), and the output y logits of 4 classes. HEAD makes logits from maps m by a kernel k, which has a row for

@@ -21,7 +21,7 @@ from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment import run_experiment
 from convscope.experiment.ablation import AblationRecord
-from convscope.interchange import FORMATS
+from convscope.export import FORMATS
 from convscope.runs.seeds import SeedRuns
 from convscope.runs.topics import TOPICS
 from convscope.training.crossfit import crossfit

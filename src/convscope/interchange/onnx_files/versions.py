@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from convscope.interchange import runner
+from convscope.base import versions
 
 IR_VERSIONS: Mapping[int, int] = {15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10}
 """The opsets that can be written, each with the version of the file format that was released with it.
@@ -24,4 +24,4 @@ def require(package: str) -> Any:
     # On import, ONNX Runtime writes a device ID and a database into the user's cache, and connects to its vendor a few
     # seconds later. This switches it off, unless the user has set the variable.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    return runner.require(package, package.partition(".")[0], "onnx")
+    return versions.require(package, package.partition(".")[0], "onnx")

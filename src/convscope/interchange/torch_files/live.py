@@ -7,10 +7,11 @@ from io import BytesIO
 from typing import Any
 
 from convscope.base.arguments import checked
+from convscope.base.errors import first_line
+from convscope.base.versions import require
 from convscope.data.datasets import DatasetLike
 from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import ModelFileError, prefix_errors
-from convscope.interchange.runner import first_line, require
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
 from convscope.training.model import Model

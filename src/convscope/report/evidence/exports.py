@@ -1,6 +1,6 @@
 """The section on exported files: how far their predictions are from the model's, and what they cost."""
 
-from convscope.interchange.parity import ParityTable
+from convscope.export.parity import ParityTable
 from convscope.report.evidence.section import Section, Table, topic_section
 from convscope.report.findings import percent
 from convscope.texts import Sentence, format_rounded, say

@@ -1,0 +1,224 @@
+"""Write a model as a C header. With the prefix `net`, and in the order of `_format_header`:
+
+    /* how to use it, provenance */
+    #define NET_HEIGHT 28, ...                          sizes
+    static const char *const net_class_names[10] = ...
+    typedef struct {...} net_scratch;                   working memory, which the caller provides
+    static inline void net_conv2d(...)                  each C function that a step calls, once
+    static const float net_conv2d_kernel[72] = ...      weights, named after the layers
+    static inline void net_logits(...)                  a call for each step
+    net_probabilities, net_predict                      from predictions.c
+
+Until the prefix is known, all names begin with PREFIX.
+"""
+
+import re
+from math import prod
+from pathlib import Path
+from textwrap import wrap
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.files import write_text
+from convscope.export.c_header.c_text import (
+    LINE_LENGTH,
+    StepText,
+    format_array,
+    format_comment,
+    format_string,
+    read_function,
+    replace_prefix,
+    wrap_items,
+)
+from convscope.export.c_header.float32_calls import format_float32_steps
+from convscope.export.c_header.int8_calls import format_int8_steps
+from convscope.export.c_header.memory import WorkingMemory, plan_memory
+from convscope.export.c_header.packing import make_int8_function
+from convscope.export.c_header.quantization import quantize
+from convscope.export.c_header.simulation import Deviation, measure_deviation
+from convscope.export.c_header.steps import WRITES_LOGITS, ComputedStep, plan_steps
+from convscope.export.formats import check_calibration
+from convscope.training.model import Model
+
+CType = Literal["float32", "int8"]
+MAX_PREFIX_LETTERS = 40
+
+
+def write_c(
+    model: Model,
+    path: Path,
+    *,
+    dtype: CType = "float32",
+    calibration_images: NDArray[np.uint8] | None = None,
+    prefix: str | None = None,
+) -> None:
+    """Write `model` to `path` as one header of plain C99 (and C++17) that needs nothing but a C library.
+
+    It gives `PREFIX_logits`, `PREFIX_probabilities`, `PREFIX_predict` and `PREFIX_class_names`; docs/c_header.md shows
+    their use. The same model and images give the same bytes. In int8 this holds on one kind of processor: the file
+    states differences to logits of the native engine, whose last digits depend on the processor.
+
+    Args:
+        dtype: "float32" computes as the model does; "int8" in integers, with a quarter of the memory.
+        calibration_images: (N, H, W, C) uint8, for int8 alone: training images, at least two. The first, third, ...
+            choose the ranges of the integers; on the others the logits are compared with the model's, and the file
+            states the largest difference. 1,000 are enough for MNIST.
+        prefix: before every name in the file; the architecture's name by default.
+
+    Raises:
+        ValueError: if `prefix` cannot begin a name in C.
+        ConvscopeError: if a weight is not finite, or the file cannot be written.
+    """
+    if prefix is None:
+        prefix = _make_prefix(model.name)
+    elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) or len(prefix) > MAX_PREFIX_LETTERS:
+        raise ValueError(
+            f"prefix is {prefix!r}; it must be ASCII letters, digits and single underscores, begin with a letter and "
+            f"have at most {MAX_PREFIX_LETTERS}"
+        )
+    check_calibration(model, dtype, calibration_images)
+    images = calibration_images if dtype == "int8" else None
+    write_text(path, replace_prefix(_format_float32(model) if images is None else _format_int8(model, images), prefix))
+
+
+def _make_prefix(name: str) -> str:
+    words = re.findall("[a-z0-9]+", name.lower())
+    prefix = "_".join(words)[:MAX_PREFIX_LETTERS].rstrip("_")
+    return prefix if prefix and prefix[0].isalpha() else f"model_{prefix}".rstrip("_")[:MAX_PREFIX_LETTERS]
+
+
+def _format_float32(model: Model) -> str:
+    steps = plan_steps(model)
+    memory = _plan_memory(model, steps)
+    parts = format_float32_steps(steps, model.architecture.input, memory)
+    return _format_header(
+        model, "float32", parts, memory, ["All arithmetic is float32, in the order that each function states."]
+    )
+
+
+def _format_int8(model: Model, images: NDArray[np.uint8]) -> str:
+    # Images that chose the ranges would show too small a deviation, so it is measured on the others.
+    range_images, test_images = images[::2], images[1::2]
+    network = quantize(model, range_images)
+    deviation = measure_deviation(model, network, test_images, len(range_images))
+    memory = _plan_memory(model, tuple(quantized.step for quantized in network.steps))
+    bits = {quantized.bits for quantized in network.steps if quantized.kernel is not None}
+    return _format_header(
+        model, "int8", format_int8_steps(network, memory), memory, _describe_int8(deviation, bits), deviation
+    )
+
+
+def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
+    writes_logits = bool(steps) and steps[-1].kind in WRITES_LOGITS
+    return plan_memory(steps, prod(model.architecture.input.shape), keep_last=not writes_logits)
+
+
+def _describe_int8(deviation: Deviation, bits: set[int]) -> list[str]:
+    largest, count = f"{deviation.largest:.6g}", deviation.num_test_images
+    kinds = "Weights and values are 8-bit integers"
+    if bits - {8}:
+        kinds = f"Weights are integers of {' or '.join(map(str, sorted(bits)))} bits, values of 8"
+    return [
+        f"{kinds}, sums 32-bit; only the logits are float. No sum can overflow: the exporter has checked each of them "
+        "for the worst image.",
+        f"The ranges come from {deviation.num_range_images} images. On {count} other images, the largest logit "
+        f"difference to the model was {largest}, and {deviation.num_changed} predictions changed. Stated bound for "
+        f"images like these: {deviation.bound:.6g}, twice the largest difference. The probability that the next such "
+        f"image exceeds even {largest} is at most 1 in {count + 1}. Other kinds of images may differ more.",
+    ]
+
+
+def _format_header(
+    model: Model,
+    dtype: CType,
+    parts: list[StepText],
+    memory: WorkingMemory,
+    arithmetic: list[str],
+    deviation: Deviation | None = None,
+) -> str:
+    """Write the whole C file: comment, constants, functions, weights, and the function that computes the logits.
+
+    Args:
+        parts: the arrays, functions and calls of each step.
+        arithmetic: paragraphs of the opening comment on the number types.
+        deviation: the measured error of an int8 file.
+    """
+    architecture = model.architecture
+    arrays = [array for part in parts for array in part.arrays]
+    functions = dict.fromkeys(function for part in parts for function in part.functions)  # each once, as first needed
+    value_type, value_bytes = ("float", 4) if dtype == "float32" else ("int8_t", 1)
+    # Rounded up to a multiple of 4 bytes, ⌈bytes / 4⌉ · 4, so that the compiler adds no padding to the struct.
+    num_values = -(-memory.size * value_bytes // 4) * 4 // value_bytes
+    macros: dict[str, int | str] = {
+        "HEIGHT": architecture.input.height,
+        "WIDTH": architecture.input.width,
+        "CHANNELS": architecture.input.channels,
+        "CLASSES": architecture.num_classes,
+        "SCRATCH_BYTES": num_values * value_bytes + 4 * architecture.num_classes,  # values and float logits
+        "WEIGHT_BYTES": sum(array.num_bytes for array in arrays),
+        "MACS": architecture.macs,
+    }
+    if deviation is not None:
+        macros["LOGIT_BOUND"] = f"{deviation.bound:.9e}f"
+    names = [format_string(name) for name in model.class_names]
+    lines = [
+        *_format_opening(model, dtype, arithmetic),
+        "#ifndef PREFIX_H",
+        "#define PREFIX_H",
+        "",
+        "#include <math.h>",
+        "#include <stdint.h>",
+        "",
+        *(f"#define PREFIX_{name} {value}" for name, value in macros.items()),
+        "",
+        f"static const char *const PREFIX_class_names[{len(names)}] = {{",
+        *wrap_items(names, "    ", "    ", "};"),
+        "",
+        "/* Working memory: the values of a few layers at a time, and the logits of PREFIX_predict. */",
+        "typedef struct {",
+        "    float logits[PREFIX_CLASSES];",
+        f"    {value_type} values[{num_values}];",
+        "} PREFIX_scratch;",
+        "",
+        *(make_int8_function(name) if dtype == "int8" else read_function(dtype, name) for name in functions),
+        *(format_array(array) + "\n" for array in arrays),
+        "/* Compute the logits, PREFIX_CLASSES numbers, of an image: PREFIX_HEIGHT x PREFIX_WIDTH x PREFIX_CHANNELS",
+        "   bytes in the order row, column, channel. */",
+        "static inline void PREFIX_logits(const uint8_t *image, float *logits, PREFIX_scratch *scratch)",
+        "{",
+        f"    {value_type} *const values = scratch->values;",
+        *(line for part in parts for line in (f"    /* {part.comment} */", *part.calls)),
+        "}",
+        "",
+        read_function("predictions", "predictions"),
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _format_opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[str]:
+    paragraphs = [
+        "Include it in one source file; every function and constant in it is static. It allocates no memory and keeps "
+        "no state: the caller provides PREFIX_SCRATCH_BYTES of working memory. Weights (PREFIX_WEIGHT_BYTES) are "
+        "constant.",
+        *arithmetic,
+    ]
+    return [
+        f"/* The forward pass of a convolutional network in C99, {dtype}, as convscope exports it.",
+        "",
+        "       static PREFIX_scratch scratch;",
+        "       int32_t label = PREFIX_predict(image, &scratch);",
+        "       const char *name = PREFIX_class_names[label];",
+        *(line for paragraph in paragraphs for line in ("", *_wrap_paragraph(paragraph))),
+        "",
+        f"   SHA-256 of the model's weights: {model.weights_sha256}",
+        *(f"   {format_comment({key: value})[1:-1]}" for key, value in model.provenance.items()),  # without { and }
+        "*/",
+    ]
+
+
+def _wrap_paragraph(paragraph: str) -> list[str]:
+    return wrap(paragraph, LINE_LENGTH, initial_indent="   ", subsequent_indent="   ", break_long_words=False)
