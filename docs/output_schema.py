@@ -9,6 +9,7 @@ from convscope.cli import records as cli
 from convscope.data.datasets.named.entries import NamedDataset
 from convscope.data.inspection import DataInfo
 from convscope.evidence.comparison.planning import PlanRecord
+from convscope.evidence.difference import NetworkDifference
 from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.prediction.records import LabelledPredictionRecord, PredictionRecord, StringsRecord, UnreadPicture
@@ -17,6 +18,7 @@ from convscope.runs.fixing import FixedData
 
 OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "compare": CompareOutput,
+    "diff": NetworkDifference,
     "plan": PlanRecord,
     "data fix": FixedData,
     "data info": DataInfo,

@@ -68,6 +68,9 @@ from .evidence.comparison import (
     plan as plan,
 )
 from .evidence.evaluating import evaluate as evaluate
+from .evidence.difference import (
+    NetworkDifference as NetworkDifference,
+)
 from .evidence.evaluation import (
     Evaluation as Evaluation,
 )
@@ -140,6 +143,9 @@ from .recipes import (
 )
 from .runs.call import (
     run as run,
+)
+from .runs.difference import (
+    diff as diff,
 )
 from .runs.evidence import (
     Evidence as Evidence,

@@ -22,6 +22,7 @@ _COMMANDS = {
     "predict": "Classify your own pictures.",
     "serve": "Serve trained networks over HTTP.",
     "compare": "Compare runs, or groups of runs over seeds, on the same test images.",
+    "diff": "Compare two networks layer by layer: structure, weights, outputs on the same images, and answers.",
     "plan": "Say how many seeds show a difference between two networks, from a few runs of each.",
     "ensemble": "Join trained runs into one network, evaluate it, explain it, and write a report.",
     "experiment": "Train several architectures and recipes over many seeds, and compare them.",

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Shape
 from convscope.base.errors import InterchangeError
-from convscope.export.onnx.folding import FoldedStage, compute_scale_and_shift, read_padding
 from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.interchange.onnx_files.versions import require
+from convscope.training.folding import FoldedStage, compute_scale_and_shift, read_padding
 
 
 @dataclass(eq=False)

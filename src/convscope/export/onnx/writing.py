@@ -12,10 +12,10 @@ from convscope.architecture.table import get_source_name
 from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
 from convscope.export.formats import Dtype, check_calibration
-from convscope.export.onnx.folding import Plan, find_flatten_order, make_plan
 from convscope.export.onnx.layer_nodes import NodeOutput, OnnxGraph, add_layer, keeps_number_order
 from convscope.export.onnx.quantization import quantize_proto
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, require
+from convscope.training.folding import Plan, find_flatten_order, make_plan
 from convscope.training.model import Model
 
 OUTPUTS = ("logits", "probabilities")

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from convscope.interchange.imported import Imported
+from convscope.interchange.imported import ROUNDS, Imported
 from convscope.interchange.onnx_files.graph import read_graph
 from convscope.interchange.onnx_files.protos import read_proto
+from convscope.interchange.onnx_files.quantized import dequantize
 from convscope.interchange.refusal import parse_class_names, prefix_errors
 from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.network import build_network
@@ -20,7 +21,11 @@ def read_onnx(path: Path | str, *, image_shape: Size | None = None, output: str 
     path = Path(path)
     proto, weights_file = read_proto(path)
     with prefix_errors(str(path)):
-        network = build_network(read_graph(proto), image_shape, output)
+        graph = read_graph(proto)
+        floats = dequantize(graph)
+        network = build_network(floats or graph, image_shape, output)
+    if floats is not None:
+        network = replace(network, notes=(*network.notes, ROUNDS))
     properties = {prop.key: prop.value for prop in proto.metadata_props}
     writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
     names = parse_class_names(properties.get("class_names", ""), network.architecture.num_classes)

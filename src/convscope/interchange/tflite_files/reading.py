@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convscope.interchange.imported import Imported
+from convscope.interchange.imported import ROUNDS, Imported
 from convscope.interchange.refusal import ModelFileError, open_model_file
 from convscope.interchange.tflite_files.flatbuffer import read_root
 from convscope.interchange.tflite_files.graph import TfliteGraph
@@ -14,7 +14,6 @@ from convscope.interchange.translation.network import build_network
 
 _MAX_BYTES = 1 << 28
 _DAMAGE = (ArithmeticError, IndexError, TypeError, ValueError)  # what a damaged file can cause in the reader
-_NOTE = "it computes in whole numbers: its weights became float32, and what it rounds on the way is not rounded here"
 
 
 def read_tflite(path: Path | str, *, image_shape: Size | None = None, output: str | None = None) -> Imported:
@@ -33,5 +32,5 @@ def read_tflite(path: Path | str, *, image_shape: Size | None = None, output: st
             except _DAMAGE as error:
                 raise ModelFileError(f"is a damaged TensorFlow Lite model ({error!s:.80}); use another copy") from error
             imported = build_network(graph.graph, image_shape, output)
-    notes = (*imported.notes, _NOTE) if graph.is_quantized else imported.notes
+    notes = (*imported.notes, ROUNDS) if graph.is_quantized else imported.notes
     return replace(imported, notes=notes, program="TensorFlow Lite")

@@ -55,9 +55,9 @@ OPERATORS: Mapping[str, Converter] = {
 _ON_CONSTANTS = ("Expand", "Gather", "Slice", "Sqrt")
 """Further operators that are read if all inputs are constant."""
 # What a node with an unsupported operator needs, for the error.
-_FLOATS = "8-bit numbers are not supported; import the float model it was made from"
+_QUANTIZED = "its 8-bit numbers are not those of a quantiser; import the float model it was made from"
 _NEEDED: Mapping[str, str] = {
-    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _FLOATS),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _QUANTIZED),
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
 }
 _UNKNOWN = "no layer does that; docs/architecture.md lists the layers"

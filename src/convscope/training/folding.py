@@ -1,4 +1,4 @@
-"""Plan the stages of a model that are written to ONNX, with batch normalisation and scaling folded into weights.
+"""Plan the stages of a model, with batch normalisation and the scaling of bytes folded into weights.
 
 A stage is a layer, with all that was folded into it. Everything is computed in float64, and rounded once, when it is
 written.
@@ -28,7 +28,7 @@ WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense")
 
 @dataclass(frozen=True, eq=False)
 class FoldedStage:
-    """A layer as it is written.
+    """A layer with all that was folded into it.
 
     Attributes:
         outputs: the names of the layers that have its output: the last one folded into it, and dropouts after that.
