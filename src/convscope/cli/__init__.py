@@ -33,7 +33,7 @@ _COMMANDS = {
     "figures": "Write figures of a run as PNG, SVG or PDF, for slides and papers.",
     "data": "List, check or show data sets.",
     "export": "Export a model to the formats of other programs, and verify its predictions there.",
-    "import": "Import a network from Keras, PyTorch, ONNX or TensorFlow Lite, explain it, and write a report.",
+    "import": "Import a network of another program, explain it, and write a report.",
     "summary": "Print the layer table of an architecture.",
 }
 

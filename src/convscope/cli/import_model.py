@@ -109,7 +109,7 @@ def import_model(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Import a network from Keras, PyTorch, ONNX or TensorFlow Lite, explain it, and write a report.
+    """Import a network of another program, explain it, and write a report.
 
     FILE is a .keras, .h5, .weights.h5, .pt2, .onnx or .tflite file. No code in the file is run. Layers that convscope
     does not support are listed. The network is evaluated on the test images of --dataset. The result is a run folder

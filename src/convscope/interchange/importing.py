@@ -21,6 +21,7 @@ from convscope.training.model import Model
 _READERS = {
     "Keras": ("keras_files", "read_keras"),
     "PyTorch": ("torch_files.reading", "read_torch"),
+    "TensorFlow.js": ("keras_files.tensorflow_js", "read_tensorflow_js"),
     "TensorFlow Lite": ("tflite_files", "read_tflite"),
     "ONNX": ("onnx_files", "read_onnx"),
 }
@@ -34,8 +35,8 @@ def read_network(
     image_shape: tuple[int, int, int] | None = None,
     output: str | None = None,
 ) -> Imported:
-    """Read a network from a file of Keras (`.keras`, `.h5`, `.weights.h5`), PyTorch (`.pt2`), TensorFlow Lite, ONNX or
-    convscope.
+    """Read a network from a file of Keras (`.keras`, `.h5`, `.weights.h5`), PyTorch (`.pt2`), TensorFlow Lite,
+    TensorFlow.js (`model.json`), ONNX or convscope.
 
     Args:
         architecture: a JSON file, of convscope or of Keras, for a file that holds weights alone.

@@ -11,10 +11,10 @@ from typing import BinaryIO, Literal
 from convscope.base.errors import InterchangeError
 from convscope.base.files import open_file
 from convscope.interchange.archive import ZIP_MAGIC, Archive
-from convscope.interchange.refusal import ModelFileError, prefix_errors, quote
+from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, prefix_errors, quote
 from convscope.interchange.torch_files.archives import is_program
 
-Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "convscope"]
+Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "TensorFlow.js", "convscope"]
 _PICKLE = "data.pkl"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _SAFETENSORS_JSON = b"{"  # the first byte of the JSON, after eight bytes with its length
@@ -53,6 +53,8 @@ def recognize_file(path: Path) -> Kind:
                 f"{path}: is a SavedModel folder of TensorFlow, which holds a program to run; save the Keras model "
                 "with model.save('net.keras') and import that file"
             )
+        if (path / "model.json").exists():
+            raise InterchangeError(f"{path}: is the folder of a TensorFlow.js model; import {path / 'model.json'}")
         return "convscope"
     try:
         with open_file(path) as file, prefix_errors(str(path)):
@@ -77,6 +79,8 @@ def _recognize(file: BinaryIO, size: int, name: str) -> Kind:
         return "convscope"
     if start[4:8] == _TFLITE:
         return "TensorFlow Lite"
+    if start.lstrip()[:1] == b"{" and b'"weightsManifest"' in start + file.read(MAX_JSON_BYTES):
+        return "TensorFlow.js"
     if (description := _recognize_unsupported(start)) is not None:
         raise ModelFileError(description)
     return "ONNX"  # protobuf has no magic bytes; its reader tells if the file is something else

@@ -1,6 +1,7 @@
 """Open model files, put the file's name into errors, and parse JSON within bounds, for the readers of all formats."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,16 @@ def quote(value: Any) -> str:
     """Quote a value from a file for an error message: on one line, short, without control characters."""
     text = repr(value)  # escapes control characters, which could change the reader's terminal
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def check_plain_name(name: str) -> str:
+    """Refuse the name of a file with weights if it could lead out of the model's folder."""
+    if not name or name in (".", "..") or re.search(r"[/\\:\0]", name):
+        raise ModelFileError(
+            f"its weights are in {name!r:.80}, and only a file beside it, named without a folder, is read; "
+            "save the model with all data in one folder"
+        )
+    return name
 
 
 MAX_JSON_BYTES = 1 << 22

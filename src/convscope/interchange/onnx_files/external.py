@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import open_file
 from convscope.interchange.onnx_files.tensors import count_bytes
-from convscope.interchange.refusal import ModelFileError
+from convscope.interchange.refusal import ModelFileError, check_plain_name
 
 
 def read_external_data(path: Path, tensors: list[Any], max_bytes: int) -> Path:
@@ -28,7 +28,7 @@ def read_external_data(path: Path, tensors: list[Any], max_bytes: int) -> Path:
             f"its weights are in {len(names)} other files; only one beside it is read: save the model again "
             "with all weights in one file"
         )
-    weights_file = path.parent / _check_name(names[0])
+    weights_file = path.parent / check_plain_name(names[0])
     if weights_file.is_symlink():
         raise ModelFileError(
             f"its weights are in {names[0]!r}, which is a link and is not followed; copy the file itself"
@@ -45,16 +45,6 @@ def read_external_data(path: Path, tensors: list[Any], max_bytes: int) -> Path:
     except ConvscopeError as error:  # a pipe or a device; the message names it
         raise ModelFileError(f"its weights cannot be read: {error}") from error
     return weights_file
-
-
-def _check_name(name: str) -> str:
-    """Refuse a name that could lead out of the folder."""
-    if not name or name in (".", "..") or re.search(r"[/\\:\0]", name):
-        raise ModelFileError(
-            f"its weights are in {name!r:.80}, and only a file beside it, named without a folder, is read; "
-            "save the model with all data in one file"
-        )
-    return name
 
 
 def _fill_tensors(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], max_bytes: int) -> None:
