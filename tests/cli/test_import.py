@@ -145,6 +145,31 @@ def test_a_stated_scaling_is_not_tried_and_stands_in_the_command(foreign: Path, 
     assert json.loads(again.stdout)["imported"]["scaling"] == stated.to_dict()
 
 
+@pytest.mark.parametrize(
+    ("shape", "units", "step"), [((20, 20, 1), 10, "--image-size 20x20"), ((28, 28, 3), 4, "--out")]
+)
+def test_data_that_do_not_fit_are_compared_with_the_network(small_folder: Path, tmp_path: Path, shape, units, step):
+    config, arrays = small(*shape, units=units)
+    (tmp_path / "new.keras").write_bytes(archive(config, hdf5(arrays)))
+    message = run_fails("import", tmp_path / "new.keras", "--dataset", small_folder)
+    assert (
+        f"reads images of {' × '.join(map(str, shape))} (height × width × channels) and has {units} outputs" in message
+    )
+    assert "name its own data with --dataset" in message
+    assert step in message
+    assert ("--image-size" in message) == (units == 10)
+
+
+def test_a_network_for_other_images_that_reads_bytes_is_refused_before_the_report(small_folder: Path, tmp_path: Path):
+    config, arrays = small(28, 28, units=10)
+    config["config"]["layers"].insert(1, layer("Rescaling", "rescaling", scale=1 / 255))
+    (tmp_path / "new.keras").write_bytes(archive(config, hdf5(arrays)))
+    arguments = ("import", tmp_path / "new.keras", "--dataset", small_folder, "--out", tmp_path / "run")
+    assert "little better than guessing" in run_fails(*arguments)
+    assert not (tmp_path / "run").exists()
+    assert invoke(*arguments, "--scale", "1").exit_code == 0
+
+
 def test_an_unclear_scaling_is_refused_with_its_table(small_folder: Path, tmp_path: Path):
     config, arrays = small(28, 28, units=10)
     (tmp_path / "new.keras").write_bytes(archive(config, hdf5(arrays)))
@@ -152,8 +177,8 @@ def test_an_unclear_scaling_is_refused_with_its_table(small_folder: Path, tmp_pa
     assert completed.exit_code == 1
     assert completed.stdout == ""
     assert "A byte becomes" in completed.stderr
-    assert "new.keras: its scaling is unclear" in completed.stderr
-    assert completed.stderr.endswith("state it with --scale\n")
+    assert "new.keras: with no scaling does it know these classes" in completed.stderr
+    assert completed.stderr.endswith("name its own data with --dataset, or state its --scale\n")
     assert not (tmp_path / "run").exists()
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from tests.interchange.keras_files.keras_archives import archive, hdf5, layer, small
+from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, sequential
 from tests.interchange.tflite_files.models import Model as TfliteModel
 from tests.interchange.torch_files.programs import Program
 
@@ -112,7 +112,7 @@ def desk(
     shutil.copytree(small_folder, tmp_path / "ten-million")
     shutil.copyfile(data, tmp_path / "my_images.npz")
     train = mnist.train
-    (tmp_path / "my_model.keras").write_bytes(make_keras_file())
+    (tmp_path / "my_model.keras").write_bytes(make_keras_file(dense_model))
     write_torch_file(dense_model, tmp_path)
     make_tflite_model(dense_model).save(tmp_path).rename(tmp_path / "model.tflite")
     rows = [[label, *image.ravel()] for image, label in zip(train.images[:200], train.labels[:200], strict=True)]
@@ -126,9 +126,19 @@ def cut_mnist_short(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(catalogue, "_read_embedded", lambda *file: read_all(*file)[: 300 if "train" in file[1].name else 100])
 
 
-def make_keras_file() -> bytes:
-    config, arrays = small(28, 28, units=10)
-    config["config"]["layers"].insert(1, layer("Rescaling", "rescaling", scale=1 / 255))
+def make_keras_file(model: cs.Model) -> bytes:
+    config = sequential(
+        image(28, 28, 1),
+        layer("Rescaling", "rescaling", scale=1 / 255),
+        layer("Flatten", "flatten"),
+        layer("Dense", "dense", units=32, activation="relu"),
+        layer("Dense", "dense_1", units=10, activation="softmax"),
+    )
+    arrays = {
+        f"layers/{name}/vars/{number}": model.weights[f"{name}/{part}"]
+        for name in ("dense", "dense_1")
+        for number, part in enumerate(("kernel", "bias"))
+    }
     return archive(config, hdf5(arrays))
 
 

@@ -122,7 +122,10 @@ def test_the_scaling_of_an_untrained_network_is_unclear(digits: cs.Dataset):
     layers = (cs.Conv2D(4, 5, activation="relu"), cs.MaxPooling2D(4), cs.Flatten(), cs.Dense(10))
     architecture = cs.Architecture(cs.Input(28, 28, 1, 1.0), layers)
     network = Imported(architecture, initial_weights(architecture, 0))
-    with pytest.raises(UnclearScalingError, match=r"scaling is unclear: .* untrained.*`scaling`") as caught:
+    with pytest.raises(
+        UnclearScalingError,
+        match=r"with no scaling does it know these classes: .* untrained.*`dataset`, or state its `scaling`",
+    ) as caught:
         with_scaling(network, None, digits, "net.onnx")
     assert str(caught.value).startswith("net.onnx: ")
     assert caught.value.table.best is None

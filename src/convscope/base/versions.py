@@ -35,8 +35,8 @@ def check_format(path: Path | str, number: Any, writer: Any) -> None:
         )
 
 
-def install_command(extra: str) -> str:
-    """Return the command that installs the packages of an extra.
+def install_command(extra: str, package: str = "") -> str:
+    """Return the command that installs the packages of an extra, or one of them.
 
     It names the packages themselves, so it works wherever convscope was installed from: an index, a wheel or a
     checkout. The double quotes are those of every shell.
@@ -47,13 +47,14 @@ def install_command(extra: str) -> str:
     # A line of the metadata: pyarrow>=17; extra == "parquet"
     of_extra = re.compile(rf"extra == ['\"]{re.escape(extra)}['\"]")
     packages = sorted(line.partition(";")[0].strip() for line in requires("convscope") or [] if of_extra.search(line))
+    packages = [line for line in packages if line.startswith(package)]
     assert packages, extra
     return " ".join(["pip install", *(f'"{package}"' for package in packages)])
 
 
-def require(module: str, title: str, extra: str) -> Any:
+def require(module: str, title: str, extra: str, package: str = "") -> Any:
     """Import a module of another program; raises `MissingPackageError`, with the next step, if it is not installed."""
     try:
         return import_module(module)
     except ImportError as error:
-        raise MissingPackageError(f"{title} is not installed; run {install_command(extra)}") from error
+        raise MissingPackageError(f"{title} is not installed; run {install_command(extra, package)}") from error

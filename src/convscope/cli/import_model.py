@@ -111,9 +111,9 @@ def import_model(
 ) -> None:
     """Import a network of another program, explain it, and write a report.
 
-    FILE is a .keras, .h5, .weights.h5, .pt2, .onnx or .tflite file. No code in the file is run. Layers that convscope
-    does not support are listed. The network is evaluated on the test images of --dataset. The result is a run folder
-    without a training history.
+    FILE is a .keras, .h5, .weights.h5, .pt2, .onnx or .tflite file, or the model.json of TensorFlow.js. No code in it
+    is run. Layers that convscope does not support are listed. The network is evaluated on the test images of --dataset.
+    The result is a run folder without a training history.
     """
     request = ImportRequest(
         path,

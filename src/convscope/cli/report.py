@@ -41,8 +41,9 @@ def report(
 
     Calibration and rejection need images that the network was not trained on, and the audit needs out-of-fold
     predictions. Unless the run held images out, five networks like it are trained for this, each on four fifths of the
-    images. If the run started from another network (--from), they start from it too. These topics are left out if that
-    network was trained on the same images, or if the network was imported and its training images are unknown.
+    images. If the run started from another network (--from), they start from it too. Calibration and rejection are left
+    out if that network was trained on the same images, or if the network was imported, since its training images are
+    unknown; the audit, whose networks start from random weights then, is not.
     """
     if payload and topics:
         raise click.UsageError("--payload writes nothing, so nothing is measured; leave the topics out")

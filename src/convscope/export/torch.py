@@ -44,7 +44,7 @@ def to_torch(model: Model) -> "nn.Sequential":
     Raises:
         MissingPackageError: if PyTorch is not installed.
     """
-    torch = require("torch", "PyTorch", "torch")
+    torch = require("torch", "PyTorch", "torch", "torch")
     with torch.random.fork_rng(devices=[]):  # modules draw initial weights; the caller's random state must not change
         return _build_network(model)
 
@@ -59,7 +59,7 @@ def write_torch(model: Model, path: Path) -> None:
     Raises:
         ConvscopeError: if PyTorch is not installed, or `path` cannot be written.
     """
-    torch = require("torch", "PyTorch", "torch")
+    torch = require("torch", "PyTorch", "torch", "torch")
     from convscope.export.torch_modules import Answers
 
     # Two images, because the exporter takes a size of 1 for fixed.
@@ -85,7 +85,7 @@ def open_torch(path: Path) -> FileRunner:
         MissingPackageError: if PyTorch is not installed.
         ConvscopeError: if PyTorch cannot read the file.
     """
-    torch = require("torch", "PyTorch", "torch")
+    torch = require("torch", "PyTorch", "torch", "torch")
     try:
         module = torch.export.load(path).module()
     except Exception as error:  # PyTorch raises whatever its parsers meet

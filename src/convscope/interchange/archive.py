@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from convscope.data.datasets.readers.unpack import ZIP_DAMAGE
-from convscope.interchange.refusal import ModelFileError, quote
+from convscope.interchange.refusal import ModelFileError, list_names, quote
 
 ZIP_MAGIC = b"PK\x03\x04"
 MAX_WEIGHT_BYTES = 1 << 30
@@ -70,7 +70,7 @@ class Archive:
     def read(self, name: str, max_bytes: int) -> bytes:
         """Read a member of at most `max_bytes`; raises `ModelFileError` if it is missing, damaged or too large."""
         if not self.has(name):
-            members = ", ".join(map(quote, self._zip.namelist()[:6])) or "nothing"
+            members = list_names(self._zip.namelist())
             raise ModelFileError(f"has no {name} (it holds {members}); save the model again")
         info = self._zip.getinfo(name)
         if info.flag_bits & _ENCRYPTED or info.compress_type not in _MAX_RATIO:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal
 from convscope.base.errors import InterchangeError
 from convscope.base.files import open_file
 from convscope.interchange.archive import ZIP_MAGIC, Archive
-from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, prefix_errors, quote
+from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, list_names, prefix_errors
 from convscope.interchange.torch_files.archives import is_program
 
 Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "TensorFlow.js", "convscope"]
@@ -126,8 +126,9 @@ def _recognize_archive(archive: Archive, file_name: str) -> Kind:
         return "Keras"
     if names and all(name.endswith(".npy") for name in names):
         raise ModelFileError("holds NumPy arrays and no network; weights alone cannot be imported without their layers")
-    members = ", ".join(quote(name) for name in names[:6]) or "nothing"
-    raise ModelFileError(f"is a zip archive, but neither of Keras nor of PyTorch (it holds {members}); {_NEXT_STEP}")
+    raise ModelFileError(
+        f"is a zip archive, but neither of Keras nor of PyTorch (it holds {list_names(names)}); {_NEXT_STEP}"
+    )
 
 
 def _describe_script(file_name: str) -> str:
@@ -143,7 +144,9 @@ def _describe_saved(file_name: str) -> str:
     return (
         "is a file of torch.save: weights without the network that they belong to (a state_dict or a checkpoint), or a "
         "pickled network, which runs code when it is opened, so convscope never opens one. Build the network in Python "
-        f"and run `network.load_state_dict(torch.load({file_name!r}))` and {_format_export_line()}"
+        f"and run `network.load_state_dict(torch.load({file_name!r}, map_location='cpu'))` and "
+        f"{_format_export_line()}. "
+        "For a pickled network, its class must be importable there"
     )
 
 

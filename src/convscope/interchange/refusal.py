@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -53,6 +53,12 @@ def check_plain_name(name: str) -> str:
             "save the model with all data in one folder"
         )
     return name
+
+
+def list_names(names: Iterable[str], most: int = 5) -> str:
+    """List names from a file for an error message, the first of many with "…" after them."""
+    quoted = [quote(name) for name in names]
+    return ", ".join(quoted[:most] + ["…"] * (len(quoted) > most)) or "none"
 
 
 MAX_JSON_BYTES = 1 << 22

@@ -50,7 +50,8 @@ class UnclearScalingError(InterchangeError):
     """No scaling is clearly the one that a network was trained with; `table` lists all that were tried."""
 
     def __init__(self, name: str, table: ScalingTable) -> None:
-        super().__init__(f"{name}: {table.sentence}; state it with `scaling`".removeprefix(": "))
+        step = "; state it with `scaling`" if table.sentence.startswith("its scaling") else ", or state its `scaling`"
+        super().__init__(f"{name}: {table.sentence}{step}".removeprefix(": "))
         self.table = table
 
 
@@ -357,12 +358,14 @@ def _make_table(trials: list[_Trial], remaining: list[_Trial], is_contradicted: 
 def _conclude(trials: list[_Trial], remaining: list[_Trial], is_contradicted: bool) -> tuple[bool, str]:
     """Decide whether the first of the remaining trials is clearly the network's own, and say so or why not."""
     best = remaining[0]
-    correct = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
     if not _knows_classes(best):
+        top = max(remaining, key=lambda trial: trial.accuracy)
         return False, (
-            f"its scaling is unclear: with {best.name} it classifies {correct} correctly, and its outputs would fit "
-            "other classes as well; it may be untrained, or trained on other classes or images"
+            f"with no scaling does it know these classes: the best, {top.name}, gives {100 * top.accuracy:.2f} % of "
+            f"{len(top.labels):,} training images, and its outputs would fit other classes as well; it may be "
+            "untrained, or its images or the order of its classes are others: name its own data with `dataset`"
         )
+    correct = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
     if is_contradicted:
         return False, (
             f"its scaling is unclear: with {best.name} {correct} are classified correctly, more than otherwise, but "

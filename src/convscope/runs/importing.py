@@ -6,10 +6,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from msgspec import convert, structs
 
+from convscope.architecture import Architecture
 from convscope.base.errors import ArchitectureError, InterchangeError, RunError
-from convscope.data.datasets import Dataset, LoadOptions, Splits
+from convscope.base.metrics import wilson_interval
+from convscope.data.datasets import Dataset, LoadOptions, Splits, evenly
 from convscope.experiment import RunSpec, make_portable
 from convscope.experiment.machine import count_cores
 from convscope.interchange.imported import Imported
@@ -25,7 +28,7 @@ from convscope.runs.run_record import make_run_record
 from convscope.runs.steps import EvaluatedRun, TrainedRun, measure_run, measure_time
 from convscope.storage import create_run, save_model, writing
 from convscope.storage.records import ImportRecord, RunFile
-from convscope.training import History, check_fit
+from convscope.training import History
 from convscope.training.model import Model
 
 
@@ -70,9 +73,7 @@ class ImportedRun:
     @property
     def advice(self) -> str:
         """Possible causes if the network is hardly better than guessing; "" otherwise."""
-        chance = 1 / self.measured.model.architecture.num_classes
-        # Of 10 classes, an accuracy surely above 20 % is more than guessing; of 2 classes one above 60 %.
-        if self.measured.evaluation.accuracy_interval[0] > min(2 * chance, chance + 0.1):
+        if _is_better_than_chance(self.measured.evaluation.accuracy_interval[0], self.measured.model):
             return ""
         return (
             "This is little better than guessing. If the network did better where it was trained, its pixels had "
@@ -90,6 +91,12 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     with measure_time(timings, "load"):
         _, splits = load_data(request.data, request.loading, listeners.on_download)
         imported, model = _read_for_data(request, splits, listeners)
+        if request.scaling is None and imported.scalings is None and not _knows_classes(model, splits):
+            raise InterchangeError(
+                f"{request.path}: is little better than guessing on training images of {splits.name}: it seems to be "
+                "for other images, or its classes are in another order; name its own data with `dataset`, or state its "
+                "`scaling` (1 for bytes as they are) to import it all the same"
+            )
         recipe = recipe_for(request.recipe, model.architecture)
     spec = RunSpec(make_portable(request.data), model.architecture, recipe, seed=0)
     record = structs.replace(
@@ -98,6 +105,19 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     path = request.out or create_free_folder(f"{splits.name}-imported")
     measured, report = write_finished_run(path, record, model, splits, timings, listeners)
     return ImportedRun(imported, measured, timings, report)
+
+
+def _is_better_than_chance(lowest_accuracy: float, model: Model) -> bool:
+    """True for an accuracy surely above 20 % with 10 classes, or above 60 % with 2."""
+    chance = 1 / model.architecture.num_classes
+    return lowest_accuracy > min(2 * chance, chance + 0.1)
+
+
+def _knows_classes(model: Model, splits: Splits) -> bool:
+    """True if the network is better than guessing on some training images."""
+    sample = splits.train.take(evenly(len(splits.train), 1000))
+    correct = int((model.predict(np.ascontiguousarray(sample.images)) == sample.labels).sum())
+    return _is_better_than_chance(wilson_interval(correct, len(sample))[0], model)
 
 
 def import_record(model: Model) -> ImportRecord:
@@ -120,18 +140,49 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
 def _read_for_data(request: ImportRequest, splits: Splits, listeners: Listeners) -> tuple[Imported, Model]:
     """Read the network in the file, and make a model for `splits`."""
     path = request.path
-    imported = _read_network(request, splits.image_shape)
+    try:
+        imported = _read_network(request, splits.image_shape)
+    except InterchangeError:
+        # Without the shape of the data, a file that states its own can be read: then these are not its data.
+        own = None if request.image_shape else _try_reading(request)
+        if own is None or own.architecture.input.shape == splits.image_shape:
+            raise
+        raise InterchangeError(_describe_misfit(request, own.architecture, splits)) from None
     names = None if imported.class_names else splits.class_names  # the data name the classes if the file does not
     # Data that do not fit are refused here, before the search for a scaling classifies the training images many times.
     # The model of this check is made before the scaling is known.
+    architecture = imported.architecture
+    if (architecture.input.shape, architecture.num_classes) != (splits.image_shape, splits.num_classes):
+        raise ArchitectureError(_describe_misfit(request, architecture, splits))
     try:
-        for part in (splits.train, splits.test):
-            check_fit(imported.architecture, part)
         _make_model(imported, request, names).check_classes(splits.test)
     except ValueError as error:
         raise ArchitectureError(f"{path}: {error}; name the data that it is for with `dataset`") from error
     imported = _apply_scaling(imported, request, splits.train, partial(listeners.on_step, "trying scalings"))
     return imported, replace(_make_model(imported, request, names), handwriting=splits.train.handwriting)
+
+
+def _try_reading(request: ImportRequest) -> Imported | None:
+    try:
+        return _read_network(request, None)
+    except InterchangeError:
+        return None
+
+
+def _describe_misfit(request: ImportRequest, architecture: Architecture, splits: Splits) -> str:
+    """Say how a network and the data differ, and what would help."""
+    shape, image = architecture.input.shape, splits.image_shape
+    network, data = (" × ".join(map(str, sizes)) for sizes in (shape, image))
+    steps = ["name its own data with `dataset`"]
+    if shape != image and shape[2] == image[2] and architecture.num_classes == splits.num_classes:
+        steps.append(f"resize these with `image_size` {shape[0]}x{shape[1]}")
+    steps.append("keep the model alone with `out` model.safetensors, which needs no data")
+    default = ", which is only the default," if request.data == "mnist" else ""
+    return (
+        f"{request.path}: reads images of {network} (height × width × channels) and has {architecture.num_classes} "
+        f"outputs, but {splits.name}{default} has images of {data} and {splits.num_classes} classes; "
+        + ", or ".join(steps)
+    )
 
 
 def _read_network(request: ImportRequest, image_shape: tuple[int, int, int] | None) -> Imported:

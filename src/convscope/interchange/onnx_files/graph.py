@@ -4,7 +4,7 @@ from typing import Any
 
 from convscope.interchange.onnx_files.tensors import read_tensor
 from convscope.interchange.onnx_files.versions import READ_OPSETS
-from convscope.interchange.refusal import ModelFileError
+from convscope.interchange.refusal import ModelFileError, list_names
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node, Sizes
 
 _TYPES = {1: "float32", 2: "uint8", 10: "float16", 11: "float64"}  # by the numbers of TensorProto.DataType
@@ -30,6 +30,7 @@ def read_graph(proto: Any) -> Graph:
         frozenset(weights),
         lambda name: read_tensor(weights[name]),
         _read_opset(proto),
+        constants_advice="; simplify the file (onnxsim) and try again",
     )
 
 
@@ -47,7 +48,7 @@ def _read_image(graph: Any, weights: set[str]) -> ImageInput:
     """Read the one input of a graph; raises `ModelFileError` if there are several or none."""
     inputs = [value for value in graph.input if value.name not in weights]  # before IR version 4, weights were inputs
     if len(inputs) != 1:
-        names = ", ".join(f"{value.name!r:.40}" for value in inputs[:5]) or "none"
+        names = list_names(value.name for value in inputs)
         raise ModelFileError(f"it has {len(inputs)} inputs ({names}); it must have one, the images")
     tensor = inputs[0].type.tensor_type
     if tensor.elem_type not in _TYPES:

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from convscope.base.arguments import checked
-from convscope.base.errors import first_line
+from convscope.base.errors import InterchangeError, first_line
 from convscope.base.versions import require
 from convscope.data.datasets import DatasetLike
 from convscope.interchange.archive import Archive
@@ -50,10 +50,16 @@ def from_torch(
     from convscope.interchange.torch_files.archives import ProgramArchive
     from convscope.interchange.torch_files.reading import read_program
 
-    torch = require("torch", "PyTorch", "torch")
+    torch = require("torch", "PyTorch", "torch", "torch")
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module is {module!r:.60}; it must be a torch.nn.Module")
     name = f"PyTorch module {type(module).__name__}"
+    if isinstance(module, torch.jit.ScriptModule):
+        height, width, channels = image_shape
+        raise InterchangeError(
+            f"{name}: is TorchScript, which PyTorch cannot export as a program; run `torch.onnx.export(module, "
+            f"(torch.zeros(1, {channels}, {height}, {width}),), 'net.onnx', dynamo=False)` and import net.onnx"
+        )
     with prefix_errors(name), warnings.catch_warnings(action="ignore"):  # the exporter warns about its own code
         content = BytesIO()
         torch.export.save(_export(torch, module, image_shape), content)

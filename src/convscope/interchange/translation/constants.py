@@ -80,7 +80,7 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
             return np.asarray(np.sqrt(_count(state, first)))
         case "Add" | "Sub" | "Mul" | "Div" if len(values) == 2:
             return _combine(state, node.operator, *values)
-    raise NotTranslated("computes constants in an unsupported way; simplify the file (onnxsim) and try again")
+    raise NotTranslated(f"computes constants in an unsupported way{state.constants_advice}")
 
 
 def _count(state: State, array: NDArray[Any]) -> NDArray[Any]:

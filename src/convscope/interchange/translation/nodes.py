@@ -132,6 +132,7 @@ class Graph:
         weight: reads a constant by its name; raises `ValueError` if it is damaged.
         opset: the version of the operators.
         convert: translates a node, for graphs with other operators than ONNX's.
+        constants_advice: what to do about constants that cannot be computed, after a semicolon.
     """
 
     nodes: tuple[Node, ...]
@@ -141,3 +142,4 @@ class Graph:
     weight: Callable[[str], NDArray[Any]]
     opset: int
     convert: Callable[[Any, Node], Any] | None = None
+    constants_advice: str = ""

@@ -80,7 +80,8 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
         raise ModelFileError(list_problems(faults))
     readers = Counter(name for node in used for name in node.inputs)
     readers[end] += 1  # the file's user: a later layer must not change this value
-    state = State(graph.opset, readers, _read_constants(graph, readers), notes=notes)
+    arrays = _read_constants(graph, readers)
+    state = State(graph.opset, readers, arrays, notes=notes, constants_advice=graph.constants_advice)
     if len(used) < len(nodes):
         notes.append(f"{len(nodes) - len(used)} nodes do not lead to {end!r:.60} and were left out")
     state.values[graph.image.name] = open_image(state, graph.image, used, image_shape)

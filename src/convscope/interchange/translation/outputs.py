@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from convscope.base.spelling import did_you_mean
-from convscope.interchange.refusal import ModelFileError
+from convscope.interchange.refusal import ModelFileError, list_names
 from convscope.interchange.translation.nodes import Graph, Sizes
 
 _MIN_AUTOENCODER_OUTPUTS = 64
@@ -29,18 +29,16 @@ def find_class_scores(graph: Graph, output: str | None, notes: list[str]) -> str
             name = candidates[0]
             check_classes(f"output {name!r:.60}", (graph.outputs[name] or ())[1:])
             return _find_scores_before_argmax(graph, name, notes)
-    listed = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
     raise ModelFileError(
-        f"it has {len(names)} outputs ({listed}); name the one with a number for each class with `output`. A detector, "
-        "which gives boxes and scores, is no classifier and cannot be imported"
+        f"it has {len(names)} outputs ({list_names(names)}); name the one with a number for each class with `output`. "
+        "A detector, which gives boxes and scores, is no classifier and cannot be imported"
     )
 
 
 def check_output(output: str, names: Sequence[str]) -> None:
     """Raise `ModelFileError` if a network has no such output."""
     if output not in names:
-        listed = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
-        raise ModelFileError(f"it has no output {output!r:.60}, but {listed}{did_you_mean(output, names)}")
+        raise ModelFileError(f"it has no output {output!r:.60}, but {list_names(names)}{did_you_mean(output, names)}")
 
 
 def check_classes(what: str, sizes: Sizes) -> None:

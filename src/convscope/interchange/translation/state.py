@@ -45,6 +45,7 @@ class State:
         batch: the number of images that the file takes at once; None if it is open.
         padded: for values that a Pad surrounds by minus infinity, the pixels (before, after) of rows and of columns.
             Only a `MaxPool` can read them.
+        constants_advice: see `Graph`.
     """
 
     opset: int
@@ -54,6 +55,7 @@ class State:
     values: dict[str, FileTensor] = field(default_factory=dict)
     padded: dict[str, tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    constants_advice: str = ""
     work: TranslationBudget = field(default_factory=TranslationBudget)
     _weights_read: set[str] = field(default_factory=set)
 
