@@ -34,7 +34,7 @@ EXPORT = (
 )
 FILES = {
     "torch.save": (_zip("archive/data.pkl", "archive/data/0"),
-        rf"is a file of torch.save: weights .*load_state_dict\(torch.load\('file.keras', map_location='cpu'\)\)`.*{EXPORT}"),
+        rf"is a file of torch.save: weights .*\(torch.load\('file.keras', map_location='cpu'\)\)`.*{EXPORT}"),
     "TorchScript": (_zip("net/data.pkl", "net/code/__torch__.py", "net/constants.pkl"),
         r"is a TorchScript program.*torch\.onnx\.export\(torch\.jit\.load"),
     "an old file": (bytes.fromhex("80028a0a6cfc9c46f9206aa850192e80024d"), "before 1.6"),  # its pickled magic number
