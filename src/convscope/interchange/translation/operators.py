@@ -173,10 +173,10 @@ def _describe_unsupported(nodes: Sequence[Node]) -> list[str]:
     """Describe the nodes with unsupported operators."""
     faults = []
     for node in nodes:
-        if node.domain:
-            faults.append(
-                f"{node.label} is an operator of {node.domain!r:.60}; only standard ONNX operators are supported"
-            )
+        if node.operator == "edgetpu-custom-op":
+            faults.append(f"{node.label} is compiled for an Edge TPU; import the file that it was compiled from")
+        elif node.domain:
+            faults.append(f"{node.label} is an operator of {node.domain!r:.60}; only standard operators are supported")
         elif node.operator not in OPERATORS and node.operator not in _ON_CONSTANTS:
             faults.append(f"{node.label} is not supported: {_NEEDED.get(node.operator, _UNKNOWN)}")
     return faults
