@@ -184,7 +184,7 @@ inEachBrowser((browser, browserName) => {
     });
 
     if (isWhole)
-      test(`on a telephone ${name} has pad, answer and layers on its first screens, for fingers`, async () => {
+      test(`on a telephone ${name} has pad, answer, layers and the sum of a cell on its first screen, for fingers`, async () => {
         const options = { width: 360, height: 780, fragment: '#bench?i=0' };
         await visit(browser(), pagePath(folder, name), options, async ({ page }) => {
           await page.setViewport({ width: 360, height: 780, hasTouch: true }); // opens the page anew
@@ -193,14 +193,27 @@ inEachBrowser((browser, browserName) => {
             await speak(page, language);
             expect(await isInSight(page, '.pad .paper'), language).toBe(true);
             expect(await isInSight(page, '.answer .name'), language).toBe(true);
-            const pad = await boxOf(page, '.pad .paper');
-            expect(pad.right - pad.left, language).toBeGreaterThanOrEqual(216);
-            // Ten digits leave room for all layers; longer lists of classes move them down, at most by half a screen.
-            const [strip, epochs] = [await boxOf(page, '.strip'), await boxOf(page, '.bench > .epochs')];
-            const isDigits = ['mnist', 'residual'].includes(name);
-            expect(strip.bottom, language).toBeLessThanOrEqual(epochs.top + (isDigits ? 1 : 390));
-            expect((await boxOf(page, '.lens')).top - strip.bottom, language).toBeLessThan(24);
+            const [pad, answer] = [await boxOf(page, '.pad .paper'), await boxOf(page, '.answer .name')];
+            expect(pad.right - pad.left, language).toBeGreaterThanOrEqual(180);
+            expect(answer.left, language).toBeGreaterThan(pad.right);
+            expect((await boxOf(page, '.classes')).bottom, language).toBeLessThanOrEqual(pad.bottom + 8);
             await expectAllLayers(page, language);
+            // The window, the kernel and their sum stand above the line of the epochs, also for a cell that is held.
+            for (const cell of ['', `&c=${(await convolutions(page))[0]}.1.14.5`]) {
+              await page.evaluate((hash) => (location.hash = hash), `#bench?i=0${cell}`);
+              await page.waitForFunction(
+                (held) => (document.querySelector('.lens.held') !== null) === held,
+                {},
+                cell !== '',
+              );
+              const [epochs, sums] = [await boxOf(page, '.bench > .epochs'), await boxOf(page, '.work .sums')];
+              const grids = await boxesOf(page, '.work .grid');
+              expect(grids, language).toHaveLength(2);
+              for (const box of [await boxOf(page, '.strip'), ...grids, sums])
+                expect(box.bottom, `${language} ${cell}`).toBeLessThanOrEqual(epochs.top + 1);
+            }
+            await page.evaluate(() => (location.hash = '#bench?i=0'));
+            await page.waitForSelector('.lens:not(.held)');
             expect(await cutTexts(page, ANYWHERE), language).toEqual([]);
             expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
           }
