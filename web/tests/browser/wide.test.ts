@@ -28,14 +28,17 @@ const isHeldShown = (page: Page): Promise<boolean> =>
     return held.left >= left - 5 && held.right <= right + 5 && held.top >= top - 5 && held.bottom <= bottom + 5;
   });
 
-// True if the predicted class is visible in the list, between its head and its button, and these in the window.
+// True if the predicted class is visible in the list, between its head and its button where they stay in sight, and the
+// list is in the window.
 const isPredictionListed = (page: Page): Promise<boolean> =>
   page.$eval('.answer .classes', (list) => {
     const parts = ['.columns', '.chosen', '.more'].map((element) =>
       list.querySelector(element)!.getBoundingClientRect(),
     );
     const [head, row, more] = parts;
-    return head.top >= 0 && row.top >= head.bottom - 1 && row.bottom <= more.top + 1 && more.bottom <= innerHeight;
+    const { top, bottom } = list.getBoundingClientRect();
+    const isBetween = row.top >= Math.max(top, head.bottom) - 1 && row.bottom <= Math.min(bottom, more.top) + 1;
+    return top >= 0 && bottom <= innerHeight && isBetween;
   });
 
 async function expectHeld(page: Page, cell: string): Promise<void> {
