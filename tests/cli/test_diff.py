@@ -3,11 +3,12 @@
 import json
 import shutil
 
+import onnx
 import pytest
 from tests.onnx_models import make_model
 
 import convscope as cs
-from convscope.architecture import Architecture, Dense, Flatten, Input
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input
 
 from .conftest import run_fails, succeed
 
@@ -55,6 +56,33 @@ def test_two_files_that_read_numbers_get_random_images_and_one_scaling(tmp_path)
     text = succeed("diff", path, copy)
     assert "The networks are equal" in text
     assert "\n.onnx" not in text.split("B  ")[0]  # a name stays on its line
+
+
+@pytest.mark.parametrize("scaling", [cs.Scaling(), cs.Scaling(mean=0.1307, std=0.3081), cs.Scaling(1 / 127.5, mean=1)])
+def test_a_file_without_a_scaling_gets_that_of_its_import_and_of_its_export(tmp_path, scaling):
+    architecture = Architecture(Input(6, 5, scale=1.0), (Conv2D(3), Flatten(), Dense(3)), "numbers")
+    cs.save_model(make_model(architecture), tmp_path / "bytes.safetensors")
+    cs.export_model(cs.load_model(tmp_path / "bytes.safetensors"), tmp_path / "raw.onnx", "onnx")
+    text = (tmp_path / "raw.onnx").read_bytes()
+    (tmp_path / "numbers.onnx").write_bytes(as_floats(text))
+    model = cs.import_model(tmp_path / "numbers.onnx", scaling=scaling)
+    cs.export_model(model, tmp_path / "export.onnx", "onnx")
+    assert cs.diff(tmp_path / "numbers.onnx", model).sentence.startswith("The networks are equal")
+    difference = cs.diff(tmp_path / "export.onnx", tmp_path / "numbers.onnx")
+    assert difference.sentence.startswith("They compute the same to")
+    assert difference.notes[0].startswith("B: reads numbers, not bytes")
+
+
+def as_floats(content: bytes) -> bytes:
+    """Make a file of ours read numbers (N, C, H, W), as those of other programs do."""
+    model = onnx.load_model_from_string(content)
+    first = next(node for node in model.graph.node if node.op_type == "Conv")
+    while model.graph.node[0] is not first and model.graph.node[0].output[0] != first.output[0]:
+        del model.graph.node[0]
+    shape = [None, 1, 6, 5]
+    del model.graph.input[:]
+    model.graph.input.append(onnx.helper.make_tensor_value_info(first.input[0], onnx.TensorProto.FLOAT, shape))
+    return model.SerializeToString()
 
 
 def test_images_that_do_not_fit_and_missing_files_are_refused(shared_run, tmp_path, small_folder):

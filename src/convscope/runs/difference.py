@@ -11,7 +11,7 @@ from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, InterchangeError
 from convscope.base.files import write_text
 from convscope.data.datasets import Dataset, DatasetLike, LoadOptions, Splits, evenly
-from convscope.evidence.difference import NetworkDifference, compare_networks, describe
+from convscope.evidence.difference import NetworkDifference, compare_networks, describe, find_scaling_between
 from convscope.interchange.imported import ROUNDS, Imported
 from convscope.interchange.importing import make_model, read_network
 from convscope.interchange.scaling import Scaling
@@ -128,7 +128,7 @@ def _finish(network: Network, read: Model | Imported, counterpart: Model | Impor
     assert isinstance(network, str | Path)
     facts = list[str]()
     if not read.reads_bytes:
-        scaling = _find_scaling(counterpart)
+        scaling = _find_scaling(read, counterpart)
         read = read.apply_scaling(scaling)
         facts.append(f"reads numbers, not bytes; here a byte becomes {scaling.formula}")
     if ROUNDS in read.notes:
@@ -136,12 +136,13 @@ def _finish(network: Network, read: Model | Imported, counterpart: Model | Impor
     return _Opened(make_model(read, Path(network)), str(network), read.program or "unknown program", tuple(facts))
 
 
-def _find_scaling(counterpart: Model | Imported) -> Scaling:
-    """Choose the scaling of a network that has none: that of the other, or 1 / 255."""
+def _find_scaling(network: Imported, counterpart: Model | Imported) -> Scaling:
+    """Choose a scaling for a network without one: the one that its counterpart has, or 1 / 255."""
     if isinstance(counterpart, Imported) and not counterpart.reads_bytes:
         return Scaling()
-    image = counterpart.architecture.input
-    return Scaling(scale=image.scale, mean=-image.offset)
+    model = counterpart if isinstance(counterpart, Model) else counterpart.to_model()
+    scale, offset = find_scaling_between(network.apply_scaling(Scaling(1.0)).to_model(), model)
+    return Scaling() if np.allclose((scale, offset), (1 / 255, 0), 1e-4, 1e-6) else Scaling(scale, mean=-offset)
 
 
 def _choose_images(

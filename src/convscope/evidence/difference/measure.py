@@ -89,6 +89,28 @@ def compare_networks(
     )
 
 
+def find_scaling_between(a: Model, b: Model) -> tuple[float, float]:
+    """Find the scale and the offset of bytes with which `a`, which has none, would compute what `b` does.
+
+    `b` may have its scaling in the weights of its first layer. If these are close to a multiple of the weights of `a`,
+    the factor is the scale, and what the biases differ by is the offset times the sum of each filter's weights.
+    """
+    image = b.architecture.input
+    first, second = (
+        next((stage for stage in make_plan(model, fold=True, fold_input=True).stages if stage.kind in WEIGHTED), None)
+        for model in (a, b)
+    )
+    if first is None or second is None or first.weights["kernel"].shape != second.weights["kernel"].shape:
+        return image.scale, image.offset
+    kernel, target = first.weights["kernel"], second.weights["kernel"]
+    scale = float((kernel * target).sum() / max((kernel**2).sum(), 1e-30))
+    if image.scale != 1 or np.abs(target - scale * kernel).max() > _CLOSE * np.abs(target).max():
+        return image.scale, image.offset
+    sums = kernel.sum(axis=(0, 1) if first.kind == "DepthwiseConv2D" else tuple(range(kernel.ndim - 1))).ravel()
+    biases = second.weights.get("bias", 0) - first.weights.get("bias", np.zeros(len(sums)))
+    return scale, float((sums * biases).sum() / max((sums**2).sum(), 1e-30))
+
+
 def describe(name: str, program: str, architecture: Architecture) -> Compared:
     """Describe a network for the heading of a comparison."""
     return Compared(name=name, program=program, num_layers=len(architecture.layers), parameters=architecture.parameters)
