@@ -1,29 +1,20 @@
-"""Headers and ids of responses, the log and the metrics."""
+"""Headers and ids of responses and the log."""
 
 import json
 import logging
 import re
 
-import numpy as np
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from convscope.service import Served
 from convscope.service.logs import LOGGER, JsonFormatter
 from convscope.service.observe import SAFE_HEADERS
 
 from .conftest import Client
-from .test_inference import INFER, ONE, tensor
-
-
-def read_metrics(client: Client) -> dict[tuple, float]:
-    """Every sample of /metrics by its name and its labels' values."""
-    families = text_string_to_metric_families(client.get("/metrics").text)
-    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+from .test_inference import INFER, ONE
 
 
 def test_every_answer_has_safe_headers_and_none_allows_other_sites(client: Client):
-    for path in ("/v2", "/nothing", "/metrics", "/v1/models"):
+    for path in ("/v2", "/nothing", "/v1/models"):
         headers = client.get(path, headers={"origin": "http://elsewhere.example"}).headers
         assert SAFE_HEADERS.items() <= dict(headers).items()
         assert not any(name.startswith("access-control") for name in headers)
@@ -34,32 +25,6 @@ def test_a_harmless_request_id_is_returned_and_any_other_replaced(client: Client
     for request_id in ("", "a b", "x" * 65, 'x","y":"'):
         replacement = client.get("/v2", headers={"x-request-id": request_id}).headers["x-request-id"]
         assert re.fullmatch("[0-9a-f]{32}", replacement)
-
-
-def test_requests_and_images_are_counted(client: Client, images: np.ndarray, grey: Served):
-    client.post(INFER, json={"inputs": [tensor(images)]})
-    client.post(INFER, content=b"{}")
-    client.get("/nothing/here")
-    client.request("BREW", "/v2")
-    assert grey.rule is not None
-    rejected = int(grey.rule.refuses(grey.model, images).sum())
-    path = "/v2/models/{model_name}/infer"
-    counts = read_metrics(client)
-    expected = {
-        ("convscope_requests_total", "POST", path, "200"): 1,
-        ("convscope_requests_total", "POST", path, "400"): 1,
-        ("convscope_requests_total", "GET", "other", "404"): 1,
-        ("convscope_requests_total", "other", "/v2", "405"): 1,
-        ("convscope_request_seconds_count", path): 2,
-        ("convscope_images_total", "grey"): 2,
-        ("convscope_none_of_these_total", "grey"): rejected,
-        ("convscope_computing_seconds_count", "grey"): 2,
-        ("convscope_requests_in_work",): 0,
-        ("convscope_held_bytes",): 0,
-        ("convscope_model_info", "small", "grey", grey.version): 1,
-    }
-    assert {key: counts[key] for key in expected} == expected
-    assert counts["convscope_received_bytes_total",] > 2
 
 
 def test_a_request_is_one_line_of_json_without_its_image(client: Client, caplog: pytest.LogCaptureFixture):

@@ -9,7 +9,7 @@ from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
 from convscope.cli.records import ServedModel, ServeOutput
 
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client")  # modules of the extra `serve`
+_NEEDED = ("fastapi", "uvicorn")  # modules of the extra `serve`
 
 
 @click.command()

@@ -3,7 +3,6 @@
 import json
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,17 +28,8 @@ _NAME = "the picture"  # in error messages, as a request has no file name
 _DIGITS = 6  # significant digits of an attribution's values; float32 has seven
 
 
-@dataclass(frozen=True)
-class AnsweredRequest:
-    """An answer as JSON, with the numbers of classified images and of those rejected as none of the classes."""
-
-    body: bytes
-    num_images: int
-    num_rejected: int
-
-
-def answer_picture(served: Served, content: bytes, query: PictureQuery, most_pixels: int) -> AnsweredRequest:
-    """Answer the picture in `content`, an image file.
+def answer_picture(served: Served, content: bytes, query: PictureQuery, most_pixels: int) -> bytes:
+    """Answer the picture in `content`, an image file, with JSON.
 
     Raises:
         RequestRefusedError: if it has more than `most_pixels`, or the query does not fit the model.
@@ -52,11 +42,11 @@ def answer_picture(served: Served, content: bytes, query: PictureQuery, most_pix
     answer = _identify(served) | prediction.to_dict() | {"file": None}
     if query.explain:
         answer |= _explain(served, [prediction], query.method)[0]
-    return AnsweredRequest(encode_answer(answer), 1, int(prediction.none_of_these is True))
+    return encode_answer(answer)
 
 
-def answer_strings(served: Served, content: bytes, query: StringsQuery, most_pixels: int) -> AnsweredRequest:
-    """Read all characters in the picture in `content`, an image file.
+def answer_strings(served: Served, content: bytes, query: StringsQuery, most_pixels: int) -> bytes:
+    """Read all characters in the picture in `content`, an image file, and answer with JSON.
 
     Raises:
         RequestRefusedError: as `answer_picture` does, or if the model's images are not one centred character each.
@@ -69,14 +59,12 @@ def answer_strings(served: Served, content: bytes, query: StringsQuery, most_pix
     picture, size = _read(content, most_pixels, LONGEST_SIDE)
     reading = read_strings(served.model, picture, name="", size=size)
     answer = _identify(served) | reading.to_dict() | {"file": None}
-    predictions = [digit.prediction for digit in reading.digits]
     if query.explain:
-        explained = _explain(served, predictions[:EXPLAINED_DIGITS], query.method)
+        predictions = [digit.prediction for digit in reading.digits[:EXPLAINED_DIGITS]]
+        explained = _explain(served, predictions, query.method)
         for digit, explanation in zip(answer["digits"], explained, strict=False):  # later digits have no explanation
             digit.update(explanation)
-    return AnsweredRequest(
-        encode_answer(answer), len(predictions), sum(prediction.none_of_these is True for prediction in predictions)
-    )
+    return encode_answer(answer)
 
 
 def reads_strings(served: Served) -> bool:

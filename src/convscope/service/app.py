@@ -1,4 +1,4 @@
-"""Create the application: routes, error handlers, guard and counters around the models."""
+"""Create the application: routes, error handlers, guard and log around the models."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,21 +6,17 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import Response
 
 from convscope.service import schemas
 from convscope.service.guard import LOOPBACK, GuardMiddleware
 from convscope.service.limits import Limits, Waiting
-from convscope.service.metrics import Metrics
 from convscope.service.observe import ObserverMiddleware
 from convscope.service.pages import make_page_routes
 from convscope.service.pictures import make_picture_routes
 from convscope.service.protocol import make_protocol_routes
 from convscope.service.refusal import handle_errors
 from convscope.service.served import Served
-from convscope.service.work import Work, describe_responses
-
-_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from convscope.service.work import Work
 
 
 class _App(FastAPI):
@@ -61,10 +57,9 @@ def create_app(
         raise ValueError(
             f"models are called {[model.name for model in models]}; give at least one, each with its own name"
         )
-    metrics = Metrics(tuple(models))
     threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="convscope")
     waiting = Waiting()
-    work = Work(tuple(models), limits, metrics, threads, waiting)
+    work = Work(tuple(models), limits, threads, waiting)
 
     app = _App(
         title="convscope",
@@ -77,21 +72,11 @@ def create_app(
     app.state.work = work  # `serve` reads it
     handle_errors(app)
 
-    @app.get(
-        "/metrics",
-        tags=["Operation"],
-        response_class=Response,
-        responses={**describe_responses(None), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-    )
-    async def metrics_text() -> Response:
-        """Return the counters in Prometheus's text format."""
-        return Response(metrics.text(), media_type=_METRICS_TYPE)
-
     app.include_router(make_picture_routes(work))
     app.include_router(make_protocol_routes(work))
     app.include_router(make_page_routes(work))
     names = None if hosts is None else frozenset(hosts)
     # The last one added is the outermost: the observer also logs what the guard refuses.
-    app.add_middleware(GuardMiddleware, limits=limits, metrics=metrics, waiting=waiting, hosts=names)
-    app.add_middleware(ObserverMiddleware, metrics=metrics)
+    app.add_middleware(GuardMiddleware, limits=limits, waiting=waiting, hosts=names)
+    app.add_middleware(ObserverMiddleware)
     return app

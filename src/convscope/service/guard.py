@@ -22,13 +22,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convscope.service.limits import Limits, Waiting, end
-from convscope.service.metrics import Metrics
 from convscope.service.refusal import LATER, STOPPING, RequestRefusedError, send_refusal
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """The hosts of a service that only this machine can reach."""
 
-ALWAYS_OPEN = frozenset({"/metrics", "/v2/health/live", "/v2/health/ready"})
+ALWAYS_OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
 """Paths that are answered even if the service is full."""
 
 _TOGETHER = "the bodies of all current requests are too large together; try again in a second"
@@ -63,12 +62,9 @@ class GuardMiddleware:
         hosts: names that a request may have as its Host, in lower case and without a port; None for all.
     """
 
-    def __init__(
-        self, app: ASGIApp, limits: Limits, metrics: Metrics, waiting: Waiting, hosts: Collection[str] | None
-    ) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, waiting: Waiting, hosts: Collection[str] | None) -> None:
         self.app = app
         self.limits = limits
-        self.metrics = metrics
         self.hosts = hosts
         self.waiting = waiting
         self.held_bytes = 0  # bytes of all bodies and answers that are in memory
@@ -122,7 +118,6 @@ class GuardMiddleware:
     def hold(self, num_bytes: int) -> None:
         """Count bytes that are now in memory; a negative number for bytes that no longer are."""
         self.held_bytes += num_bytes
-        self.metrics.held.set(self.held_bytes)
 
     def make_room(self, body: "_Body") -> None:
         """Give up incomplete bodies, the oldest first, until the rest fits the limit.

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from convscope.base.deadline import check_deadline
 from convscope.base.metrics import softmax
-from convscope.service.answers import AnsweredRequest, encode_answer
+from convscope.service.answers import encode_answer
 from convscope.service.refusal import RequestRefusedError, describe_errors
 from convscope.service.schemas import InferRequest, OutputName
 from convscope.service.served import Served
@@ -29,8 +29,8 @@ def list_outputs(served: Served) -> tuple[OutputName, ...]:
     return names if served.rule is not None else names[:-1]
 
 
-def infer(served: Served, body: bytes, max_images: int) -> AnsweredRequest:
-    """Answer a request for inference.
+def infer(served: Served, body: bytes, max_images: int) -> bytes:
+    """Answer a request for inference with JSON.
 
     Raises:
         RequestRefusedError: for a body that does not fit the protocol or the model.
@@ -45,8 +45,7 @@ def infer(served: Served, body: bytes, max_images: int) -> AnsweredRequest:
     answer = {"model_name": served.name, "model_version": served.version, "outputs": outputs}
     if request.id is not None:
         answer["id"] = request.id
-    rejected = int(arrays["none_of_these"].sum()) if "none_of_these" in arrays else 0
-    return AnsweredRequest(encode_answer(answer), len(images), rejected)
+    return encode_answer(answer)
 
 
 def _parse_request(text: bytes, max_values: int) -> InferRequest:

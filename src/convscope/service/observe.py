@@ -1,4 +1,4 @@
-"""Give each request an id, a line in the log, metrics and safe headers, outside of everything else.
+"""Give each request an id, a line in the log and safe headers, outside of everything else.
 
 An exception that nothing else has caught becomes a 500 here, without details of our code.
 """
@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convscope.service.logs import LOGGER
-from convscope.service.metrics import Metrics
 from convscope.service.refusal import RequestRefusedError, send_refusal
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a client's own request id, which is logged and returned
@@ -23,7 +22,7 @@ FACTS = "convscope.facts"
 """The key in a request's scope of a dict, to which its route adds facts for the log."""
 
 UNANSWERED = 499
-"""The status, in log and metrics, of a request whose client disconnected before the answer; nginx uses it too."""
+"""The status, in the log, of a request whose client disconnected before the answer; nginx uses it too."""
 
 SAFE_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -39,9 +38,8 @@ SAFE_HEADERS = {
 class ObserverMiddleware:
     """Pure ASGI middleware, the outermost of all."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.metrics = metrics
         self.log = logging.getLogger(LOGGER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,17 +82,13 @@ class ObserverMiddleware:
         finally:
             facts = {"id": request_id, **facts, "received_bytes": received, "sent_bytes": sent}
             self._record(scope, status or UNANSWERED, perf_counter() - start, facts, failure)
-            self.metrics.received.inc(received)
-            self.metrics.sent.inc(sent)
 
     def _record(
         self, scope: Scope, status: int, seconds: float, facts: dict[str, object], failure: Exception | None
     ) -> None:
-        # The route's pattern, such as /v2/models/{model_name}, so that a client cannot make new labels of the metrics.
+        # The route's pattern, such as /v2/models/{model_name}, and not the path, which may hold a client's secrets.
         path = getattr(scope.get("route"), "path", None)
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self.metrics.requests.labels(method, path or "other", str(status)).inc()
-        self.metrics.seconds.labels(path or "other").observe(seconds)
         facts = {"method": method, "path": path, "status": status, "seconds": round(seconds, 6), **facts}
         level = logging.ERROR if status >= 500 and status != 503 else logging.INFO  # 503 is a limit at work
         self.log.log(level, "request", extra={"facts": facts}, exc_info=failure)

@@ -15,7 +15,7 @@ from pydantic import Field, create_model
 from convscope.base.png import encode_png
 from convscope.data.image_files import FORMAT_NAMES, MEDIA_TYPES
 from convscope.service import schemas
-from convscope.service.answers import AnsweredRequest, answer_picture, answer_strings, reads_strings
+from convscope.service.answers import answer_picture, answer_strings, reads_strings
 from convscope.service.forms import FIELD, FORM_TYPE, MAX_PARTS, read_picture_from_form
 from convscope.service.pages import make_report_path
 from convscope.service.schemas import PictureQuery, StringsQuery
@@ -78,15 +78,14 @@ def write_example(address: str, models: Sequence[Served], file: str = "-") -> st
     return curl if file != "-" else f"echo {b64encode(encode_png(stroke)).decode()} | base64 -d | {curl}"
 
 
-async def _answer(work: Work, request: Request, function: Callable[..., AnsweredRequest], query: Any) -> Response:
+async def _answer(work: Work, request: Request, function: Callable[..., bytes], query: Any) -> Response:
     served = work.model(query.model)
     check_content_type(request, (*_BODIES, FORM_TYPE))
     content, content_type = await request.body(), request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() == FORM_TYPE:
         content = read_picture_from_form(content, content_type)
-    answered = await work.compute(request, served, partial(function, served, content, query, work.limits.pixels))
-    work.count(served, answered.num_images, answered.num_rejected)
-    return Response(answered.body, media_type="application/json")
+    answer = await work.compute(request, served, partial(function, served, content, query, work.limits.pixels))
+    return Response(answer, media_type="application/json")
 
 
 def _make_query_type(names: tuple[str, ...], base: type[StringsQuery], is_only: bool) -> Any:

@@ -17,9 +17,8 @@ from convscope.service.work import Work, check_content_type, describe_responses
 def make_protocol_routes(work: Work) -> APIRouter:
     """Make the routes under /v2."""
     routes = APIRouter(tags=["Open Inference Protocol v2"])
-    # OpenAPI lists the names and versions; an unknown one is refused by `work.model`, with a reason.
+    # OpenAPI lists the names; an unknown one is refused by `work.model`, with a reason.
     Name = Annotated[str, Path(json_schema_extra={"enum": list(work.names)})]  # noqa: N806 (a type)
-    Version = Annotated[str, Path(json_schema_extra={"enum": sorted({model.version for model in work.models})})]  # noqa: N806
 
     @routes.get("/v2/health/live", responses=describe_responses(schemas.Live))
     async def live() -> JSONResponse:
@@ -41,24 +40,10 @@ def make_protocol_routes(work: Work) -> APIRouter:
         """Describe a model: its input and outputs."""
         return JSONResponse(_describe_model(work.model(model_name)))
 
-    @routes.get(
-        "/v2/models/{model_name}/versions/{model_version}", responses=describe_responses(schemas.ModelDescription, 404)
-    )
-    async def model_of_version(model_name: Name, model_version: Version) -> JSONResponse:
-        """Describe a model; its only version is a digest of everything that its answers depend on."""
-        return JSONResponse(_describe_model(_find_version(work, model_name, model_version)))
-
     @routes.get("/v2/models/{model_name}/ready", responses=describe_responses(schemas.ModelReady, 404))
     async def model_ready(model_name: Name) -> JSONResponse:
         """Confirm that a model is loaded."""
         return JSONResponse({"name": work.model(model_name).name, "ready": True})
-
-    @routes.get(
-        "/v2/models/{model_name}/versions/{model_version}/ready", responses=describe_responses(schemas.ModelReady, 404)
-    )
-    async def model_of_version_ready(model_name: Name, model_version: Version) -> JSONResponse:
-        """Confirm that a model of this version is loaded."""
-        return JSONResponse({"name": _find_version(work, model_name, model_version).name, "ready": True})
 
     bodies = _describe_bodies(work.models[0])
     answers = describe_responses(schemas.InferResponse, 400, 404, 408, 413, 415)
@@ -66,33 +51,17 @@ def make_protocol_routes(work: Work) -> APIRouter:
     @routes.post("/v2/models/{model_name}/infer", responses=answers, openapi_extra=bodies)
     async def model_infer(request: Request, model_name: Name) -> Response:
         """Classify images."""
-        return await _infer(work, request, work.model(model_name))
-
-    @routes.post("/v2/models/{model_name}/versions/{model_version}/infer", responses=answers, openapi_extra=bodies)
-    async def model_of_version_infer(request: Request, model_name: Name, model_version: Version) -> Response:
-        """Classify images with a model of this version."""
-        return await _infer(work, request, _find_version(work, model_name, model_version))
+        served = work.model(model_name)
+        check_content_type(request, ("application/json",))
+        # The header of the protocol's binary extension, with which Triton's client sends raw tensors after the JSON.
+        if "inference-header-content-length" in request.headers:
+            reason = "raw tensors after the JSON are not supported; send `data` as numbers (Triton: binary_data=False)"
+            raise RequestRefusedError(400, reason)
+        body = await request.body()
+        answer = await work.compute(request, served, partial(infer, served, body, work.limits.images))
+        return Response(answer, media_type="application/json")
 
     return routes
-
-
-async def _infer(work: Work, request: Request, served: Served) -> Response:
-    check_content_type(request, ("application/json",))
-    # The header of the protocol's binary extension, with which Triton's client sends raw tensors after the JSON.
-    if "inference-header-content-length" in request.headers:
-        reason = "raw tensors after the JSON are not supported; send `data` as numbers (Triton: binary_data=False)"
-        raise RequestRefusedError(400, reason)
-    body = await request.body()
-    answered = await work.compute(request, served, partial(infer, served, body, work.limits.images))
-    work.count(served, answered.num_images, answered.num_rejected)
-    return Response(answered.body, media_type="application/json")
-
-
-def _find_version(work: Work, name: str, version: str) -> Served:
-    served = work.model(name)
-    if served.version != version:
-        raise RequestRefusedError(404, f"model {name!r} has no version {version!r:.80}; it has {served.version!r}")
-    return served
 
 
 def _describe_model(served: Served) -> dict[str, Any]:

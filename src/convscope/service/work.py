@@ -1,4 +1,4 @@
-"""The state that all routes share: the models by name, the limits, the counters, and the threads that compute.
+"""The state that all routes share: the models by name, the limits, and the threads that compute.
 
 A route is a coroutine in the event loop, which must not compute itself. It hands its function to `Work.compute`:
 
@@ -21,7 +21,6 @@ from fastapi import Request
 
 from convscope.base.deadline import Deadline, DeadlineError, check_deadline, within
 from convscope.service.limits import Limits, Waiting
-from convscope.service.metrics import Metrics
 from convscope.service.observe import FACTS
 from convscope.service.refusal import LATER, STOPPING, RequestRefusedError
 from convscope.service.schemas import Error
@@ -32,11 +31,10 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """The state of an application. Only the counters change, and `deadlines`, one for each request in progress."""
+    """The state of an application. Only `deadlines` changes, which has one for each request in progress."""
 
     models: tuple[Served, ...]
     limits: Limits
-    metrics: Metrics
     threads: ThreadPoolExecutor = field(repr=False)
     waiting: Waiting = field(repr=False)
     deadlines: set[Deadline] = field(default_factory=set, repr=False)
@@ -73,7 +71,7 @@ class Work:
         def call_in_thread() -> _Result:
             nonlocal is_started
             is_started = True
-            with within(deadline), self.metrics.computing.labels(served.name).time():
+            with within(deadline):
                 start = perf_counter()
                 try:
                     check_deadline()  # it may have passed while the request waited for a thread
@@ -82,7 +80,6 @@ class Work:
                     facts["computing_seconds"] = round(perf_counter() - start, 6)
 
         self.deadlines.add(deadline)
-        self.metrics.in_work.set(len(self.deadlines))
         try:
             async with self.waiting.at_most(self.limits.answer_seconds):
                 return await asyncio.get_running_loop().run_in_executor(self.threads, call_in_thread)
@@ -91,7 +88,6 @@ class Work:
         finally:  # also after a disconnect: cancelling ends a computation that nobody waits for
             deadline.cancel()
             self.deadlines.discard(deadline)
-            self.metrics.in_work.set(len(self.deadlines))
 
     def _make_timeout_error(self, is_started: bool) -> RequestRefusedError:
         if self.waiting.stopped:
@@ -107,11 +103,6 @@ class Work:
         self.waiting.stop()
         for deadline in self.deadlines:
             deadline.cancel()
-
-    def count(self, served: Served, num_images: int, num_rejected: int) -> None:
-        """Count the images of an answer for the metrics."""
-        self.metrics.images.labels(served.name).inc(num_images)
-        self.metrics.rejected.labels(served.name).inc(num_rejected)
 
 
 def check_content_type(request: Request, allowed: tuple[str, ...]) -> None:
@@ -132,7 +123,7 @@ def describe_responses(model: Any, *statuses: int) -> dict[int | str, dict[str, 
         421: "The Host header names another host.",
         503: "The service is overloaded, or the answer took too long; the reason is in the body.",
     }
-    good: dict[str, Any] = {"description": "The answer."} | ({} if model is None else {"model": model})
+    good: dict[str, Any] = {"description": "The answer.", "model": model}
     bad: dict[int | str, dict[str, Any]] = {
         status: {"model": Error, "description": reasons[status]} for status in (*statuses, 421, 503)
     }
