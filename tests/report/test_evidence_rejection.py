@@ -97,11 +97,11 @@ def test_the_title_names_the_most_confident_image_that_is_not_refused() -> None:
 def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
     value = make_rejection(left_out={"letters": "no font is installed"})
     names = [result.name for result in value.out_of_distribution]
-    value = with_shares(value, lambda number, _: 0.25 if names[number] == "shuffled pixels" else 0.5)
+    value = with_shares(value, lambda number, _: 0.25 if names[number] == "inverted" else 0.5)
     table = rejection_section(value).parts[1]
     assert isinstance(table, Table)
     title = table.title.replace("\N{NO-BREAK SPACE}", " ")
-    assert title.startswith("Hardest to refuse: shuffled pixels, 25.0 % refused")
+    assert title.startswith("Hardest to refuse: inverted, 25.0 % refused")
     assert table.look.endswith("Left out: letters; no font is installed.")
 
 

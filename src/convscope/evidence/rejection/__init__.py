@@ -3,6 +3,6 @@
 from convscope.evidence.rejection.fitting import fit_rejection
 from convscope.evidence.rejection.measure import measure_rejection
 from convscope.evidence.rejection.result import Rejection
-from convscope.evidence.rejection.rule import SCORES, RejectionRule
+from convscope.evidence.rejection.rule import RejectionRule
 
-__all__ = ["SCORES", "Rejection", "RejectionRule", "fit_rejection", "measure_rejection"]
+__all__ = ["Rejection", "RejectionRule", "fit_rejection", "measure_rejection"]

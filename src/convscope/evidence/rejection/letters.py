@@ -29,11 +29,11 @@ _MAX_STROKE = 2  # pixels by which a line is widened on either side
 
 def letter_fonts() -> list[Path]:
     """List the fonts in which letters are drawn: STIX and Computer Modern."""
-    return [matplotlib_data() / "fonts/ttf" / name for name in _FONTS]
+    return [_matplotlib_data() / "fonts/ttf" / name for name in _FONTS]
 
 
-def matplotlib_data() -> Path:
-    """Find the folder of matplotlib's fonts and pictures."""
+def _matplotlib_data() -> Path:
+    """Find the folder of matplotlib's fonts."""
     # Without an import of matplotlib, which takes a second.
     spec = find_spec("matplotlib")
     assert spec is not None, "convscope depends on it"

@@ -1,6 +1,6 @@
 """Make sets of out-of-distribution images, on which a rejection is measured.
 
-They are made of another data set, test images, letters, a photo and noise. None of them is used for training or for
+They are made of another data set, letters, test images and noise. None of them is used for training or for
 fitting thresholds.
 """
 
@@ -21,7 +21,6 @@ from convscope.evidence.rejection.letters import (
     choose_letters,
     draw_letters,
     letter_fonts,
-    matplotlib_data,
 )
 
 Images = NDArray[np.uint8]
@@ -30,9 +29,6 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.g
 """The test images of Debian's package dataset-fashion-mnist."""
 
 _NUM_DRAWINGS = 6  # drawings of a letter in each font
-_MAX_CROPS = 500  # crops of the photo; more would be alike
-_CROP_SIDES = 1 / 16, 1 / 2  # smallest and largest side of a crop, as shares of the photo's shorter side
-_CELLS = 4  # cells along each side of the photo: crops with centres in one cell do not count as independent
 _NUM_COMPARED = 200  # images by which two data sets are compared
 
 
@@ -65,9 +61,8 @@ def out_of_distribution_sets(
 ) -> tuple[tuple[OutOfDistributionSet, ...], dict[str, str]]:
     """Make the sets for the test images `dataset`, each of at most `max_images`; also return reasons for missing sets.
 
-    The sets are images of another data set, letters, crops of a photo, pairs of overlaid test images, test images that
-    are inverted, rotated by 90° or have shuffled pixels, two kinds of noise, and blank images. Images of another size
-    or with other colours are converted (see `fit_images`).
+    The sets are images of another data set, letters, pairs of overlaid test images, inverted test images, noise, and
+    blank images. Images of another size or with other colours are converted (see `fit_images`).
 
     Args:
         outside: the other data set, or its name or path; by default Fashion-MNIST if Debian's package is installed,
@@ -79,16 +74,23 @@ def out_of_distribution_sets(
     """
     if max_images < 1:
         raise ValueError(f"max_images is {max_images}; it must be at least 1")
-    # These may be impossible here, for want of a file, a font, a photo or a second class: then they are a reason.
+    # These may be impossible here, for want of a file, a font or a second class: then they are a reason.
     results = {
         "other data set": _take_other(dataset, outside, max_images),
         "letters": _draw_letters(dataset, max_images, seed),
-        "photo crops": _crop_photo(dataset, max_images, seed),
         "overlaid": _overlay_images(dataset, max_images, seed),
     }
     sets = [result for result in results.values() if not isinstance(result, str)]
     left_out = {name: reason for name, reason in results.items() if isinstance(reason, str)}
-    return (*sets, *_change_images(dataset, max_images, seed), *_make_noise(dataset, max_images, seed)), left_out
+    inverted = 255 - dataset.images[evenly(len(dataset), max_images)]
+    # The names of streams keep an earlier word for these sets, since other names would draw other numbers.
+    noise = random_stream(seed, "strangers uniform").integers(0, 256, (max_images, *dataset.image_shape), np.uint8)
+    sets += [
+        OutOfDistributionSet("inverted", "test images with inverted brightness", inverted),
+        OutOfDistributionSet("uniform noise", "each pixel uniformly distributed over all values", noise),
+        _make_blank(dataset.image_shape, max_images),
+    ]
+    return tuple(sets), left_out
 
 
 def fit_images(images: Images, image_shape: tuple[int, int, int]) -> Images:
@@ -164,30 +166,6 @@ def _draw_letters(dataset: Dataset, max_images: int, seed: int) -> OutOfDistribu
     return OutOfDistributionSet("letters", about, images, cases, "characters")
 
 
-def _crop_photo(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
-    """Cut squares of different sizes out of matplotlib's example photo, or return the reason why there are none."""
-    from PIL import Image
-
-    path = matplotlib_data() / "sample_data/grace_hopper.jpg"
-    if not path.is_file():
-        return "matplotlib's example photo grace_hopper.jpg is not installed"
-    with Image.open(path) as picture:
-        photo = np.asarray(picture.convert("RGB"))
-    # The names of streams keep an earlier word for these sets, since other names would draw other numbers.
-    stream = random_stream(seed, "strangers photo crops")
-    crops, cells = list[Images](), list[int]()
-    height, width = photo.shape[:2]
-    for _ in range(min(max_images, _MAX_CROPS)):
-        side = int(min(height, width) * stream.uniform(*_CROP_SIDES))
-        top, left = int(stream.integers(0, height - side + 1)), int(stream.integers(0, width - side + 1))
-        crops.append(fit_images(photo[None, top : top + side, left : left + side], dataset.image_shape)[0])
-        # The cell of the crop's centre.
-        row, column = (top + side // 2) * _CELLS // height, (left + side // 2) * _CELLS // width
-        cells.append(row * _CELLS + column)
-    about = "squares of different sizes cut out of matplotlib's example photo, a portrait"
-    return OutOfDistributionSet("photo crops", about, np.stack(crops), np.array(cells, np.int64), "parts of the photo")
-
-
 def _overlay_images(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
     """Overlay test images of different classes by their larger values, or return the reason why there are none."""
     sample = dataset.take(evenly(len(dataset), max_images))
@@ -198,40 +176,11 @@ def _overlay_images(dataset: Dataset, max_images: int, seed: int) -> OutOfDistri
     return OutOfDistributionSet("overlaid", about, np.maximum(sample.images[indices], sample.images[others]))
 
 
-def _change_images(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
-    """Invert, rotate and shuffle test images, so that they are of no class any more."""
-    sources = dataset.images[evenly(len(dataset), max_images)]
-    stream = random_stream(seed, "strangers shuffled")
-    pixels = sources.reshape(len(sources), -1, sources.shape[3])
-    # A new order for each image; the channels of a pixel stay together.
-    order = stream.permuted(np.broadcast_to(np.arange(pixels.shape[1]), pixels.shape[:2]), axis=1)
-    shuffled = np.take_along_axis(pixels, order[..., None], axis=1).reshape(sources.shape)
-    about_turned = "test images rotated by 90° counterclockwise, some of which still look like a class"
-    return (
-        OutOfDistributionSet("inverted", "test images with inverted brightness", 255 - sources),
-        OutOfDistributionSet("turned", about_turned, rotate_quarters(sources, 1)),
-        OutOfDistributionSet("shuffled pixels", "test images with randomly permuted pixels", shuffled),
-    )
-
-
-def _make_noise(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
-    shape, sources = dataset.image_shape, dataset.images[evenly(len(dataset), max_images)]
-    uniform = random_stream(seed, "strangers uniform").integers(0, 256, (max_images, *shape), np.uint8)
-    mean, deviation = sources.mean(axis=(0, 1, 2)), sources.std(axis=(0, 1, 2))
-    normal = random_stream(seed, "strangers normal").normal(mean, deviation, (max_images, *shape))
+def _make_blank(image_shape: tuple[int, int, int], max_images: int) -> OutOfDistributionSet:
     # Only 256 uniform grey images differ from each other.
     levels = np.linspace(0, 255, min(max_images, 256)).round().astype(np.uint8)
-    blank = np.broadcast_to(levels[:, None, None, None], (len(levels), *shape)).copy()
-    return (
-        OutOfDistributionSet("uniform noise", "each pixel uniformly distributed over all values", uniform),
-        OutOfDistributionSet(
-            "Gaussian noise",
-            "each pixel normal, with the mean and standard deviation of the test images",
-            # Half is added for rounding, since astype cuts off the decimals.
-            (normal.clip(0, 255) + 0.5).astype(np.uint8),
-        ),
-        OutOfDistributionSet("blank", "uniform grey images, from black to white", blank),
-    )
+    images = np.broadcast_to(levels[:, None, None, None], (len(levels), *image_shape)).copy()
+    return OutOfDistributionSet("blank", "uniform grey images, from black to white", images)
 
 
 def _draw_partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -244,18 +193,3 @@ def _draw_partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArr
             pairs.append((index, int(stream.choice(others))))
     indices = np.array(pairs, np.int64).reshape(-1, 2)
     return indices[:, 0], indices[:, 1]
-
-
-def rotate_quarters(images: Images, times: int) -> Images:
-    """Rotate images (N, H, W, C) by `times` · 90° counterclockwise; others than squares are resampled.
-
-    Of 2 x 4 pixels, the rows 0 0 1 1 make a square, which is rotated, and its rows 0 and 2 are taken.
-    """
-    height, width = images.shape[1:3]
-    if height == width or times % 2 == 0:
-        return np.ascontiguousarray(np.rot90(images, times, (1, 2)))
-    side = max(height, width)
-    rows, columns = (np.arange(side) * length // side for length in (height, width))
-    square = np.rot90(images[:, rows][:, :, columns], times, (1, 2))
-    rows, columns = (np.arange(length) * side // length for length in (height, width))
-    return np.ascontiguousarray(square[:, rows][:, :, columns])
