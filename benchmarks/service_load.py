@@ -2,8 +2,8 @@
 
 python benchmarks/service_load.py [--run RUN] [--clients 32] [--seconds 60] [--threads N]
 
-Each client keeps one connection and sends in turns a picture for a prediction with steps and attribution, a picture for
-the prediction alone, and an inference of one image as JSON. Without RUN, a network is trained for an epoch first.
+Each client keeps one connection and sends in turns a picture for a prediction with steps and attribution, and a picture
+for the prediction alone. Without RUN, a network is trained for an epoch first.
 Service and clients share this machine.
 """
 
@@ -30,7 +30,7 @@ from PIL import Image
 import convscope as cs
 from convscope.prediction import predict
 
-REQUESTS = ("picture, explained", "picture, prediction alone", "inference")
+REQUESTS = ("picture, explained", "picture, prediction alone")
 NUM_PICTURES = 256
 SIDE = 280  # pixels of a picture: a test image ten times as large, dark on white
 
@@ -53,18 +53,15 @@ def make_request(path: str, content_type: str, body: bytes) -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{about_body}".encode() + body
 
 
-def make_requests(name: str, images: np.ndarray) -> list[tuple[bytes, ...]]:
+def make_requests(images: np.ndarray) -> list[tuple[bytes, ...]]:
     """Make for each image a request of each of `REQUESTS`."""
     rows = []
     for image in images:
         picture = draw_png(image)
-        tensor = {"name": "images", "shape": [1, *image.shape], "datatype": "UINT8", "data": image.reshape(-1).tolist()}
-        body = json.dumps({"inputs": [tensor], "outputs": [{"name": "label"}, {"name": "probabilities"}]}).encode()
         rows.append(
             (
                 make_request("/v1/predict", "image/png", picture),
                 make_request("/v1/predict?explain=false", "image/png", picture),
-                make_request(f"/v2/models/{name}/infer", "application/json", body),
             )
         )
     return rows
@@ -76,11 +73,6 @@ async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     length = int(head.partition("content-length:")[2].partition("\r\n")[0])
     return int(head.split(" ", 2)[1]), await reader.readexactly(length)
-
-
-def read_label(kind: int, body: bytes) -> int:
-    response = json.loads(body)
-    return response["outputs"][0]["data"][0] if REQUESTS[kind] == "inference" else response["label"]
 
 
 async def run_client(
@@ -101,7 +93,7 @@ async def run_client(
         latencies[kind].append(time.perf_counter() - start)
         if status != 200:
             errors[str(status)] += 1
-        elif turn % 16 == 0 and read_label(kind, body) != labels[index]:  # few, so that checking costs little
+        elif turn % 16 == 0 and json.loads(body)["label"] != labels[index]:  # few, so that checking costs little
             errors["another label than predict returns"] += 1
         turn += 1
     writer.close()
@@ -156,7 +148,7 @@ def main() -> None:
         model = cs.load_model(run)
         pictures = [np.asarray(Image.open(io.BytesIO(draw_png(image)))) for image in images]
         labels = np.array([prediction.label for prediction in predict(model, pictures)])
-        rows = make_requests("load", images)
+        rows = make_requests(images)
         # `predict` prepares a picture, inference takes the image as it is: where their labels differ, both are correct.
         same = np.flatnonzero(labels == model.predict(images))
         rows, labels = [rows[index] for index in same], labels[same]

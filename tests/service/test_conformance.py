@@ -5,7 +5,6 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from schemathesis.config import SchemathesisConfig
 from tests.shared import encode_picture
 
 from convscope.data.image_files import MEDIA_TYPES
@@ -27,24 +26,11 @@ for media_type in (*MEDIA_TYPES, "application/octet-stream"):
     kind = media_type.partition("/")[2].replace("octet-stream", "png")
     schemathesis.openapi.media_type(media_type, picture_files(kind))
 
-# A schema cannot say that a tensor must have as many values as its shape asks for. So generated requests for inference
-# may fit the document and be refused nevertheless; test_inference.py has requests that must be accepted.
-CONFIG = SchemathesisConfig.from_dict(
-    {
-        "operations": [
-            {
-                "include-path-regex": "infer$",
-                "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404", "413"]}},
-            }
-        ]
-    }
-)
-
 MODELS = (
     Served("grey", grey_model(), None, RejectionRule.from_dict(grey_model().calibration["rejection"])),
     Served("colour", colour_model()),
 )
-schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(MODELS, hosts=None), config=CONFIG)
+schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(MODELS, hosts=None))
 
 
 def teardown_module():

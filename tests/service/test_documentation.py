@@ -16,10 +16,9 @@ from convscope.architecture import presets
 from convscope.cli.serve import serve
 from convscope.engine import initial_weights
 from convscope.service import Limits, Served, create_app
-from convscope.service.inference import list_outputs
 from convscope.training.model import Model
 
-from .conftest import Client, grey_model
+from .conftest import Client
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -37,9 +36,7 @@ def digits() -> Client:
 def make_files() -> dict[str, bytes]:
     """Return the files that the examples send, by name."""
     picture = encode_picture(np.full((60, 40), 255, np.uint8))
-    request = json.loads(next(text for kind, text in BLOCKS if kind == "json"))
-    request["inputs"][0]["data"] = [0] * 784
-    return {"seven.png": picture, "number.png": picture, "request.json": json.dumps(request).encode()}
+    return {"seven.png": picture, "number.png": picture}
 
 
 @pytest.mark.parametrize("line", CURLS)
@@ -57,19 +54,13 @@ def test_every_example_of_curl_is_answered(digits: Client, line: str):
 
 
 def test_the_page_has_examples_of_curl():
-    assert len(CURLS) >= 6
-
-
-def test_the_example_in_python_is_answered(digits: Client):
-    names: dict[str, str] = {}
-    exec(next(text for kind, text in BLOCKS if kind == "python"), names)
-    assert digits.post("/v2/models/digits/infer", content=names["request"]).status_code == 200
+    assert len(CURLS) >= 4
 
 
 def test_every_path_is_in_the_table_and_no_other(digits: Client):
     document = digits.get("/openapi.json").json()
     served = {f"{method.upper()} {path}" for path, operation in document["paths"].items() for method in operation}
-    assert set(re.findall(r"`((?:GET|POST) /v[^`]*)`", PAGE)) - {"GET /openapi.json"} == served
+    assert set(re.findall(r"`((?:GET|POST) /\w[^`]*)`", PAGE)) - {"GET /openapi.json"} == served
 
 
 def test_every_status_of_the_document_is_explained(digits: Client):
@@ -81,11 +72,6 @@ def test_every_status_of_the_document_is_explained(digits: Client):
     assert explained == (statuses - {"200"}) | {"405"}  # 405, a wrong method, belongs to no operation
 
 
-def test_every_output_is_in_the_table():
-    outputs = set(re.findall(r"^\| `(\w+)` \| (?:FP32|INT64|BOOL)", PAGE, re.MULTILINE))
-    assert outputs == {*list_outputs(Served("grey", grey_model())), "none_of_these"}  # the latter needs a rule
-
-
 def test_the_limits_equal_the_documented_table():
     table = PAGE.partition("| limit | value | option |")[2].partition("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
@@ -94,7 +80,7 @@ def test_the_limits_equal_the_documented_table():
     mib, million = 1 << 20, 1_000_000
     assert documented == [
         f"{limits.body_bytes // mib} MiB", f"{limits.held_bytes // mib} MiB", f"{limits.pixels // million} million",
-        str(limits.images), str(limits.requests), str(limits.connections), "one per core", f"{limits.body_seconds:g}",
+        str(limits.requests), str(limits.connections), "one per core", f"{limits.body_seconds:g}",
         f"{limits.answer_seconds:g}", f"{limits.header_seconds:g}", f"{limits.send_seconds:g}",
         f"{limits.stop_seconds:g}",
     ]  # fmt: skip

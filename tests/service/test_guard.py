@@ -56,7 +56,7 @@ async def post(
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"])
 def test_this_machine_is_answered(client: Client, host: str):
-    assert client.get("/v2", headers={"host": host}).status_code == 200
+    assert client.get("/health", headers={"host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_this_machine_is_answered(client: Client, host: str):
     ],
 )  # fmt: skip
 def test_another_host_is_not_answered(client: Client, host: str):
-    completed = client.get("/v2", headers={"host": host})
+    completed = client.get("/health", headers={"host": host})
     assert completed.status_code == 421
     assert "--allow-host" in completed.json()["error"]
 
 
 def test_hosts_can_be_named_or_all_be_allowed(grey: Served):
-    assert Client(create_app([grey], hosts={"mine"})).get("/v2", headers={"host": "mine:80"}).status_code == 200
-    assert Client(create_app([grey], hosts={"mine"})).get("/v2").status_code == 421
-    assert Client(create_app([grey], hosts=None)).get("/v2", headers={"host": "any.example"}).status_code == 200
+    assert Client(create_app([grey], hosts={"mine"})).get("/health", headers={"host": "mine:80"}).status_code == 200
+    assert Client(create_app([grey], hosts={"mine"})).get("/health").status_code == 421
+    assert Client(create_app([grey], hosts=None)).get("/health", headers={"host": "any.example"}).status_code == 200
 
 
 def test_a_body_is_refused_by_its_content_length(grey: Served):
@@ -208,7 +208,7 @@ def test_a_full_service_answers_503_except_for_health(grey: Served, monkeypatch:
         status, headers, answer = await post(app, [b"x"])
         assert (status, headers["retry-after"]) == (503, "1")
         assert "2 requests are in progress" in answer["error"]
-        assert (await post(app, [], path="/v2/health/live"))[0] == 405  # it is POST; but not 503
+        assert (await post(app, [], path="/health"))[0] == 405  # it is POST; but not 503
         app.state.work.stop()
         stopped = await asyncio.gather(*tasks)
         assert [(status, answer["error"]) for status, _, answer in stopped] == [(503, STOPPING)] * 2

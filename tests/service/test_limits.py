@@ -12,7 +12,7 @@ from convscope.service import Limits
     [
         ("body_bytes", 0),
         ("pixels", -1),
-        ("images", 1.5),
+        ("pixels", 1.5),
         ("requests", True),
         ("threads", "2"),
         ("body_seconds", 0.0),

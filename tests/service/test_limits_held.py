@@ -79,7 +79,7 @@ def test_it_ends_soon_after_sigterm_despite_open_requests(folder: Path, tmp_path
         connections.append(service.connect())
         connections[-1].sendall(head("Content-Length: 1000\r\n"))
         # Connections are accepted in their order, so those above are before this answer.
-        assert httpx.get(service.address + "/v2/health/ready", timeout=600).status_code == 200
+        assert httpx.get(service.address + "/health", timeout=600).status_code == 200
         os.kill(service.process.pid, signal.SIGTERM)
         assert {read_status(connection) for connection in connections} == {503}
         assert service.process.wait(600) in (0, -signal.SIGKILL)  # it kills itself if a computation does not end

@@ -49,9 +49,9 @@ def serve(
     """Serve trained networks over HTTP.
 
     RUN is a run folder or a model file, or NAME=RUN; by default the name is that of the folder. The report of a run is
-    at /, the Open Inference Protocol at /v2, and POST /v1/predict takes a picture, as the body or as a form field. The
-    server listens to this machine only, unless --host is set. After Ctrl-C or SIGTERM it finishes open requests within
-    30 seconds and ends. The log goes to stderr.
+    at /, and POST /v1/predict takes a picture, as the body or as a form field. The server listens to this machine only,
+    unless --host is set. After Ctrl-C or SIGTERM it finishes open requests within 30 seconds and ends. The log goes to
+    stderr.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(f"{missing[0]} is not installed; run {install_command('serve')}")

@@ -6,17 +6,17 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 
 from convscope.service import schemas
-from convscope.service.guard import LOOPBACK, GuardMiddleware
+from convscope.service.guard import HEALTH, LOOPBACK, GuardMiddleware
 from convscope.service.limits import Limits, Waiting
 from convscope.service.observe import ObserverMiddleware
 from convscope.service.pages import make_page_routes
 from convscope.service.pictures import make_picture_routes
-from convscope.service.protocol import make_protocol_routes
 from convscope.service.refusal import handle_errors
 from convscope.service.served import Served
-from convscope.service.work import Work
+from convscope.service.work import Work, describe_responses
 
 
 class _App(FastAPI):
@@ -30,11 +30,6 @@ class _App(FastAPI):
                     operation["responses"].pop("422", None)  # FastAPI's status for invalid requests; ours is 400
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
-            # FastAPI does not know these, since the route reads the body itself, in a thread and within the deadline.
-            for request_type in (schemas.InferRequest, schemas.InputTensor, schemas.RequestedOutput):
-                schema = request_type.model_json_schema(ref_template="#/components/schemas/{model}")
-                schema.pop("$defs", None)  # its parts are components of their own
-                document["components"]["schemas"][request_type.__name__] = schema
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -72,8 +67,12 @@ def create_app(
     app.state.work = work  # `serve` reads it
     handle_errors(app)
 
+    @app.get(HEALTH, tags=["Operation"], responses=describe_responses(schemas.Ready))
+    async def health() -> JSONResponse:
+        """Confirm that all models are loaded; before, no request is answered."""
+        return JSONResponse({"ready": True})
+
     app.include_router(make_picture_routes(work))
-    app.include_router(make_protocol_routes(work))
     app.include_router(make_page_routes(work))
     names = None if hosts is None else frozenset(hosts)
     # The last one added is the outermost: the observer also logs what the guard refuses.

@@ -27,8 +27,8 @@ from convscope.service.refusal import LATER, STOPPING, RequestRefusedError, send
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """The hosts of a service that only this machine can reach."""
 
-ALWAYS_OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
-"""Paths that are answered even if the service is full."""
+HEALTH = "/health"
+"""The path that is answered even if the service is full."""
 
 _TOGETHER = "the bodies of all current requests are too large together; try again in a second"
 
@@ -81,7 +81,7 @@ class GuardMiddleware:
             )
             await send_refusal(RequestRefusedError(421, reason), scope, receive, send)
             return
-        if scope["path"] in ALWAYS_OPEN:
+        if scope["path"] == HEALTH:
             await self.app(scope, receive, send)
             return
         await self._run_counted(scope, _Body(receive, headers, self), send)

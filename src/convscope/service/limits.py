@@ -18,7 +18,6 @@ class Limits:
         body_bytes: the size of a request's body; a photo of a phone has 2 to 10 MB.
         held_bytes: all bodies and answers in memory at a time; by default 128 MiB, or four bodies if these are more.
         pixels: those of a picture. Decoding takes up to twelve bytes for each; one picture is decoded at a time.
-        images: the number of images of a request for inference.
         requests: the number in progress or waiting for a thread; further ones get 503. A request whose body is
             arriving, or whose answer is being sent, does not count.
         connections: the number of open connections; if there are more, the one that has sent no request for longest is
@@ -38,7 +37,6 @@ class Limits:
     body_bytes: int = 16 * MIB
     held_bytes: int = 0
     pixels: int = 25_000_000
-    images: int = 256
     requests: int = 64
     connections: int = 512
     threads: int = field(default_factory=count_cores)

@@ -86,7 +86,7 @@ class ObserverMiddleware:
     def _record(
         self, scope: Scope, status: int, seconds: float, facts: dict[str, object], failure: Exception | None
     ) -> None:
-        # The route's pattern, such as /v2/models/{model_name}, and not the path, which may hold a client's secrets.
+        # The route's pattern, such as /runs/{name}, and not the path, which may hold a client's secrets.
         path = getattr(scope.get("route"), "path", None)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         facts = {"method": method, "path": path, "status": status, "seconds": round(seconds, 6), **facts}

@@ -1,83 +1,15 @@
 """The JSON of requests and answers, as pydantic models, which check requests and describe both for OpenAPI."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from convscope.data.handwriting import Step
 from convscope.evidence.explanation import Method
 
-OutputName = Literal["logits", "probabilities", "calibrated_probabilities", "label", "none_of_these"]
-InputType = Literal["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
-
 EXPLAINED_BY: Method = "gradient_times_input"
 """The attribution method of answers by default. On MNIST it orders pixels as well as `integrated_gradients` does
 (docs/methods/attributions.md), in a tenth of the time."""
-
-Parameters = dict[str, bool | int | float | str]
-
-# Any list for pydantic; `read_images` checks the values, as an array.
-_Values = Annotated[
-    list[Any],
-    WithJsonSchema(
-        {
-            "type": "array",
-            "description": "Whole numbers from 0 to 255: a list of N · H · W · C, or lists within lists.",
-            "items": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, {"type": "array", "items": {}}]},
-        }
-    ),
-]
-
-
-class _Strict(BaseModel):
-    # Unknown fields are refused, and so are values of another JSON type, such as "1" for 1.
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class InputTensor(_Strict):
-    """The images (N, H, W, C), their values 0 to 255 as in the data set."""
-
-    name: Literal["images"]
-    shape: list[Annotated[int, Field(ge=1, le=1 << 31)]] = Field(
-        min_length=4, max_length=4, description="N, height, width, channels."
-    )
-    datatype: InputType
-    parameters: Parameters = {}
-    data: _Values
-
-
-class RequestedOutput(_Strict):
-    """An output that is wanted."""
-
-    name: OutputName
-    parameters: Parameters = {}
-
-
-class InferRequest(_Strict):
-    """A request for inference; without `outputs` all are given."""
-
-    id: str | None = Field(default=None, max_length=256, description="Returned with the response.")
-    parameters: Parameters = {}
-    inputs: list[InputTensor] = Field(min_length=1, max_length=1)
-    outputs: list[RequestedOutput] | None = Field(default=None, max_length=5)
-
-
-class OutputTensor(BaseModel):
-    """An output; `data` is flat."""
-
-    name: OutputName
-    shape: list[int]
-    datatype: Literal["FP32", "INT64", "BOOL"]
-    data: list[float | int | bool]
-
-
-class InferResponse(BaseModel):
-    """The answer to a request for inference."""
-
-    model_name: str
-    model_version: str
-    id: str = ""
-    outputs: list[OutputTensor]
 
 
 class Error(BaseModel):
@@ -86,49 +18,10 @@ class Error(BaseModel):
     error: str
 
 
-class Live(BaseModel):
-    """That the service runs."""
-
-    live: bool
-
-
 class Ready(BaseModel):
-    """That all its models are loaded."""
+    """That the service runs and all its models are loaded."""
 
     ready: bool
-
-
-class Server(BaseModel):
-    """The name and version of the service, and the protocol's extensions that it supports."""
-
-    name: str
-    version: str
-    extensions: list[str]
-
-
-class ModelReady(BaseModel):
-    """That one model is loaded."""
-
-    name: str
-    ready: bool
-
-
-class TensorDescription(BaseModel):
-    """The description of an input or output; -1 stands for any number."""
-
-    name: str
-    datatype: str
-    shape: list[int]
-
-
-class ModelDescription(BaseModel):
-    """A model as the protocol describes it."""
-
-    name: str
-    versions: list[str]
-    platform: str
-    inputs: list[TensorDescription]
-    outputs: list[TensorDescription]
 
 
 class ServedModel(BaseModel):
