@@ -61,16 +61,3 @@ def test_errors_are_raised_before_the_trials(few, monkeypatch, parameters, messa
     monkeypatch.setattr("convscope.classifier.estimator.choose_training", None)
     with pytest.raises(ValueError, match=message):
         CNNClassifier(recipe="auto", **parameters).fit(*few)
-
-
-def test_passes_need_a_recipe_by_name_and_go_on_with_the_network_that_was_chosen(few):
-    X, y = few
-    classifier = CNNClassifier(recipe="auto", epochs=1, random_state=0)
-    with pytest.raises(ValueError, match=r"does not support recipe='auto'.*set_params\(recipe='thorough'\)"):
-        classifier.partial_fit(X, y, classes=[2, 3])
-    network = classifier.fit(X, y).model_.architecture
-    with pytest.raises(ValueError, match="does not support recipe='auto'"):
-        classifier.partial_fit(X, y)
-    classifier.set_params(recipe="thorough").partial_fit(X, y)
-    assert classifier.model_.architecture == network
-    assert classifier.n_iter_ == 2

@@ -1,4 +1,4 @@
-"""`CNNClassifier`: what `fit` and `partial_fit` learn, each parameter, errors, copies, and its import."""
+"""`CNNClassifier`: what `fit` learns, each parameter, errors, copies, and its import."""
 
 # ruff: noqa: N806  (X is scikit-learn's name)
 
@@ -6,7 +6,6 @@ import copy
 import pickle
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import convscope as cs
 from convscope import CNNClassifier
-from convscope.recipes import EarlyStopping
 
 
 def two_epochs(**parameters):
@@ -57,21 +55,6 @@ def test_fit_is_train_with_that_seed_bit_for_bit(small_mnist):
     np.testing.assert_array_equal(classifier.predict(images), model.predict(images))
 
 
-@pytest.mark.parametrize("first", ["fit", "partial_fit"])
-def test_passes_over_the_same_images_are_the_epochs_of_fit_bit_for_bit(digits, first):
-    X, _, y, _ = digits
-    X, y = X[:300], y[:300]
-    passes = two_epochs(epochs=1)
-    if first == "fit":
-        passes.fit(X, y)
-    while getattr(passes, "n_iter_", 0) < 3:
-        passes.partial_fit(X, y, classes=range(10))
-    fitted = two_epochs(epochs=3).fit(X, y)
-    assert passes.model_.weights_sha256 == fitted.model_.weights_sha256
-    assert passes.history_.loss == fitted.history_.loss
-    assert passes.n_iter_ == len(passes.history_) == 3
-
-
 @pytest.mark.slow
 def test_the_shapes_of_x_and_the_number_of_threads_change_no_bit(small_mnist):
     images, labels = small_mnist.train.images[:200], small_mnist.train.labels[:200]
@@ -107,57 +90,6 @@ def test_the_decision_between_two_classes_is_the_difference_of_their_logits(digi
     np.testing.assert_allclose(decision, logits[:, 1] - logits[:, 0], rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(classifier.predict(X_test), np.where(decision > 0, 2, -1))
     np.testing.assert_allclose(classifier.predict_proba(X_test)[:, 1], 1 / (1 + np.exp(-decision)))
-
-
-# --- Passes with `partial_fit` ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_passes_over_parts_learn_and_need_not_show_every_class_at_once(digits):
-    X, X_test, y, y_test = digits
-    classifier = two_epochs(architecture="ann")
-    for _ in range(12):
-        for start in range(0, len(X), 128):
-            classifier.partial_fit(X[start : start + 128], y[start : start + 128], classes=np.arange(10))
-    assert classifier.score(X_test, y_test) > 0.93
-    classifier.partial_fit(X[y == 3][:1], [3])
-    assert classifier.n_iter_ == 12 * 11 + 1  # 1,347 images make 11 parts of up to 128
-
-
-def test_all_passes_use_the_pixel_range_of_the_first():
-    X = np.array([[0.0, 0.0], [1.0, 2.0]])
-    classifier = two_epochs().partial_fit(X, [0, 1], classes=[0, 1]).partial_fit(X * 100, [0, 1])
-    assert classifier.pixel_range_.high.tolist() == [1, 2]
-    np.testing.assert_array_equal(classifier.decision_function(X), classifier.decision_function(X * 100))
-
-
-def test_a_pass_after_early_stopping_goes_on_from_the_epoch_that_was_chosen(digits):
-    X, _, y, _ = digits
-    recipe = cs.Recipe(epochs=6, validation_fraction=0.3, early_stopping=EarlyStopping("val_accuracy", patience=1))
-    recipe = replace(recipe, optimizer=cs.Adam(learning_rate=0.03))
-    classifier = CNNClassifier(recipe=recipe, random_state=1).fit(X[:300], y[:300])
-    best = classifier.history_.best_epoch
-    assert best is not None
-    assert best < classifier.n_iter_ <= 6  # otherwise the last epoch was the best, and the test would prove nothing
-    classifier.partial_fit(X[:300], y[:300])
-    assert classifier.n_iter_ == best + 1
-
-
-def test_the_first_pass_needs_the_classes_and_later_ones_cannot_change_them(digits):
-    X, _, y, _ = digits
-    X, y = X[:60], y[:60]
-    with pytest.raises(ValueError, match="classes must be passed on the first call"):
-        two_epochs().partial_fit(X, y)
-    with pytest.raises(ValueError, match="at least two"):
-        two_epochs().partial_fit(X, y, classes=[1])
-    with pytest.raises(ValueError, match="y holds 7, which is not among the classes"):
-        two_epochs().partial_fit(X, np.full(60, 7), classes=[1, 2, 9])
-    classifier = two_epochs().partial_fit(X, y, classes=range(10))
-    with pytest.raises(ValueError, match=r"but were \[0, 1, 2"):
-        classifier.partial_fit(X, y, classes=range(9))
-    with pytest.raises(ValueError, match="y holds 'a', which is not among"):
-        classifier.partial_fit(X, np.full(60, "a"))
-    assert classifier.n_iter_ == 1
 
 
 # --- Parameters -------------------------------------------------------------------------------------------------------
@@ -211,9 +143,6 @@ def test_class_weights_are_scikit_learn_s(digits):
     assert train_digest(as_dict) == balanced
     assert train_digest({"eight": 5.0, "one": 1.0}) == weighted  # a class that is not named has weight 1
     assert len({balanced, weighted, unweighted}) == 3
-    one_pass = two_epochs(class_weight=as_dict).partial_fit(X[few], names, ["one", "eight"])
-    one_epoch = two_epochs(class_weight="balanced", epochs=1).fit(X[few], names)
-    assert one_pass.model_.weights_sha256 == one_epoch.model_.weights_sha256
 
 
 @pytest.mark.parametrize(
@@ -257,13 +186,6 @@ def test_fit_refuses_a_wrong_parameter_and_keeps_what_was_learned_before(digits,
 def fitted(digits):
     X, _, y, _ = digits
     return two_epochs().fit(X[:60], y[:60])
-
-
-def test_passes_refuse_balanced_class_weights(digits):
-    X, _, y, _ = digits
-    for parameters in ({"class_weight": "balanced"}, {"recipe": cs.Recipe(class_weights="balanced")}):
-        with pytest.raises(ValueError, match="does not support class_weight='balanced'"):
-            two_epochs(**parameters).partial_fit(X, y, classes=range(10))
 
 
 @pytest.mark.parametrize(
@@ -347,7 +269,7 @@ def test_a_copy_of_a_fitted_classifier_predicts_and_trains_alike(digits, make_co
     fresh_copy = make_copy(original)
     np.testing.assert_array_equal(fresh_copy.predict_proba(X_test), original.predict_proba(X_test))
     for classifier in (original, fresh_copy):
-        classifier.partial_fit(X, y)
+        classifier.fit(X, y)
     assert fresh_copy.model_.weights_sha256 == original.model_.weights_sha256
 
 

@@ -58,16 +58,6 @@ def test_images_of_weight_zero_are_not_learned(digits):
     assert learned.score(X_test, y_test) > 0.85
 
 
-def test_passes_weigh_images_as_epochs_do(few):
-    X, y, sample_weight = few
-    passes = dense()
-    for _ in range(2):
-        passes.partial_fit(X, y, range(10), sample_weight=sample_weight)
-    assert passes.model_.weights_sha256 == dense().fit(X, y, sample_weight).model_.weights_sha256
-    passes.partial_fit(X, y, sample_weight=0)
-    assert passes.history_.loss[-1] == 0
-
-
 def test_validation_images_are_measured_after_each_epoch_without_weights(few):
     X, y, sample_weight = few
     classifier = dense(validation_fraction=0.25).fit(X, y, sample_weight)

@@ -13,7 +13,7 @@ import convscope as cs
 from convscope.base.errors import ArchitectureError, DivergedError, RecipeError
 from convscope.base.streams import random_stream
 from convscope.engine import initial_weights, open_network
-from convscope.training import History, TrainingState, describe_choice, train_pass
+from convscope.training import History, TrainingState, describe_choice
 
 RECIPE = cs.Recipe(epochs=3, batch_size=64)
 # A recipe with every option.
@@ -352,48 +352,3 @@ def test_history_is_displayed_as_a_table_of_measured_columns():
     measured = History((0.5,), (0.8,), (0.6,), (0.7,), (1.5,))
     assert "test_accuracy" in measured._repr_html_()
     assert str(replace(measured, best_epoch=1)).splitlines()[-1].split()[:2] == ["1", "(best)"]
-
-
-# --- Passes -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("recipe", [RECIPE, replace(FULL, schedule=cs.Schedule())], ids=["plain", "full"])
-def test_passes_are_the_epochs_of_a_training_bit_for_bit(small_mnist: cs.Splits, recipe: cs.Recipe):
-    data = small_mnist.train.take(np.arange(200))
-    block = (cs.Conv2D(4, 3, use_bias=False), cs.BatchNormalization(activation="relu"), cs.Dropout(0.3))
-    architecture = cs.Architecture(cs.Input(28, 28), (*block, cs.Flatten(), cs.Dense(10)))
-    state = TrainingState(initial_weights(architecture, 5))
-    for _ in range(recipe.epochs):
-        state = train_pass(architecture, data, recipe, state, seed=5)
-    model, history = cs.train(architecture, data, recipe, seed=5)
-    assert cs.Model(architecture, state.weights, data.class_names).weights_sha256 == model.weights_sha256
-    assert state.history.loss == history.loss
-
-
-def test_a_pass_ignores_schedule_number_of_epochs_and_validation(small_mnist: cs.Splits):
-    data = small_mnist.train.take(np.arange(100))
-    architecture = cs.presets.ann()
-    ending = replace(
-        RECIPE, epochs=1, schedule=cs.Schedule("linear"), validation_fraction=0.1, early_stopping=cs.EarlyStopping()
-    )
-    digests = []
-    for recipe in (RECIPE, ending):
-        state = TrainingState(initial_weights(architecture, 0))
-        for _ in range(2):
-            state = train_pass(architecture, data, recipe, state)
-        assert (len(state.history), state.history.val_loss, state.history.best_epoch) == (2, (), None)
-        digests.append(cs.Model(architecture, state.weights, data.class_names).weights_sha256)
-    assert digests[0] == digests[1]
-
-
-@pytest.mark.parametrize(
-    ("architecture", "recipe", "error"),
-    [
-        (cs.presets.ann((27, 28, 1)), RECIPE, ArchitectureError),
-        (cs.presets.ann(num_classes=3), RECIPE, ArchitectureError),
-        (cs.presets.ann(), cs.Recipe(class_weights=(1, 2)), RecipeError),
-    ],
-)
-def test_a_pass_refuses_the_arguments_that_training_refuses(small_mnist: cs.Splits, architecture, recipe, error):
-    with pytest.raises(error):
-        train_pass(architecture, small_mnist.train, recipe, TrainingState(initial_weights(architecture, 0)))

@@ -8,7 +8,7 @@ of `classes_`; `convscope.training.train` does the rest.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import index
 from typing import Any
 
@@ -27,9 +27,8 @@ from convscope.data.datasets import Dataset
 from convscope.data.datasets.arrays import class_name
 from convscope.data.datasets.image_rows import ImageShape, as_rows, image_shape_of
 from convscope.data.datasets.pixel_range import PixelRange, learn_range
-from convscope.engine import initial_weights
-from convscope.recipes import AUTO, Recipe, Schedule, recipe_named, thorough
-from convscope.training import History, TrainingState, default_recipe, hold_out, train, train_pass
+from convscope.recipes import AUTO, Recipe, recipe_named, thorough
+from convscope.training import History, default_recipe, hold_out, train
 from convscope.training.automatic import choose_training
 from convscope.training.model import Model
 
@@ -129,72 +128,41 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 are no classes; if a weight is not finite or negative; if a parameter is out of its range.
             TypeError: if a parameter is of a wrong type.
         """
-        rows, y, shown = self._validate(X, y, reset=True)
+        rows, shown = as_rows(X)
+        # scikit-learn's function checks the rows, counts features and stores `n_features_in_`.
+        rows, y = validate_data(self, rows, y)
+        check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
-        start = self._make_setup(rows, shown, classes)
-        data = start.dataset(rows, labels, sample_weight)
-        recipe = self._make_recipe(self._find_recipe(start.architecture), data, classes)
+        image_shape = image_shape_of(rows.shape[1], shown, self.image_shape)
+        pixel_range = learn_range(rows, None if shown is None else image_shape[2])
+        architecture = network_for(self.architecture, image_shape, len(classes), ARCHITECTURES)
+        seed = _choose_seed(self.random_state)
+        images = pixel_range.to_bytes(rows).reshape(-1, *image_shape)
+        names = tuple(map(class_name, classes.tolist()))
+        weights = _check_weights(sample_weight, len(rows))
+        data = Dataset(images, labels.astype(np.int64), names, "X", weights=weights)
+        recipe = self._make_recipe(self._find_recipe(architecture), data, classes)
         if self._is_automatic:
-            hold_out(data, recipe, start.seed)  # errors are raised before the trials, which take half a minute
-            network = None if self.architecture == "auto" else start.architecture
-            threads = _choose_threads(self.threads, start.architecture, min(len(data), recipe.batch_size))
-            choice = choose_training(data, network, seed=start.seed, threads=threads)
-            start = replace(start, architecture=choice.architecture)
+            hold_out(data, recipe, seed)  # errors are raised before the trials, which take half a minute
+            network = None if self.architecture == "auto" else architecture
+            threads = _choose_threads(self.threads, architecture, min(len(data), recipe.batch_size))
+            choice = choose_training(data, network, seed=seed, threads=threads)
+            architecture = choice.architecture
             recipe = self._make_recipe(choice.recipe, data, classes)
-        # `partial_fit` continues from the state of the model: with early stopping, that after the best epoch. The list
-        # holds this one state, since each has as many numbers as the weights and the optimizer's moments together.
-        states: list[TrainingState] = []
-
-        def keep(state: TrainingState) -> None:
-            if state.history.best_epoch in (None, len(state.history)):
-                states[:] = [state]
-
-        threads = _choose_threads(self.threads, start.architecture, min(len(data), recipe.batch_size))
-        model, history = train(start.architecture, data, recipe, seed=start.seed, threads=threads, on_epoch=keep)
-        return self._set_fitted(start, states[0], model, history)
-
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> "CNNClassifier":
-        """Train another pass, over these images, with the optimizer's state of earlier passes.
-
-        It continues from `fit` or from the last call. The learning rate is the recipe's without its schedule, since the
-        number of passes is unknown; nothing is held out, and nothing stops early. The range of pixels was learned from
-        the first images, and later numbers are clipped to it.
-
-        Args:
-            X, y, sample_weight: as `fit` takes them; labels of one class are enough, and all weights may be zero.
-            classes: (K,) all labels that will ever come. Needed in the first call, and the same or none later.
-
-        Raises:
-            ValueError: as `fit` does; if `classes` is missing at first or another later; if y holds a label that is
-                none of them; if the recipe is "auto" or class weights are "balanced", which need all images at once.
-        """
-        is_first = not hasattr(self, "classes_")
-        known = self._check_classes(classes)
-        rows, y, shown = self._validate(X, y, reset=is_first)
-        # `searchsorted` gives an unknown label an index too: with the classes 20, 50 and 90, label 60 gets index 2. The
-        # comparison finds it, since the class of that index is 90.
-        labels = np.searchsorted(known, y).clip(0, len(known) - 1)
-        if (is_unknown := known[labels] != y).any():
-            raise ValueError(f"y holds {y[is_unknown].tolist()[0]!r}, which is not among the classes {known.tolist()}")
-        start = self._make_setup(rows, shown, known) if is_first else self._setup
-        recipe = self._make_recipe_of_pass(known, start.architecture)
-        state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
-        data = start.dataset(rows, labels, sample_weight)
-        threads = _choose_threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
-        state = train_pass(start.architecture, data, recipe, state, seed=start.seed, threads=threads)
-        provenance = {"recipe": recipe.to_dict(), "seed": start.seed, "passes": len(state.history)}
-        model = Model(start.architecture, state.weights, data.class_names, provenance)
-        return self._set_fitted(start, state, model, state.history)
+        threads = _choose_threads(self.threads, architecture, min(len(data), recipe.batch_size))
+        # All fitted attributes at once, so that a failed call leaves those of the last one.
+        self.model_, self.history_ = train(architecture, data, recipe, seed=seed, threads=threads)
+        self.classes_, self.image_shape_ = classes, image_shape
+        self.pixel_range_, self.n_iter_ = pixel_range, len(self.history_)
+        return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the label (N,) of each image of X, which is as in `fit`.
 
         Raises:
-            NotFittedError: before `fit` or `partial_fit`.
+            NotFittedError: before `fit`.
             ValueError: if X is not finite, or not of the size that was trained on.
         """
         images = self._to_images(X)
@@ -225,47 +193,14 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # --- The input ----------------------------------------------------------------------------------------------------
 
-    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
-        """Validate X and y; return rows (N, F), labels (N,), and the shape of an image that X shows.
-
-        X of (N, H, W, C) shows (H, W, C), X of (N, H, W) shows (H, W, 1), and rows show None.
-        """
-        rows, shown = as_rows(X)
-        # scikit-learn's function checks the rows, counts features and stores `n_features_in_`.
-        rows, y = validate_data(self, rows, y, reset=reset)
-        check_classification_targets(y)
-        if not reset:
-            self._check_shape(shown)
-        return rows, y, shown
-
     def _to_images(self, X: Any) -> NDArray[np.uint8]:
         """Convert X to the bytes (N, H, W, C) that the model reads."""
         check_is_fitted(self)
         rows, shown = as_rows(X)
         rows = validate_data(self, rows, reset=False)
-        self._check_shape(shown)
-        return self._setup.images(rows)
-
-    def _check_shape(self, shown: ImageShape | None) -> None:
         if shown is not None and shown != self.image_shape_:
             raise ValueError(f"the images in X are {shown}, but CNNClassifier was trained on {self.image_shape_}")
-
-    def _check_classes(self, classes: Any) -> NDArray[Any]:
-        """Check the classes of a pass; return those of all passes, sorted."""
-        if classes is None:
-            if not hasattr(self, "classes_"):
-                raise ValueError(
-                    "classes must be passed on the first call to partial_fit, with all labels that will occur"
-                )
-            return self.classes_
-        labels = np.unique(np.asarray(classes))
-        if not hasattr(self, "classes_"):
-            if len(labels) < 2:
-                raise ValueError(f"classes are {labels.tolist()}; a classifier needs at least two")
-            return labels
-        if not np.array_equal(labels, self.classes_):
-            raise ValueError(f"classes are {labels.tolist()}, but were {self.classes_.tolist()} before")
-        return self.classes_
+        return self.pixel_range_.to_bytes(rows).reshape(-1, *self.image_shape_)
 
     # --- Training -----------------------------------------------------------------------------------------------------
 
@@ -279,8 +214,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return thorough
         return default_recipe(architecture) if self.recipe is None else recipe_named(self.recipe)
 
-    def _change_recipe(self, recipe: Recipe, classes: NDArray[Any]) -> Recipe:
-        """Apply the parameters to the recipe, except the number of epochs."""
+    def _make_recipe(self, recipe: Recipe, data: Dataset, classes: NDArray[Any]) -> Recipe:
+        """Apply the parameters to the recipe that is named or chosen."""
         changes: dict[str, Any] = {}
         if self.batch_size is not None:
             changes["batch_size"] = index(self.batch_size)
@@ -296,11 +231,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             changes["class_weights"] = tuple(weights.tolist())
         elif self.class_weight is not None:
             changes["class_weights"] = self.class_weight
-        return replace(recipe, **changes)
-
-    def _make_recipe(self, recipe: Recipe, data: Dataset, classes: NDArray[Any]) -> Recipe:
-        """Make the recipe of `fit` from the one that is named or chosen."""
-        recipe = self._change_recipe(recipe, classes)
+        recipe = replace(recipe, **changes)
         epochs = recipe.epochs
         if self.epochs is not None:
             epochs = index(self.epochs)
@@ -309,60 +240,6 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             steps = -(-len(data) // recipe.batch_size)
             epochs = max(epochs, -(-_MIN_STEPS // steps))
         return replace(recipe, epochs=epochs)
-
-    def _make_recipe_of_pass(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
-        """Make the recipe of a call of `partial_fit`."""
-        if self._is_automatic:
-            raise ValueError(
-                "partial_fit does not support recipe='auto', because it does not see all images at once; name a recipe "
-                "first, such as by set_params(recipe='thorough')"
-            )
-        recipe = self._change_recipe(self._find_recipe(architecture), classes)
-        if recipe.class_weights == "balanced":
-            raise ValueError(
-                "partial_fit does not support class_weight='balanced', because it does not see all labels at once; "
-                "give a dict, such as scikit-learn's compute_class_weight returns"
-            )
-        return replace(recipe, epochs=1, schedule=Schedule(), validation_fraction=0.0, early_stopping=None)
-
-    def _make_setup(self, rows: NDArray[Any], shown: ImageShape | None, classes: NDArray[Any]) -> "_Setup":
-        """Decide architecture, pixel range and seed by the first images."""
-        image_shape = image_shape_of(rows.shape[1], shown, self.image_shape)
-        return _Setup(
-            classes=classes,
-            image_shape=image_shape,
-            pixel_range=learn_range(rows, None if shown is None else image_shape[2]),
-            architecture=network_for(self.architecture, image_shape, len(classes), ARCHITECTURES),
-            seed=_choose_seed(self.random_state),
-        )
-
-    def _set_fitted(self, setup: "_Setup", state: TrainingState, model: Model, history: History) -> "CNNClassifier":
-        """Set all fitted attributes at once."""
-        self._setup, self._state = setup, state
-        self.classes_, self.image_shape_ = setup.classes, setup.image_shape
-        self.pixel_range_ = setup.pixel_range
-        self.model_, self.history_, self.n_iter_ = model, history, len(history)
-        return self
-
-
-@dataclass(frozen=True, eq=False)
-class _Setup:
-    """The choices that depend on the first images, and that later passes keep."""
-
-    classes: NDArray[Any]
-    image_shape: ImageShape
-    pixel_range: PixelRange
-    architecture: Architecture
-    seed: int
-
-    def images(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
-        """Convert rows (N, F) to the bytes (N, H, W, C) that the network reads."""
-        return self.pixel_range.to_bytes(rows).reshape(-1, *self.image_shape)
-
-    def dataset(self, rows: NDArray[Any], labels: NDArray[Any], sample_weight: ArrayLike | None) -> Dataset:
-        names = tuple(map(class_name, self.classes.tolist()))
-        weights = _check_weights(sample_weight, len(rows))
-        return Dataset(self.images(rows), labels.astype(np.int64), names, "X", weights=weights)
 
 
 def _check_weights(sample_weight: ArrayLike | None, num_images: int) -> NDArray[np.float32] | None:

@@ -2,15 +2,13 @@
 
 from convscope.training.checks import check_classes, check_fit, check_recipe, default_recipe, hold_out
 from convscope.training.history import HISTORY_COLUMNS, History, TrainingState, describe_choice, with_choice
-from convscope.training.loop import train, train_pass
-from convscope.training.model import Model
+from convscope.training.loop import train
 from convscope.training.records import Checkpoint
 
 __all__ = [
     "HISTORY_COLUMNS",
     "Checkpoint",
     "History",
-    "Model",
     "TrainingState",
     "check_classes",
     "check_fit",
@@ -19,6 +17,5 @@ __all__ = [
     "describe_choice",
     "hold_out",
     "train",
-    "train_pass",
     "with_choice",
 ]

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convscope.architecture import Architecture
 from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base import metrics
 from convscope.base.arguments import Seed, checked
@@ -40,7 +39,7 @@ from convscope.engine import (
     initial_weights,
     open_network,
 )
-from convscope.recipes import AnyRecipe, Recipe, Schedule, recipe_named
+from convscope.recipes import AnyRecipe, Recipe, recipe_named
 from convscope.training.checkpoints import CheckpointReporter, OnCheckpoint
 from convscope.training.checks import check_fit, check_recipe, default_recipe, hold_out
 from convscope.training.history import History, TrainingState, with_choice
@@ -126,7 +125,9 @@ def train(
         state = TrainingState(initial_weights(architecture, seed))
         if on_epoch is not None:
             on_epoch(state)  # so that a run that dies in its first epoch can be resumed as well
-    network = _open_training(architecture, recipe, state, engine, threads)
+    network = open_network(architecture, state.weights, engine, threads, recipe.precision)
+    if state.optimizer:
+        network.set_optimizer_state(state.optimizer)
     weights, best_weights = state.weights, state.best_weights
     # The recipe may be another than that of `state`, so the best epoch is chosen anew, here and after each epoch.
     history = with_choice(state.history, recipe, "test" if validation is None else validation.split)
@@ -163,45 +164,6 @@ def train(
         "epoch": history.best_epoch or len(history),
     }
     return Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting), history
-
-
-def train_pass(
-    architecture: Architecture,
-    dataset: Dataset,
-    recipe: Recipe,
-    state: TrainingState,
-    *,
-    seed: int = 0,
-    threads: int | None = None,
-) -> TrainingState:
-    """Train one pass over `dataset` from `state`, for a training whose length and further images are unknown.
-
-    So the learning rate is the optimizer's own, and the recipe's schedule, epochs, validation and early stopping are
-    not used. Passing n times over the same images gives the same bits as n epochs of `train` with a constant rate.
-
-    Raises:
-        ArchitectureError, DivergedError, RecipeError: as `train` does.
-    """
-    check_fit(architecture, dataset)
-    check_recipe(recipe, architecture)
-    network = _open_training(architecture, recipe, state, "native", threads)
-    # A schedule needs the length of the training, which is unknown here.
-    rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]
-    epoch = len(state.history) + 1
-    # The number of the pass selects its random streams, as the number of the epoch does in `train`.
-    row, _ = _train_epoch(network, dataset, None, recipe, seed, epoch, rates)
-    history = History(**_append_row(state.history, row))  # without `val_` columns, which an earlier `train` filled
-    return TrainingState(*_get_finite_state(network, epoch, recipe), history)
-
-
-def _open_training(
-    architecture: Architecture, recipe: Recipe, state: TrainingState, engine: EngineName, threads: int | None
-) -> Network:
-    """Open a network with the weights of `state`, and its optimizer's state if it was trained before."""
-    network = open_network(architecture, state.weights, engine, threads, recipe.precision)
-    if state.optimizer:
-        network.set_optimizer_state(state.optimizer)
-    return network
 
 
 def _append_row(history: History, row: dict[str, float]) -> dict[str, Any]:
