@@ -51,7 +51,9 @@ def cli_page() -> str:
     introduction = INTRODUCTION.format(
         without_json=", ".join(f"`{name}`" for name, takes in takes_json.items() if not takes)
     )
-    return "\n".join([introduction, contents, "", *(_write_section(context, command) for context, command in commands)])
+    described = dict[str, str]()
+    sections = [_write_section(context, command, described) for context, command in commands]
+    return "\n".join([introduction, contents, "", *sections])
 
 
 def _find_commands(
@@ -68,18 +70,30 @@ def _find_commands(
         yield from _find_commands(child_name, child, context)
 
 
-def _write_section(context: click.Context, command: click.Command) -> str:
+def _write_section(context: click.Context, command: click.Command, described: dict[str, str]) -> str:
+    """Write a command's usage, its text and its options.
+
+    Args:
+        described: the command that has the row of each option so far. An option that has one is only named.
+    """
     path = context.command_path
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    records = [
-        record for option in command.params if option.name != "as_json" and (record := _find_help(option, context))
-    ]
-    rows = "\n".join(_write_row(*record) for record in records)
-    epilog = f"{command.epilog}\n\n" if command.epilog else ""
-    return (
-        f"## {path}\n\n```\n{usage}\n```\n\n{cleandoc(command.help or '')}\n\n{epilog}"
-        f"| option | meaning | default |\n| --- | --- | --- |\n{rows}\n"
-    )
+    parts = [f"## {path}", f"```\n{usage}\n```", cleandoc(command.help or "")]
+    parts += [command.epilog] if command.epilog else []
+    rows, named = list[str](), dict[str, list[str]]()
+    for option in command.params:
+        # Without `--json`, which most commands have.
+        if option.name == "as_json" or (record := _find_help(option, context)) is None:
+            continue
+        row = _write_row(*record)
+        if (first := described.setdefault(row, path)) == path:
+            rows.append(row)
+        else:
+            named.setdefault(first, []).append(f"`{option.opts[0]}`")
+    if rows:
+        parts.append("\n".join(["| option | meaning | default |", "| --- | --- | --- |", *rows]))
+    parts += [f"As in [{first}](#{_anchor(first)}): {', '.join(names)}." for first, names in named.items()]
+    return "\n\n".join(parts) + "\n"
 
 
 def _find_help(parameter: click.Parameter, context: click.Context) -> tuple[str, str] | None:
