@@ -144,7 +144,7 @@ def calibration_rows(repeats: int) -> Iterator[list[object]]:
                 logits = stream.normal(size=(images, 10))
                 logits[:, 0] += stream.choice(leads, images)
                 labels = (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
-                scores = [score_images(factor * logits, labels, 1.0, 15) for factor in FACTORS]
+                scores = [score_images(factor * logits, labels, 1.0) for factor in FACTORS]
                 faults.append([has_fault(score, stream) for score in scores])
                 errors.append(measure_reliability(scores[0].confidence, scores[0].is_correct, 15, "mass").ece)
             shares = [Share(float(share), len(faults)) for share in np.mean(faults, axis=0)]

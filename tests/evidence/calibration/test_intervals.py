@@ -13,7 +13,7 @@ from .conftest import draw_logits
 def make_scores(confidence, right):
     """Make scores of which only the confidence and the correctness matter."""
     doubt = (1 - confidence) / confidence
-    return Scores(confidence, doubt, right, np.log1p(doubt), doubt, 0.0)
+    return Scores(confidence, doubt, right, np.log1p(doubt), doubt)
 
 
 def measure_directly(scores):
@@ -28,7 +28,7 @@ def measure_directly(scores):
 
 def test_values_are_those_measured_directly_and_changes_are_their_differences():
     logits, labels = draw_logits()
-    before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 2.0))
+    before, after = (score_images(logits, labels, temperature) for temperature in (1.0, 2.0))
     first, second, change = bootstrap(before, after, 15, np.random.default_rng(0))
     for name in FIGURES:
         expected_before, expected_after = measure_directly(before)[name], measure_directly(after)[name]
@@ -39,7 +39,7 @@ def test_values_are_those_measured_directly_and_changes_are_their_differences():
 
 def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
     logits, labels = draw_logits(count=60)
-    scores = score_images(logits, labels, 1.0, 15)
+    scores = score_images(logits, labels, 1.0)
     monkeypatch.setattr("convscope.evidence.calibration.intervals.count_resamples", lambda _: 2)
     estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(5))
     resamples = np.random.default_rng(5).integers(0, 60, (2, 60))  # the same draws as scipy's, from the same seed
@@ -70,7 +70,7 @@ def test_the_interval_of_the_error_covers_an_error_that_is_known():
 @pytest.mark.slow
 def test_chance_equals_a_simulation_of_calibrated_answers():
     logits, labels = draw_logits(count=300)
-    scores = score_images(logits, labels, 1.0, 15)
+    scores = score_images(logits, labels, 1.0)
     *chances, accuracy = chance_errors(scores, 15, np.random.default_rng(0))
     stream = np.random.default_rng(1)
     accuracies = (stream.random((9000, 300)) < scores.confidence).mean(axis=1)
@@ -87,7 +87,7 @@ def test_chance_equals_a_simulation_of_calibrated_answers():
 
 def test_the_same_stream_gives_the_same_intervals_in_blocks_too(monkeypatch):
     logits, labels = draw_logits(count=200)
-    scores = score_images(logits, labels, 1.0, 15)
+    scores = score_images(logits, labels, 1.0)
 
     def measure():
         stream = np.random.default_rng

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from convscope.base.metrics import softmax
 from convscope.evidence.calibration.scores import score_images
 
 
@@ -18,7 +17,7 @@ def draw_logits_and_labels(num_classes=5):
 @pytest.mark.parametrize("temperature", [1.0, 0.4, 2.5])
 def test_scores_equal_scikit_learns(num_classes, temperature):
     logits, labels = draw_logits_and_labels(num_classes=num_classes)
-    scores = score_images(logits, labels, temperature, 15)
+    scores = score_images(logits, labels, temperature)
     exponentials = np.exp(logits.astype(np.float64) / temperature)
     probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
     names = list(range(num_classes))
@@ -30,7 +29,7 @@ def test_scores_equal_scikit_learns(num_classes, temperature):
 
 
 def test_doubt_ranks_predictions_of_equal_confidence():
-    scores = score_images(np.array([[50.0, 0.0], [60.0, 0.0]]), np.array([0, 0]), 1.0, 15)
+    scores = score_images(np.array([[50.0, 0.0], [60.0, 0.0]]), np.array([0, 0]), 1.0)
     assert scores.confidence.tolist() == [1.0, 1.0]
     odds = np.exp([-50, -60])  # (1 - p) / p of the predicted class, and also -log p, so near to p = 1
     np.testing.assert_allclose(scores.doubt, odds)
@@ -38,31 +37,15 @@ def test_doubt_ranks_predictions_of_equal_confidence():
 
 
 def test_logits_too_large_for_an_exponential_stay_finite():
-    scores = score_images(np.array([[4000.0, 0.0, -4000.0]] * 2), np.array([0, 2]), 1.0, 15)
+    scores = score_images(np.array([[4000.0, 0.0, -4000.0]] * 2), np.array([0, 2]), 1.0)
     assert scores.negative_log_likelihood.tolist() == [0, 8000]
     assert scores.brier.tolist() == [0, 2]
 
 
-def test_class_wise_error_equals_the_error_of_each_class_alone():
-    logits, labels = draw_logits_and_labels()
-    probabilities = softmax(logits)
-    errors = []
-    for label in range(5):
-        error = 0.0
-        for low, high in zip(np.arange(10) / 10, np.arange(1, 11) / 10, strict=True):
-            inside = (probabilities[:, label] > low) & (probabilities[:, label] <= high)
-            if inside.any():
-                gap = (labels[inside] == label).mean() - probabilities[inside, label].mean()
-                error += inside.mean() * abs(gap)
-        errors.append(error)
-    assert score_images(logits, labels, 1.0, 10).class_wise_ece == pytest.approx(np.mean(errors))
-
-
 def test_blocks_of_images_change_nothing(monkeypatch):
     logits, labels = draw_logits_and_labels()
-    whole = score_images(logits, labels, 1.7, 15)
+    whole = score_images(logits, labels, 1.7)
     monkeypatch.setattr("convscope.evidence.calibration.scores._BLOCK", 35)  # seven images
-    parts = score_images(logits, labels, 1.7, 15)
+    parts = score_images(logits, labels, 1.7)
     for name in ("confidence", "doubt", "is_correct", "negative_log_likelihood", "brier"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
-    assert parts.class_wise_ece == pytest.approx(whole.class_wise_ece, rel=1e-12)

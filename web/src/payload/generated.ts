@@ -153,8 +153,6 @@ export interface LayerSummary {
   mean: number;
   active_fraction: number;
   num_dead_maps: number;
-  map_maximum: number[];
-  map_active_fraction: number[];
 }
 export interface KernelBankRecord {
   layer: string;

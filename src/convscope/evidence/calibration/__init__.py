@@ -2,7 +2,7 @@
 
 from convscope.evidence.calibration.calibration import MIN_CALIBRATED_IMAGES, Calibration, measure_calibration
 from convscope.evidence.calibration.intervals import Estimate
-from convscope.evidence.calibration.reliability import Reliability, measure_reliability
+from convscope.evidence.calibration.reliability import measure_reliability
 from convscope.evidence.calibration.risk_coverage import measure_risk_coverage
 from convscope.evidence.calibration.temperature import (
     HIGHEST_TEMPERATURE,
@@ -17,7 +17,6 @@ __all__ = [
     "MIN_CALIBRATED_IMAGES",
     "Calibration",
     "Estimate",
-    "Reliability",
     "fit_temperature",
     "measure_calibration",
     "measure_reliability",

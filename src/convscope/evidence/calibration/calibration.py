@@ -69,8 +69,7 @@ class Figures(Estimates, kw_only=True):
         chance_by_width, chance_by_mass: the errors that a calibrated network with these confidences would show. An
             error below `limit` is no evidence of miscalibration.
         chance_accuracy: (low, high), the 97.5 % range of such a network's accuracy; earlier runs lack it.
-        class_wise_ece: the error of the probabilities of all classes, not of the predicted class alone, in bins of
-            equal width, averaged over the classes; small if there are many, since most probabilities are near zero.
+        class_wise_ece: a measure of earlier versions; it is not shown.
         brier: the mean over the images of Σ over the classes of (probability - truth)², 0 to 2.
         negative_log_likelihood: the mean of -log(probability of the label), in nats.
         aurc: the area under `risk_coverage`.
@@ -82,7 +81,7 @@ class Figures(Estimates, kw_only=True):
     chance_by_width: Chance
     chance_by_mass: Chance
     chance_accuracy: FractionInterval | UnsetType = UNSET
-    class_wise_ece: Fraction
+    class_wise_ece: Fraction | UnsetType = UNSET
     risk_coverage: RiskCoverage
 
 
@@ -239,7 +238,7 @@ def measure_calibration(
     # The figures, by the test images. Random stream 0 draws the resamples of both, streams 1 and 2 the calibrated
     # networks with which each is compared.
     streams = [random_stream(seed, "calibration", number) for number in range(3)]
-    unscaled, scaled = (score_images(logits, labels, value, num_bins) for value in (1.0, temperature))
+    unscaled, scaled = (score_images(logits, labels, value) for value in (1.0, temperature))
     estimates_before, estimates_after, changes = bootstrap(unscaled, scaled, num_bins, streams[0])
     before = _measure_figures(unscaled, estimates_before, num_bins, streams[1])
     after = _measure_figures(scaled, estimates_after, num_bins, streams[2])
@@ -279,7 +278,6 @@ def _measure_figures(
         chance_by_width=by_width,
         chance_by_mass=by_mass,
         chance_accuracy=accuracy,
-        class_wise_ece=scores.class_wise_ece,
         brier=estimates["brier"],
         negative_log_likelihood=estimates["negative_log_likelihood"],
         aurc=estimates["aurc"],

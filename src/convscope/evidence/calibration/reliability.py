@@ -7,7 +7,7 @@ calibration error is the mean of such gaps, weighted by the images of the bins.
 from typing import Annotated, Literal, get_args
 
 import numpy as np
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
@@ -31,8 +31,7 @@ class Reliability(Record, kw_only=True):
         confidence, accuracy: the mean of each bin.
         accuracy_low, accuracy_high: the ends of the 95 % Wilson interval of its accuracy.
         ece: the expected calibration error: the mean of |accuracy - confidence|, weighted by images.
-        mce: the maximum calibration error: the largest |accuracy - confidence|, often of a bin with few images.
-        mce_num_images: number of images in that bin.
+        mce, mce_num_images: measures of earlier versions; they are not shown.
     """
 
     binning: Binning
@@ -45,8 +44,8 @@ class Reliability(Record, kw_only=True):
     accuracy_low: tuple[Fraction, ...]
     accuracy_high: tuple[Fraction, ...]
     ece: Fraction
-    mce: Fraction
-    mce_num_images: Positive
+    mce: Fraction | UnsetType = UNSET
+    mce_num_images: Positive | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         names = ("num_images", "low", "high", "confidence", "accuracy", "accuracy_low", "accuracy_high")
@@ -96,7 +95,6 @@ def measure_reliability(
     low, high = wilson_interval(correct_counts, images)
     means = np.bincount(bins, weights=confidence, minlength=num_bins)[kept] / images
     accuracy = correct_counts / images
-    gaps = np.abs(accuracy - means)
     return Reliability(
         binning=binning,
         num_bins=num_bins,
@@ -108,22 +106,15 @@ def measure_reliability(
         accuracy_low=to_tuple(low),
         accuracy_high=to_tuple(high),
         # Σ images/N · |accuracy - confidence| (Naeini et al. 2015).
-        ece=float((images * gaps).sum() / images.sum()),
-        mce=float(gaps.max()),
-        mce_num_images=int(images[gaps.argmax()]),
+        ece=float((images * np.abs(accuracy - means)).sum() / images.sum()),
     )
 
 
 def bin_edges(confidence: NDArray[np.float64], num_bins: int, binning: Binning) -> NDArray[np.float64]:
     """Compute the (num_bins - 1,) inner bounds of the bins; `np.searchsorted(edges, confidence)` numbers the bins."""
     if binning == "width":
-        return width_edges(num_bins)
+        return np.linspace(0, 1, num_bins + 1)[1:-1]
     return np.asarray(np.quantile(confidence, np.arange(1, num_bins) / num_bins))
-
-
-def width_edges(num_bins: int) -> NDArray[np.float64]:
-    """Compute the (num_bins - 1,) inner bounds of bins of equal width from 0 to 1."""
-    return np.linspace(0, 1, num_bins + 1)[1:-1]
 
 
 def check_bins(num_bins: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
@@ -53,16 +53,15 @@ class RiskCoverage(Record, kw_only=True):
             predictions among the accepted images.
         aurc: the area under the whole curve, its mean over the coverages 1/N, 2/N, ..., 1. Lower is better; it depends
             on the accuracy as much as on the order.
-        optimal_aurc: the area if every wrong prediction were less confident than every correct one.
-        excess_aurc: E-AURC, `aurc` less `optimal_aurc`: the part that the order of the confidences causes.
+        optimal_aurc, excess_aurc: measures of earlier versions; they are not shown.
         refusals: what remains if 0, 1, 2, 5 and 10 % are refused.
     """
 
     coverage: Annotated[tuple[Coverage, ...], Meta(min_length=1)]
     risk: tuple[Fraction, ...]
     aurc: Fraction
-    optimal_aurc: Fraction
-    excess_aurc: Change
+    optimal_aurc: Fraction | UnsetType = UNSET
+    excess_aurc: Change | UnsetType = UNSET
     refusals: Annotated[tuple[Refusal, ...], Meta(min_length=1)]
 
     def __post_init__(self) -> None:
@@ -76,8 +75,7 @@ def measure_risk_coverage(
 
     The largest doubt is refused first, and the later image of equal doubts.
 
-    Source: Geifman and El-Yaniv 2017 (the curve); Geifman, Uziel and El-Yaniv 2019 (its area and the excess, here with
-    the optimum of N images and not its limit).
+    Source: Geifman and El-Yaniv 2017 (the curve); Geifman, Uziel and El-Yaniv 2019 (its area).
 
     Raises:
         ValueError: if the lengths differ, there is no image, a doubt is negative, or a fraction is not from 0
@@ -85,8 +83,8 @@ def measure_risk_coverage(
 
     >>> # By rising doubt: correct, correct, correct, wrong. The risks are 0, 0, 0 and 1/4, and their mean is 1/16.
     >>> curve = measure_risk_coverage(np.array([0.1, 0.9, 0.2, 0.5]), np.array([True, False, True, True]), (0, 0.25))
-    >>> [refusal.num_errors_left for refusal in curve.refusals], curve.aurc, curve.excess_aurc
-    ([1, 0], 0.0625, 0.0)
+    >>> [refusal.num_errors_left for refusal in curve.refusals], curve.aurc
+    ([1, 0], 0.0625)
     """
     count = len(doubt)
     if doubt.ndim != 1 or doubt.shape != is_correct.shape or not count:
@@ -99,18 +97,12 @@ def measure_risk_coverage(
     order = np.argsort(doubt, kind="stable")
     errors, accepted = np.cumsum(~is_correct[order], dtype=np.int64), np.arange(1, count + 1)
     risk = errors / accepted
-    num_errors = int(errors[-1])
-    # In the best order, all correct predictions come first: n accepted images have max(n - num_correct, 0) errors.
-    optimal = np.maximum(accepted - (count - num_errors), 0) / accepted
     # From all images down to 1 %; with few images, several fractions leave equally many.
     num_left = np.unique([_count_left(count, fraction) for fraction in _CURVE_FRACTIONS])[::-1]
-    aurc, optimal_aurc = float(risk.mean()), float(optimal.mean())
     return RiskCoverage(
         coverage=to_tuple(num_left / count),
         risk=to_tuple(risk[num_left - 1]),
-        aurc=aurc,
-        optimal_aurc=optimal_aurc,
-        excess_aurc=aurc - optimal_aurc,
+        aurc=float(risk.mean()),
         refusals=tuple(_make_refusal(fraction, _count_left(count, fraction), errors) for fraction in refused),
     )
 

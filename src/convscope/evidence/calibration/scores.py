@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.evidence.calibration.reliability import width_edges
-
 _BLOCK = 1 << 21  # probabilities that are in memory at once
 
 Floats = NDArray[np.float64]
@@ -16,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """A number for each image, (N,) each, and `class_wise_ece` for all.
+    """A number for each image, (N,) each.
 
     Attributes:
         confidence: the largest probability, that of the prediction.
@@ -25,7 +23,6 @@ class Scores:
         is_correct: bool, true if the prediction is the label.
         negative_log_likelihood: -log of the probability of the label, in nats.
         brier: the sum over the classes of (probability - 1 if it is the label)², 0 to 2.
-        class_wise_ece: see `Figures`.
     """
 
     confidence: Floats
@@ -33,12 +30,9 @@ class Scores:
     is_correct: NDArray[np.bool_]
     negative_log_likelihood: Floats
     brier: Floats
-    class_wise_ece: float
 
 
-def score_images(
-    logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], temperature: float, num_bins: int
-) -> Scores:
+def score_images(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], temperature: float) -> Scores:
     """Score logits (N, K), divided by `temperature`, by labels (N,).
 
     Of the logits 1, 3, 0 the largest is subtracted: the exponentials of -2, 0, -3 are 0.14, 1, 0.05. The doubt is 0.19,
@@ -46,8 +40,6 @@ def score_images(
     """
     count, num_classes = logits.shape
     doubt, likelihood, brier = np.empty(count), np.empty(count), np.empty(count)
-    gaps = np.zeros(num_classes * num_bins)
-    edges, classes = width_edges(num_bins), np.arange(num_classes)
     for block in blocks(count, num_classes):
         shifted = np.asarray(logits[block], np.float64) / temperature
         shifted -= shifted.max(axis=1, keepdims=True)
@@ -63,17 +55,12 @@ def score_images(
         differences = -probabilities  # truth less probability: 1 - p for the label, -p for other classes
         differences[rows, truth] += 1
         brier[block] = np.square(differences).sum(axis=1)
-        # The class-wise error: each class has bins of its own, which take the probabilities of that class of all
-        # images. The error of a bin is |sum of truth less probability|.
-        cells = classes * num_bins + np.searchsorted(edges, probabilities)
-        gaps += np.bincount(cells.ravel(), weights=differences.ravel(), minlength=len(gaps))
     return Scores(
         confidence=1 / (1 + doubt),
         doubt=doubt,
         is_correct=np.asarray(logits.argmax(axis=1) == labels),
         negative_log_likelihood=likelihood,
         brier=brier,
-        class_wise_ece=float(np.abs(gaps).sum() / (count * num_classes)),
     )
 
 

@@ -77,8 +77,6 @@ class LayerSummary(Record, kw_only=True):
         minimum: the smallest value of all cells; `maximum` and `mean` likewise.
         active_fraction: the fraction of cells that are not zero.
         num_dead_maps: maps that are zero in every cell. A map that is dead for this image may be active for others.
-        map_maximum: the largest value of each map; empty for a vector, whose values are the activations themselves.
-        map_active_fraction: the fraction of cells that are not zero, map by map; empty for a vector.
     """
 
     layer: str
@@ -89,8 +87,6 @@ class LayerSummary(Record, kw_only=True):
     mean: float
     active_fraction: Fraction
     num_dead_maps: Count
-    map_maximum: tuple[float, ...]
-    map_active_fraction: tuple[Fraction, ...]
 
 
 def summarize_activations(
@@ -110,7 +106,6 @@ def _summarize(layer: str, kind: str, values: NDArray[np.float32]) -> LayerSumma
     cells = values.reshape(-1, values.shape[-1])
     # Not zero means active after a relu. Without one, hardly any number is exactly 0, and all count as active.
     active = (cells != 0).mean(axis=0)
-    is_vector = values.ndim == 1
     return LayerSummary(
         layer=layer,
         kind=kind,
@@ -120,6 +115,4 @@ def _summarize(layer: str, kind: str, values: NDArray[np.float32]) -> LayerSumma
         mean=float(values.mean(dtype=np.float64)),
         active_fraction=float(active.mean()),
         num_dead_maps=int((active == 0).sum()),
-        map_maximum=() if is_vector else tuple(cells.max(axis=0).tolist()),
-        map_active_fraction=() if is_vector else tuple(active.tolist()),
     )

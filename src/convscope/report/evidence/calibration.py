@@ -85,12 +85,11 @@ def refusal_finding(value: Calibration) -> str:
 def _figures_table(value: Calibration) -> Table:
     """Make the table of the figures before and after, and of their change.
 
-    Two rows follow each calibration error, for a network that is calibrated and for the worst bin:
+    A row for a calibrated network follows each calibration error:
 
         figure                     before | interval      after | interval       change | interval
         ECE, equal width             1.91 | [1.70, 2.13]   0.42 | [0.30, 0.61]    -1.49 | [-1.72, -1.27]
           of a calibrated network    0.31 | [0.15, 0.52]   0.32 | [0.15, 0.54]          |
-          of the worst bin          22.10 | 31 images      8.04 | 25 images             |
     """
     sides, rows = (value.before, value.after), list[list[str]]()
     for name, (factor, digits) in _NUMBERS.items():
@@ -103,15 +102,10 @@ def _figures_table(value: Calibration) -> Table:
         if name.startswith("ece"):
             binning = name.removeprefix("ece_")
             calibrated: list[str] = [say("evidence.calibration.chance")]
-            worst_bin: list[str] = [say("evidence.calibration.mce")]
             for side in sides:
-                chance, bins = getattr(side, f"chance_{binning}"), getattr(side, binning)
+                chance = getattr(side, f"chance_{binning}")
                 calibrated += [_number(100 * chance.mean, 2), format_interval((chance.low or 0.0, chance.limit))]
-                worst_bin += [_number(100 * bins.mce, 2), say("counted.images", n=bins.mce_num_images)]
-            rows += [[*calibrated, "", ""], [*worst_bin, "", ""]]
-    classwise = [_number(100 * side.class_wise_ece, 2) for side in sides]
-    title = say("evidence.calibration.classWise", bins=value.num_bins)
-    rows.append([title, classwise[0], "", classwise[1], "", "", ""])
+            rows.append([*calibrated, "", ""])
     header = list[str]()
     for name in ("before", "after", "change"):
         header += [say(f"evidence.calibration.head.{name}"), say("head.interval")]
