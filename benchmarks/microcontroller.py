@@ -28,7 +28,7 @@ from convscope.base.statistics import mean_interval
 from convscope.export.c_header import write_c
 from convscope.export.c_header.quantization import quantize
 from convscope.export.c_header.simulation import simulate
-from convscope.export.formats import calibration_images
+from convscope.export.formats import sample_images
 from convscope.storage import list_runs
 
 PROGRAM = """
@@ -77,7 +77,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     data = cs.load_dataset("mnist")
-    calibration, test = calibration_images(data.train, arguments.calibrate), data.test
+    calibration, test = sample_images(data.train, arguments.calibrate), data.test
     log = sys.stderr if arguments.json else sys.stdout
     print(
         "run | bytes in the object file | stated | accuracy in C | of the model | other predictions | processors",

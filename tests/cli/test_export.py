@@ -60,6 +60,8 @@ def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: 
     [
         (("--format", "keras", "--dtype", "int8"), "has no int8; it has float32"),
         (("--format", "pickle"), "'pickle' is not one of"),
+        (("--format", "c", "--prefix", "3 best"), "prefix is '3 best'; it must be"),
+        (("--format", "safetensors", "--prefix", "net"), "--prefix is for --format c"),
         ((), "Missing option '--format'"),
     ],
 )
@@ -68,6 +70,12 @@ def test_unknown_export_options_are_refused_before_writing(run: Path, arguments:
     assert completed.exit_code == 2
     assert expected in completed.stderr
     assert not (run / "exports").exists()
+
+
+def test_a_header_has_the_prefix_and_a_self_test_of_test_images(run: Path):
+    succeed("export", run, "--format", "c", "--prefix", "net", "--json")
+    text = (run / "exports" / "model.h").read_text()
+    assert "#define NET_SELF_TEST_IMAGES 10\n" in text
 
 
 def test_int8_of_a_model_file_needs_data(run: Path):

@@ -40,6 +40,9 @@ _ALL, _CARD = "all", "card"
 )
 @click.option("--dataset", help="Data set for the verification, without a stored table; by default that of the run.")
 @click.option("--licence", metavar="ID", help="Card: licence of the model, as the hub calls it, such as apache-2.0.")
+@click.option(
+    "--prefix", metavar="NAME", help="C: prefix of all names in the header; by default the architecture's name."
+)
 @click.option("--force", is_flag=True, help="Allow existing files to be replaced.")
 @json_option
 def export(
@@ -49,6 +52,7 @@ def export(
     out: Path | None,
     dataset: str | None,
     licence: str | None,
+    prefix: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -70,7 +74,12 @@ def export(
     files = _choose_files(formats, dtypes)
     if out is not None and len(files) > 1 and any(is_file(out, form) for form, _ in files):
         raise click.UsageError(f"--out {out}: several files would be written; name a folder")
-    request = ExportRequest(files, out, dataset, leave_out=_ALL in formats, force=force)
+    if prefix is not None and all(form.name != "c" for form, _ in files):
+        raise click.UsageError("--prefix is for --format c")
+    try:
+        request = ExportRequest(files, out, dataset, leave_out=_ALL in formats, force=force, prefix=prefix)
+    except ValueError as error:
+        raise click.UsageError(in_options(str(error))) from error
     with JobProgress(quiet=as_json) as progress:
         result = export_run(run_path, request, progress.listeners())
     if as_json:

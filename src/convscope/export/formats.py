@@ -3,6 +3,7 @@
 A format's packages are imported only when it is used.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,6 +24,9 @@ from convscope.training.model import Model
 
 Dtype = Literal["float32", "float16", "int8"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+MAX_SELF_TEST_IMAGES = 10
+MAX_NAME_LETTERS = 24
+"""Of a prefix and of a layer in C: no name then exceeds the 63 characters that every compiler of C99 tells apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +37,19 @@ class ExportOptions:
         dtype: the type of the weights and the arithmetic; `int8` needs `calibration_images`.
         calibration_images: (N, H, W, C) uint8, training images that give the ranges of int8.
         opset: the version of the operators of ONNX; None for one that current runtimes accept.
+        test_images: (N, H, W, C) uint8 for the self-test of a C header; None leaves it out.
+        prefix: before every name in a C header; None for the name of the architecture.
     """
 
     dtype: Dtype = "float32"
     calibration_images: NDArray[np.uint8] | None = None
     opset: int | None = None
+    test_images: NDArray[np.uint8] | None = None
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_prefix(self.prefix)
 
 
 @dataclass(frozen=True)
@@ -79,9 +88,21 @@ class ExportFormat:
         return import_module(f"convscope.export.{self.module}")
 
 
-def calibration_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
-    """Take at most `count` evenly spaced images (n, H, W, C) of `dataset`, to calibrate int8."""
+def sample_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
+    """Take at most `count` evenly spaced images (n, H, W, C) of `dataset`, to calibrate int8 or to test a file."""
     return np.ascontiguousarray(dataset.images[evenly(len(dataset), count)])
+
+
+def check_prefix(prefix: str | None) -> None:
+    """Raise `ValueError` if `prefix` cannot begin the names in a C file."""
+    if prefix is None or (
+        re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) and len(prefix) <= MAX_NAME_LETTERS
+    ):
+        return
+    raise ValueError(
+        f"prefix is {prefix!r}; it must be ASCII letters, digits and single underscores, begin with a letter and have "
+        f"at most {MAX_NAME_LETTERS} characters"
+    )
 
 
 def check_calibration(model: Model, dtype: Dtype, images: NDArray[np.uint8] | None) -> None:
@@ -109,8 +130,10 @@ def export_model(model: Model, path: Path | str, format: str, options: ExportOpt
         raise InterchangeError(
             f"format {format} has no {options.dtype}; it has {', '.join(chosen.dtypes)}; choose another format or type"
         )
-    if format != "onnx" and options.opset is not None:
-        raise InterchangeError(f"opset is for ONNX only, not for {format}")
+    for name in ("opset", "prefix"):
+        if getattr(options, name) is not None and name not in chosen.options:
+            takers = [form.name for form in FORMATS.values() if name in form.options]
+            raise InterchangeError(f"{name} is for {' and '.join(takers)} only, not for {format}")
     chosen.write(model, Path(path), options)
 
 
@@ -132,6 +155,8 @@ FORMATS: Mapping[str, ExportFormat] = {
         ExportFormat("onnx", ".onnx", DTYPES, "onnx", ("dtype", "opset", "calibration_images")),
         ExportFormat("tflite", ".tflite", DTYPES, "tflite", ("dtype", "calibration_images")),
         ExportFormat("torch", ".pt2", ("float32",), "torch"),
-        ExportFormat("c", ".h", ("float32", "int8"), "c_header", ("dtype", "calibration_images")),
+        ExportFormat(
+            "c", ".h", ("float32", "int8"), "c_header", ("dtype", "calibration_images", "test_images", "prefix")
+        ),
     )
 }

@@ -10,7 +10,15 @@ from pathlib import Path
 from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
 from convscope.base.files import inside
 from convscope.data.datasets import LoadOptions, Splits
-from convscope.export.formats import Dtype, ExportFormat, ExportOptions, calibration_images, export_model
+from convscope.export.formats import (
+    MAX_SELF_TEST_IMAGES,
+    Dtype,
+    ExportFormat,
+    ExportOptions,
+    check_prefix,
+    export_model,
+    sample_images,
+)
 from convscope.export.parity import Parity, ParityTable, measure_parity
 from convscope.runs.data import load_data
 from convscope.runs.jobs import open_with_data
@@ -32,6 +40,7 @@ class ExportRequest:
         dataset: other images for the comparison, whose table is not kept; by default those of the run.
         leave_out: if true, leave out formats whose packages are missing.
         force: if true, replace existing files.
+        prefix: before every name in a C header; by default the name of the architecture.
     """
 
     files: Sequence[tuple[ExportFormat, Dtype]]
@@ -39,6 +48,10 @@ class ExportRequest:
     dataset: str | None = None
     leave_out: bool = False
     force: bool = False
+    prefix: str | None = None
+
+    def __post_init__(self) -> None:
+        check_prefix(self.prefix)
 
 
 @dataclass(frozen=True)
@@ -74,8 +87,8 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
         if not request.force and (existing := next(filter(os.path.lexists, paths), None)):
             raise ConvscopeError(f"{existing}: already exists; choose another `out`, or add `force` to replace it")
         rows, missing = list[Parity](), dict[str, str]()
-        for file, (form, dtype) in zip(paths, request.files, strict=True):
-            options = _make_options(dtype, splits, path)
+        options_by_file = _make_options(request, splits, path)
+        for file, (form, dtype), options in zip(paths, request.files, options_by_file, strict=True):
             try:
                 export_model(model, file, form.name, options)
                 # A model file without a data set is exported, but not compared.
@@ -102,13 +115,21 @@ def _check_images(model: Model, splits: Splits, path: Path) -> None:
         raise InterchangeError(f"{path}: {error}; name the model's data with `dataset`") from error
 
 
-def _make_options(dtype: Dtype, splits: Splits | None, path: Path) -> ExportOptions:
-    images = None
-    if dtype == "int8":
-        if splits is None:
-            raise InterchangeError(f"{path}: int8 needs images for choosing its ranges; name some with `dataset`")
-        images = calibration_images(splits.train, _NUM_CALIBRATION_IMAGES)
-    return ExportOptions(dtype=dtype, calibration_images=images)
+def _make_options(request: ExportRequest, splits: Splits | None, path: Path) -> list[ExportOptions]:
+    """Choose the options of each file."""
+    if splits is None and any(dtype == "int8" for _, dtype in request.files):
+        raise InterchangeError(f"{path}: int8 needs images for choosing its ranges; name some with `dataset`")
+    calibration = None if splits is None else sample_images(splits.train, _NUM_CALIBRATION_IMAGES)
+    tested = None if splits is None else sample_images(splits.test, MAX_SELF_TEST_IMAGES)
+    return [
+        ExportOptions(
+            dtype=dtype,
+            calibration_images=calibration if dtype == "int8" else None,
+            test_images=tested,
+            prefix=request.prefix if form.name == "c" else None,
+        )
+        for form, dtype in request.files
+    ]
 
 
 def _choose_path(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype) -> Path:

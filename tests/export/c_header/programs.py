@@ -7,6 +7,7 @@ from itertools import cycle
 from pathlib import Path
 
 C = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion")
+SELF_TEST = "-DNET_SELF_TEST"
 SANITIZERS = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 COMPILERS = [name for name in ("gcc", "clang", "clang-19") if shutil.which(name)]
 
@@ -52,6 +53,11 @@ int main(void)
         %(prefix)s_logits(image, logits, scratch);
         fwrite(logits, sizeof(float), %(macro)s_CLASSES, stdout);
     }
+#ifdef %(macro)s_SELF_TEST
+    if (%(prefix)s_self_test(scratch) > 0) {
+        return 4;
+    }
+#endif
     free(image);
     free(logits);
     free(scratch);
@@ -61,5 +67,8 @@ int main(void)
 
 
 def logits_program(prefix: str) -> str:
-    """Return a program that reads images and writes logits, in arrays of the heap, whose ends a sanitizer guards."""
+    """Return a program that reads images and writes logits, in arrays of the heap, whose ends a sanitizer guards.
+
+    With the header's macro for it, it exits with 4 if the self-test fails.
+    """
     return LOGITS % {"prefix": prefix, "macro": prefix.upper()}

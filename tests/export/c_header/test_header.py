@@ -2,12 +2,13 @@
 
 import json
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.export.c_header.programs import COMPILERS, SANITIZERS, build, logits_program, run, take_turns
+from tests.export.c_header.programs import COMPILERS, SANITIZERS, SELF_TEST, build, logits_program, run, take_turns
 from tests.export.c_header.test_memory import make_model
 from tests.random_networks import random_images, random_model
 
@@ -16,6 +17,7 @@ from convscope.base.errors import InterchangeError
 from convscope.export.c_header import open_c, write_c
 from convscope.export.c_header.quantization import quantize
 from convscope.export.c_header.simulation import simulate
+from convscope.export.formats import MAX_NAME_LETTERS
 
 HOSTILE_NAMES = (
     'quote " backslash \\',
@@ -53,7 +55,8 @@ int main(void)
 
 
 def write(model: cs.Model, path: Path, dtype: str, images: np.ndarray) -> None:
-    write_c(model, path, dtype=dtype, calibration_images=images if dtype == "int8" else None, prefix="net")
+    calibration = images if dtype == "int8" else None
+    write_c(model, path, dtype=dtype, calibration_images=calibration, prefix="net", test_images=images)
 
 
 @pytest.mark.slow
@@ -65,13 +68,13 @@ def test_c_computes_what_the_model_does_with_all_warnings_and_sanitizers(
     model = random_model(rng)
     images = random_images(model.architecture, rng, 9)
     write(model, tmp_path / "net.h", "float32", images)
-    output = run(build(compiler, logits_program("net"), tmp_path, *SANITIZERS), images.tobytes())
+    output = run(build(compiler, logits_program("net"), tmp_path, *SANITIZERS, SELF_TEST), images.tobytes())
     logits, expected = np.frombuffer(output, np.float32).reshape(9, -1), model.logits(images)
     assert np.abs(logits - expected).max() <= 1e-4 * max(1, np.abs(expected).max())
 
     calibration = random_images(model.architecture, rng, 40)
     write(model, tmp_path / "net.h", "int8", calibration)
-    output = run(build(compiler, logits_program("net"), tmp_path, *SANITIZERS), images.tobytes())
+    output = run(build(compiler, logits_program("net"), tmp_path, *SANITIZERS, SELF_TEST), images.tobytes())
     # Every second calibration image sets the ranges; the others measure the deviation that the header states.
     assert output == simulate(quantize(model, calibration[::2]), images).tobytes()
 
@@ -97,16 +100,52 @@ def test_other_sizes_channels_and_numbers_of_classes(
 @pytest.mark.parametrize(("compiler", "language", "dtype"), [*zip(COMPILERS * 2, LANGUAGES, DTYPES, strict=False)])
 def test_hostile_names_are_content_in_c_and_in_cpp(compiler: str, language: str, dtype: str, tmp_path: Path) -> None:
     model = make_model(cs.Conv2D(2), cs.Flatten(), cs.Dense(8, "softmax"))
-    provenance = {"dataset": "*/ #error\n/* ??/", 'quote"': ["\\", "数"], "path": "PREFIX_a\\"}
-    model = cs.Model(model.architecture, model.weights, HOSTILE_NAMES, provenance)
+    provenance = {
+        "dataset": "*/ #error\n/* ??/",
+        'quote"': ["\\", "数"],
+        "path": "PREFIX_a\\",
+        "recipe": {"name": "x", "y": 1},
+    }
+    model = cs.Model(model.architecture, model.weights, HOSTILE_NAMES, provenance | {"long": "x" * 200})
     images = np.random.default_rng(0).integers(0, 256, (9, 8, 6, 2), np.uint8)
     write(model, tmp_path / "net.h", dtype, images)
     text = (tmp_path / "net.h").read_text()
     assert text.isascii()
     entries = [line for line in text.splitlines() if line.startswith('   "')]  # of the provenance, in a comment
-    assert json.loads("{" + ",".join(entries) + "}") == provenance
+    assert json.loads("{" + ",".join(entries) + "}") == provenance | {"recipe": "x"}
     names = run(build(compiler, PRINT_CLASSES, tmp_path, suffix=language)).decode().split("|")[1:]
     assert names == [name.encode(errors="backslashreplace").decode() for name in HOSTILE_NAMES]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("damage", ["weight", "label"])
+def test_the_self_test_fails_for_a_changed_weight_or_an_expected_label(damage: str, dtype: str, tmp_path: Path) -> None:
+    model = make_model(cs.Flatten(), cs.Dense(3), size=(2, 3, 1))
+    images = np.random.default_rng(0).integers(1, 256, (12, 2, 3, 1), np.uint8)
+    write(model, tmp_path / "net.h", dtype, images)
+    text = (tmp_path / "net.h").read_text()
+    assert "SELF_TEST_IMAGES 10\n" in text
+    executable = build(COMPILERS[0], logits_program("net"), tmp_path, SELF_TEST)
+    run(executable)
+    if damage == "weight":
+        text = re.sub(r"(dense_bias\[3\] = \{\s+)", r"\g<1>1 + ", text)
+    else:  # as if a compiler had broken the function, but no logit
+        text = text.replace("int32_t best = 0;", "int32_t best = 0; if (scratch) return 2;")
+    (tmp_path / "net.h").write_text(text)
+    executable = build(COMPILERS[0], logits_program("net"), tmp_path, SELF_TEST)
+    assert subprocess.run([str(executable)], stdin=subprocess.DEVNULL).returncode == 4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_names_of_long_layers_are_cut_and_unique(dtype: str, tmp_path: Path) -> None:
+    long = "a_very_long_name_of_a_layer_in_another_program_" * 2
+    layers = (cs.Flatten(), cs.Dense(4, "tanh", name=f"{long}1"), cs.Dense(4, name=f"{long}2"), cs.Dense(3, name=long))
+    model = make_model(*layers, size=(2, 3, 1))
+    images = np.zeros((4, 2, 3, 1), np.uint8)
+    write_c(model, tmp_path / "x.h", dtype=dtype, calibration_images=images, prefix="p" * MAX_NAME_LETTERS)
+    names = re.findall(r"\bp{24}_\w+", (tmp_path / "x.h").read_text())
+    assert max(map(len, names)) <= 63
+    assert open_c(tmp_path / "x.h").logits(images) == pytest.approx(model.logits(images), abs=0.1)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
@@ -158,7 +197,15 @@ def test_the_file_holds_only_functions_that_the_network_needs(tmp_path: Path) ->
 
 
 def test_the_name_of_the_network_becomes_the_prefix(tmp_path: Path) -> None:
-    for name, prefix in (("cnn", "cnn"), ("My net (2)!", "my_net_2"), ("2 layers", "model_2_layers"), ("数", "model")):
+    names = {
+        "cnn": "cnn",
+        "My net (2)!": "my_net_2",
+        "3 best": "model_3_best",
+        "für": "fur",
+        "int": "int",
+        "数": "model",
+    }
+    for name, prefix in (names | {"a_b" * 20: "a_ba_ba_ba_ba_ba_ba_ba_b"}).items():
         network = cs.Architecture(cs.Input(2, 2), (cs.Flatten(), cs.Dense(2)), name)
         weights = {key: np.ones(shape, np.float32) for key, shape in network.weight_shapes.items()}
         write_c(cs.Model(network, weights, ("a", "b")), tmp_path / "x.h")
@@ -175,7 +222,8 @@ IMAGES = np.zeros((4, 8, 6, 2), np.uint8)
         ({"prefix": "_a"}, "prefix is '_a'"),
         ({"prefix": "a__b"}, "prefix is 'a__b'"),
         ({"prefix": ""}, "prefix is ''"),
-        ({"prefix": "a" * 41}, "at most 40"),
+        ({"prefix": "a" * 25}, "at most 24"),
+        ({"prefix": "für"}, "prefix is 'für'"),
         ({"dtype": "int8"}, "int8 needs calibration images, at least two"),
         ({"dtype": "int8", "calibration_images": IMAGES[:1]}, "int8 needs calibration images, at least two"),
         ({"dtype": "int8", "calibration_images": IMAGES[:, :5]}, "images"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.export.c_header.programs import SANITIZERS, C, build, logits_program, run, take_turns
+from tests.export.c_header.programs import SANITIZERS, SELF_TEST, C, build, logits_program, run, take_turns
 from tests.random_networks import random_images, random_model
 
 import convscope as cs
@@ -172,9 +172,9 @@ def test_an_arm_processor_gives_the_same_bits(bits: int, mnist: cs.Splits, tmp_p
     network = cs.presets.tiny8k()
     model = round_kernels(cs.Model(network, initial_weights(network, bits), mnist.train.class_names), bits)
     images, calibration = mnist.test.images[:10], mnist.train.images[:40]
-    write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=calibration, prefix="net")
+    write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=calibration, prefix="net", test_images=images)
     (tmp_path / "net.c").write_text(logits_program("net"))
-    subprocess.run([*ARM, *C, "-Os", "net.c", "-o", "net", "-lm"], cwd=tmp_path, check=True)
+    subprocess.run([*ARM, *C, SELF_TEST, "-Os", "net.c", "-o", "net", "-lm"], cwd=tmp_path, check=True)
     completed = subprocess.run(
         ["qemu-aarch64", "net"], cwd=tmp_path, check=True, input=images.tobytes(), capture_output=True
     )

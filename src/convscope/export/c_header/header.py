@@ -7,23 +7,27 @@
     static inline void net_conv2d(...)                  each C function that a step calls, once
     static const float net_conv2d_kernel[72] = ...      weights, named after the layers
     static inline void net_logits(...)                  a call for each step
-    net_probabilities, net_predict                      from predictions.c
+    net_probabilities, net_predict, net_self_test       from predictions.c
 
 Until the prefix is known, all names begin with PREFIX.
 """
 
 import re
+import unicodedata
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from textwrap import wrap
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.files import write_text
+from convscope.engine.network import check_images
 from convscope.export.c_header.c_text import (
     LINE_LENGTH,
+    CArray,
     StepText,
     format_array,
     format_comment,
@@ -37,13 +41,17 @@ from convscope.export.c_header.int8_calls import format_int8_steps
 from convscope.export.c_header.memory import WorkingMemory, plan_memory
 from convscope.export.c_header.packing import make_int8_function
 from convscope.export.c_header.quantization import quantize
-from convscope.export.c_header.simulation import Deviation, measure_deviation
+from convscope.export.c_header.simulation import Deviation, measure_deviation, simulate
 from convscope.export.c_header.steps import WRITES_LOGITS, ComputedStep, plan_steps
-from convscope.export.formats import check_calibration
+from convscope.export.formats import MAX_NAME_LETTERS, MAX_SELF_TEST_IMAGES, check_calibration, check_prefix
 from convscope.training.model import Model
 
 CType = Literal["float32", "int8"]
-MAX_PREFIX_LETTERS = 40
+MAX_SELF_TEST_BYTES = 2**17
+_SELF_TEST = (
+    "Define PREFIX_SELF_TEST before you include it, and PREFIX_self_test(&scratch) computes a few test images on the "
+    "device. It returns how many of them do not give the expected label and logits: 0 if all is well."
+)
 
 
 def write_c(
@@ -53,12 +61,13 @@ def write_c(
     dtype: CType = "float32",
     calibration_images: NDArray[np.uint8] | None = None,
     prefix: str | None = None,
+    test_images: NDArray[np.uint8] | None = None,
 ) -> None:
     """Write `model` to `path` as one header of plain C99 (and C++17) that needs nothing but a C library.
 
-    It gives `PREFIX_logits`, `PREFIX_probabilities`, `PREFIX_predict` and `PREFIX_class_names`; docs/c_header.md shows
-    their use. The same model and images give the same bytes. In int8 this holds on one kind of processor: the file
-    states differences to logits of the native engine, whose last digits depend on the processor.
+    It gives `PREFIX_logits`, `PREFIX_probabilities`, `PREFIX_predict`, `PREFIX_class_names` and, with test images,
+    `PREFIX_self_test`; docs/c_header.md shows their use. The same model and images give the same bytes on one kind of
+    processor: the file states logits of the native engine, or differences to them, whose last digits depend on it.
 
     Args:
         dtype: "float32" computes as the model does; "int8" in integers, with a quarter of the memory.
@@ -66,6 +75,8 @@ def write_c(
             choose the ranges of the integers; on the others the logits are compared with the model's, and the file
             states the largest difference. 1,000 are enough for MNIST.
         prefix: before every name in the file; the architecture's name by default.
+        test_images: (N, H, W, C) uint8 for the self-test: the first of them, at most 10 and 128 KiB. The file holds
+            them behind a macro; without them it has no self-test.
 
     Raises:
         ValueError: if `prefix` cannot begin a name in C.
@@ -73,41 +84,45 @@ def write_c(
     """
     if prefix is None:
         prefix = _make_prefix(model.name)
-    elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) or len(prefix) > MAX_PREFIX_LETTERS:
-        raise ValueError(
-            f"prefix is {prefix!r}; it must be ASCII letters, digits and single underscores, begin with a letter and "
-            f"have at most {MAX_PREFIX_LETTERS}"
-        )
+    check_prefix(prefix)
     check_calibration(model, dtype, calibration_images)
+    tested = np.zeros((0, *model.architecture.input.shape), np.uint8)
+    if test_images is not None:
+        check_images(test_images, model.architecture.input.shape)
+        tested = test_images[: max(1, min(MAX_SELF_TEST_IMAGES, MAX_SELF_TEST_BYTES // prod(tested.shape[1:])))]
     images = calibration_images if dtype == "int8" else None
-    write_text(path, replace_prefix(_format_float32(model) if images is None else _format_int8(model, images), prefix))
+    text = _format_float32(model, tested) if images is None else _format_int8(model, images, tested)
+    write_text(path, replace_prefix(text, prefix))
 
 
 def _make_prefix(name: str) -> str:
-    words = re.findall("[a-z0-9]+", name.lower())
-    prefix = "_".join(words)[:MAX_PREFIX_LETTERS].rstrip("_")
-    return prefix if prefix and prefix[0].isalpha() else f"model_{prefix}".rstrip("_")[:MAX_PREFIX_LETTERS]
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()  # ü becomes u
+    prefix = "_".join(re.findall("[a-z0-9]+", letters))
+    prefix = prefix if prefix[:1].isalpha() else f"model_{prefix}"
+    return prefix[:MAX_NAME_LETTERS].rstrip("_")
 
 
-def _format_float32(model: Model) -> str:
+def _format_float32(model: Model, tested: NDArray[np.uint8]) -> str:
     steps = plan_steps(model)
     memory = _plan_memory(model, steps)
     parts = format_float32_steps(steps, model.architecture.input, memory)
-    return _format_header(
-        model, "float32", parts, memory, ["All arithmetic is float32, in the order that each function states."]
-    )
+    arithmetic = ["All arithmetic is float32, in the order that each function states."]
+    logits = model.logits(tested) if len(tested) else np.zeros((0, 1), np.float32)
+    tolerance = 1e-4 * float(np.abs(logits).max(initial=1.0))
+    return _format_header(model, "float32", parts, memory, arithmetic, _format_self_test(tested, logits, tolerance))
 
 
-def _format_int8(model: Model, images: NDArray[np.uint8]) -> str:
+def _format_int8(model: Model, images: NDArray[np.uint8], tested: NDArray[np.uint8]) -> str:
     # Images that chose the ranges would show too small a deviation, so it is measured on the others.
     range_images, test_images = images[::2], images[1::2]
     network = quantize(model, range_images)
     deviation = measure_deviation(model, network, test_images, len(range_images))
     memory = _plan_memory(model, tuple(quantized.step for quantized in network.steps))
     bits = {quantized.bits for quantized in network.steps if quantized.kernel is not None}
-    return _format_header(
-        model, "int8", format_int8_steps(network, memory), memory, _describe_int8(deviation, bits), deviation
-    )
+    logits = simulate(network, tested) if len(tested) else np.zeros((0, 1), np.float32)
+    self_test = _format_self_test(tested, logits, 0.0)
+    parts = format_int8_steps(network, memory)
+    return _format_header(model, "int8", parts, memory, _describe_int8(deviation, bits), self_test, deviation)
 
 
 def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
@@ -136,6 +151,7 @@ def _format_header(
     parts: list[StepText],
     memory: WorkingMemory,
     arithmetic: list[str],
+    self_test: list[str],
     deviation: Deviation | None = None,
 ) -> str:
     """Write the whole C file: comment, constants, functions, weights, and the function that computes the logits.
@@ -143,6 +159,7 @@ def _format_header(
     Args:
         parts: the arrays, functions and calls of each step.
         arithmetic: paragraphs of the opening comment on the number types.
+        self_test: the lines of the self-test, or none.
         deviation: the measured error of an int8 file.
     """
     architecture = model.architecture
@@ -164,7 +181,7 @@ def _format_header(
         macros["LOGIT_BOUND"] = f"{deviation.bound:.9e}f"
     names = [format_string(name) for name in model.class_names]
     lines = [
-        *_format_opening(model, dtype, arithmetic),
+        *_format_opening(model, dtype, [*arithmetic, _SELF_TEST] if self_test else arithmetic),
         "#ifndef PREFIX_H",
         "#define PREFIX_H",
         "",
@@ -193,10 +210,26 @@ def _format_header(
         "}",
         "",
         read_function("predictions", "predictions"),
+        *self_test,
         "#endif",
         "",
     ]
     return "\n".join(lines)
+
+
+def _format_self_test(images: NDArray[np.uint8], logits: NDArray[np.float32], tolerance: float) -> list[str]:
+    """Format the self-test of `images` (N, H, W, C), whose logits may differ by `tolerance` from `logits` (N, K)."""
+    if not len(images):
+        return []
+    return [
+        "#ifdef PREFIX_SELF_TEST",
+        f"#define PREFIX_SELF_TEST_IMAGES {len(images)}",
+        f"#define PREFIX_SELF_TEST_TOLERANCE {tolerance:.9e}f",
+        *(format_array(CArray(f"self_test_{name}", array)) for name, array in (("images", images), ("logits", logits))),
+        "",
+        read_function("predictions", "self_test") + "#endif",
+        "",
+    ]
 
 
 def _format_opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[str]:
@@ -215,9 +248,16 @@ def _format_opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[s
         *(line for paragraph in paragraphs for line in ("", *_wrap_paragraph(paragraph))),
         "",
         f"   SHA-256 of the model's weights: {model.weights_sha256}",
-        *(f"   {format_comment({key: value})[1:-1]}" for key, value in model.provenance.items()),  # without { and }
+        *(line for item in model.provenance.items() if len(line := _format_origin(*item)) <= LINE_LENGTH),
         "*/",
     ]
+
+
+def _format_origin(key: str, value: Any) -> str:
+    """Format an entry of the provenance as a line of the comment; of a recipe only its name."""
+    if isinstance(value, Mapping) and "name" in value:
+        value = value["name"]
+    return f"   {format_comment({key: value})[1:-1]}"  # without { and }
 
 
 def _wrap_paragraph(paragraph: str) -> list[str]:

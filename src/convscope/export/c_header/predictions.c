@@ -28,3 +28,24 @@ static inline int32_t PREFIX_predict(const uint8_t *image, PREFIX_scratch *scrat
     }
     return best;
 }
+
+//// self_test
+/* Compute the test images, and return how many of them have another label, or a logit that is off by more than
+   PREFIX_SELF_TEST_TOLERANCE: 0 if compiler and processor compute what the exporter did. */
+static inline int32_t PREFIX_self_test(PREFIX_scratch *scratch)
+{
+    int32_t failures = 0;
+    for (int32_t n = 0; n < PREFIX_SELF_TEST_IMAGES; n++) {
+        const float *expected = PREFIX_self_test_logits + n * PREFIX_CLASSES;
+        const uint8_t *image = PREFIX_self_test_images + n * PREFIX_HEIGHT * PREFIX_WIDTH * PREFIX_CHANNELS;
+        const int32_t label = PREFIX_predict(image, scratch);
+        int same = 1;
+        for (int32_t k = 0; k < PREFIX_CLASSES; k++) {
+            /* As "is within", so that a logit that is not a number fails; equal logits may have either label. */
+            same = same && fabsf(scratch->logits[k] - expected[k]) <= PREFIX_SELF_TEST_TOLERANCE &&
+                   expected[k] - expected[label] <= 2 * PREFIX_SELF_TEST_TOLERANCE;
+        }
+        failures += !same;
+    }
+    return failures;
+}

@@ -101,9 +101,11 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
     steps = plan_steps(model)
     for step in steps:
         if step.kind == "soft_voting":
-            raise ConvscopeError(f"{step.name}: an ensemble has no C header in int8; export it as float32")
+            raise ConvscopeError(f"{step.layers[0]}: an ensemble has no C header in int8; export it as float32")
         if step.kind == "average_pool" and prod(step.size) > _LARGEST_WINDOW:
-            raise ConvscopeError(f"{step.name}: a mean over {prod(step.size)} pixels overflows; export it as float32")
+            raise ConvscopeError(
+                f"{step.layers[0]}: a mean over {prod(step.size)} pixels overflows; export it as float32"
+            )
     image = model.architecture.input
     image_scale, image_table = _choose_image_scale(image)
     scales: list[Scale | None] = [image_scale]
@@ -130,7 +132,7 @@ def _measure_ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArr
             extremes[:] = np.minimum(extremes[0], numbers.min()), np.maximum(extremes[1], numbers.max())
     for step, extremes in zip(steps, ranges, strict=True):
         if not np.isfinite(extremes).all():
-            raise ConvscopeError(f"{step.name}: it gives numbers that are not finite; train the model again")
+            raise ConvscopeError(f"{step.layers[0]}: it gives numbers that are not finite; train the model again")
     return [(low, high) for low, high in (_MARGIN * ranges).tolist()]
 
 

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, LayerRow, Shape
 from convscope.architecture.layers import Pair
+from convscope.architecture.network import FreeNames
 from convscope.base.errors import ConvscopeError
 from convscope.engine.reference_layers import LEAKY_SLOPE
+from convscope.export.formats import MAX_NAME_LETTERS
 from convscope.training.model import Model
 
 Map = tuple[int, int, int]  # rows, columns, channels
@@ -48,7 +50,8 @@ class ComputedStep:
     """One function call of the exported network.
 
     Attributes:
-        layers: the names of the layers that the step computes; it is named after the first.
+        layers: the names of the layers that the step computes.
+        name: its name in C, after the first of them.
         reads: the numbers of the values that it reads, two for `add` and `concatenate`.
         size: rows and columns of the window; for `concatenate` the channels of its two values.
         padding: how many rows above and columns left of the map the first window starts; pixels there are skipped.
@@ -74,10 +77,7 @@ class ComputedStep:
     bias: Array | None = None
     activation: str = "linear"
     slope: float = LEAKY_SLOPE
-
-    @property
-    def name(self) -> str:
-        return self.layers[0]
+    name: str = ""
 
     @property
     def weights(self) -> tuple[Array, Array]:
@@ -112,11 +112,13 @@ def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
             if name.startswith(prefix)
         }
         builder.add_layer(row, weights)
-    for step in builder.steps:
+    names = FreeNames(("image",))  # which has a table of its own
+    steps = tuple(replace(step, name=names(step.layers[0][:MAX_NAME_LETTERS])) for step in builder.steps)
+    for step in steps:
         with np.errstate(over="ignore"):  # a weight that overflows to infinity is refused here
             if step.kind in LINEAR and not all(np.isfinite(np.float32(weight)).all() for weight in step.weights):
-                raise ConvscopeError(f"{step.name}: a weight is not a finite number; train the model again")
-    return tuple(builder.steps)
+                raise ConvscopeError(f"{step.layers[0]}: a weight is not a finite number; train the model again")
+    return steps
 
 
 class _StepBuilder:
@@ -129,7 +131,6 @@ class _StepBuilder:
     def __init__(self, architecture: Architecture) -> None:
         self.steps: list[ComputedStep] = []
         self._image_size = prod(architecture.input.shape)
-        self._layer_names = {row.layer.name for row in architecture.table}
         self._read_again = architecture.read_again
         self._current = 0  # the value that the next layer reads, unless it is a Branch
         self._output_of = {"input": 0}  # the value that each layer gives, by its name
@@ -275,15 +276,10 @@ class _StepBuilder:
         x ──┬── relu ── depthwise by 1 - α ──┬── add
             └────────── depthwise by α ──────┘
         """
-        name, x = row.layer.name, self._current
-        relu_name = f"{name}_above"
-        while relu_name in self._layer_names:  # the C file names arrays after layers
-            relu_name += "_"
-        self._append(replace(self._make_step(row, "activation"), layers=(relu_name,), activation="relu"))
-        above = self._current
-        # The relu has no arrays, so the depthwise step that reads it can have the same name.
-        for value, step_name, slopes in ((above, relu_name, 1 - alpha), (x, name, alpha)):
-            step = replace(self._make_step(row, "depthwise"), layers=(step_name,), reads=(value,))
+        x = self._current
+        self._append(replace(self._make_step(row, "activation"), activation="relu"))
+        for value, slopes in ((self._current, 1 - alpha), (x, alpha)):
+            step = replace(self._make_step(row, "depthwise"), reads=(value,))
             self._append(_with_weights(step, {"kernel": slopes.reshape(1, 1, -1, 1)}))
         self._append(replace(self._make_step(row, "add"), reads=(self._current - 1, self._current)))
 
