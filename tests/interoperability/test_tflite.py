@@ -142,6 +142,10 @@ def test_int8_layers_compute_in_integers_and_keep_input_bytes(tmp_path: Path) ->
     assert interpreter.get_signature_runner().get_input_details()["images"]["quantization"] == (1.0, 0)
     floats = [tensor["name"] for tensor in interpreter.get_tensor_details() if tensor["dtype"] is np.float32]
     assert len(floats) == 2, floats  # the two outputs
+    memory = open_tflite(tmp_path / "model.tflite").memory
+    assert memory is not None
+    # The maps (4, 3, 4) and the same 48 numbers as a vector; the image and the maps are fewer: 30 + 48.
+    assert (memory.flash_bytes, memory.arena_bytes) == ((tmp_path / "model.tflite").stat().st_size, 96)
 
 
 QUIET = """

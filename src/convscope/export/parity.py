@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
@@ -15,10 +16,11 @@ from convscope.data.datasets import DatasetLike
 from convscope.evidence.latency import measure_latency
 from convscope.evidence.records import TopicRecord
 from convscope.export.formats import Dtype
-from convscope.export.runner import Runner
+from convscope.export.runner import MemoryUse, Runner
 from convscope.training.model import Model, dataset_for
 
 _BLOCK = 1000  # images at once
+MEMORY_HEADER = ("file", "flash", "working memory", "stack")  # bytes
 HEADER = ("file", "run by", "kB", "logit difference", "changed", "accuracy", "one image", "a thousand")
 
 
@@ -36,6 +38,7 @@ class Parity(Record, kw_only=True):
         accuracy, model_accuracy: the share of correct predictions of file and model.
         image_seconds: the median time for one image.
         thousand_seconds: the median time for a thousand at once; None if there are fewer.
+        memory: what the file takes on a device; left out for formats that are not for small ones.
     """
 
     format: str
@@ -51,6 +54,7 @@ class Parity(Record, kw_only=True):
     model_accuracy: Fraction
     image_seconds: Seconds
     thousand_seconds: Seconds | None
+    memory: MemoryUse | UnsetType = UNSET
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -86,11 +90,20 @@ class ParityTable(TopicRecord, kw_only=True):
         """Add `rows`; each replaces an earlier row of the same file."""
         return ParityTable(rows=tuple({row.file: row for row in (*self.rows, *rows)}.values()))
 
+    @property
+    def memory_cells(self) -> list[tuple[str, ...]]:
+        """The rows under `MEMORY_HEADER`."""
+        uses = [(row.file, row.memory) for row in self.rows if row.memory is not UNSET]
+        return [(file, *("" if count is None else f"{count:,}" for count in astuple(memory))) for file, memory in uses]
+
     def __str__(self) -> str:
-        return text_table(HEADER, [row.cells for row in self.rows], left=2)
+        text = text_table(HEADER, [row.cells for row in self.rows], left=2)
+        cells = self.memory_cells
+        return f"{text}\n\nBytes on a device:\n\n{text_table(MEMORY_HEADER, cells)}" if cells else text
 
     def _repr_html_(self) -> str:
-        return html_table(HEADER, [row.cells for row in self.rows], left=2)
+        table = html_table(HEADER, [row.cells for row in self.rows], left=2)
+        return table + (html_table(MEMORY_HEADER, self.memory_cells) if self.memory_cells else "")
 
 
 @checked
@@ -148,4 +161,5 @@ def measure_parity(
         model_accuracy=model_correct / len(dataset),
         image_seconds=image_seconds,
         thousand_seconds=thousand_seconds,
+        memory=getattr(runner, "memory", None) or UNSET,
     )

@@ -7,7 +7,23 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.records import Count, Record
+
 _BLOCK = 256  # images at once; the maps of the widest preset then take about 100 MB
+
+
+class MemoryUse(Record, kw_only=True):
+    """The memory that a file takes on a device, for one image.
+
+    Attributes:
+        flash_bytes: its constants, or the whole file where an interpreter reads it; without code.
+        arena_bytes: the working memory: the values that are needed at the same time, at most.
+        stack_bytes: all frames together, as this machine's compiler lays them out; None where an interpreter runs it.
+    """
+
+    flash_bytes: Count
+    arena_bytes: Count
+    stack_bytes: Count | None
 
 
 class Runner(Protocol):
@@ -28,10 +44,12 @@ class FileRunner:
     Attributes:
         runtime: the program, with its version.
         run: computes the logits (n, K) of at most `_BLOCK` images.
+        memory: what it takes on a device, of formats for small ones.
     """
 
     runtime: str
     run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    memory: MemoryUse | None = None
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compute logits (N, K) of images (N, H, W, C) uint8, N > 0, block by block."""

@@ -15,7 +15,9 @@ from convscope.base.files import write_bytes
 from convscope.base.versions import require
 from convscope.engine.keras.backend import quiet
 from convscope.export.formats import Dtype, check_calibration
-from convscope.export.runner import FileRunner
+from convscope.export.runner import FileRunner, MemoryUse
+from convscope.interchange.tflite_files.flatbuffer import read_root
+from convscope.interchange.tflite_files.tensors import read_tensors
 from convscope.training.model import Model
 
 
@@ -55,16 +57,42 @@ def open_tflite(path: Path) -> FileRunner:
     with quiet():
         interpreters, runtime = _import_interpreter()
         try:
-            interpreter = interpreters.Interpreter(model_content=path.read_bytes())
+            content = path.read_bytes()
+            interpreter = interpreters.Interpreter(model_content=content)
             interpreter.allocate_tensors()
             runner = interpreter.get_signature_runner("serving_default")
             if runner.get_input_details().keys() != {"images"} or "logits" not in runner.get_output_details():
                 raise ValueError("it does not turn images into logits")
+            memory = MemoryUse(flash_bytes=len(content), arena_bytes=_measure_arena(content), stack_bytes=None)
         except (OSError, ValueError, RuntimeError) as error:
             raise ConvscopeError(
                 f"{path}: is not a TFLite file of convscope ({first_line(error)}); export the model again"
             ) from error
-    return FileRunner(runtime, lambda images: runner(images=images)["logits"])
+    return FileRunner(runtime, lambda images: runner(images=images)["logits"], memory)
+
+
+def _measure_arena(content: bytes) -> int:
+    """Measure the largest sum of tensors that are needed at the same time, for one image, in bytes.
+
+    The interpreter adds memory of its own, and gaps between tensors.
+    """
+    # Fields of a model: 2 graphs, 4 buffers; of a graph: 0 tensors, 1 inputs, 2 outputs, 3 operators.
+    model = read_root(content)
+    graph = model.tables(2)[0]
+    tensors = read_tensors(graph, model.tables(4))
+    # Of an operator: 1 inputs, 2 outputs. The graph's own inputs are written before all, its outputs read after all.
+    calls = [(operator.numbers(1, "<i4"), operator.numbers(2, "<i4")) for operator in graph.tables(3)]
+    nothing = np.empty(0, np.int32)
+    calls = [(nothing, graph.numbers(1, "<i4")), *calls, (graph.numbers(2, "<i4"), nothing)]
+    first, last = dict[int, int](), dict[int, int]()
+    for time, (inputs, outputs) in enumerate(calls):
+        first |= {int(number): time for number in outputs}
+        last |= {int(number): time for number in (*inputs, *outputs)}
+    sums = [0] * len(calls)
+    for number, start in first.items():
+        for time in range(start, last[number] + 1):
+            sums[time] += tensors[number].num_bytes
+    return max(sums)
 
 
 def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:

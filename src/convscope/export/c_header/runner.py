@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, MissingPackageError
-from convscope.export.runner import FileRunner
+from convscope.export.runner import FileRunner, MemoryUse
 
 _COMPILERS = ("cc", "gcc", "clang")  # the first that is installed
 _FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")  # -fPIC and -shared make a library that ctypes can load
+_STACK = "-fstack-usage"  # writes a file .su beside the library: a function a line, with the bytes of its frame
 _COMPILE_SECONDS = 300
 _FILE = "model.h"
 # A function for ctypes: those of the header are static, so a library does not export them.
@@ -54,10 +55,14 @@ def open_c(path: Path, *, compiler: str | None = None) -> FileRunner:
         source, library = folder / "run.c", folder / "run.so"
         source.write_text(_PROGRAM.format(file=_FILE, prefix=prefix, macro=prefix.upper()))
         shutil.copyfile(path, folder / _FILE)
-        process = _run_command([command, *_FLAGS, str(source), "-o", str(library), "-lm"])
+        process = _run_command([command, *_FLAGS, _STACK, str(source), "-o", str(library), "-lm"])
         if process.returncode != 0:
             reason = next((line for line in process.stderr.splitlines() if "error" in line), process.stderr[:200])
             raise ConvscopeError(f"{path}: {command} does not compile it ({reason.strip()}); export it again")
+        frames = [int(line.split("\t")[1]) for file in folder.glob("*.su") for line in file.read_text().splitlines()]
+        memory = MemoryUse(
+            flash_bytes=sizes["WEIGHT_BYTES"], arena_bytes=sizes["SCRATCH_BYTES"], stack_bytes=sum(frames) or None
+        )
         version = _run_command([command, "--version"]).stdout.splitlines()
         try:
             compiled = ctypes.CDLL(str(library))  # stays in memory when the file is gone
@@ -71,7 +76,7 @@ def open_c(path: Path, *, compiler: str | None = None) -> FileRunner:
         compiled.run(pointers[0], ctypes.c_int64(len(images)), pointers[1], pointers[2])
         return logits
 
-    return FileRunner(version[0] if version else command, run)
+    return FileRunner(version[0] if version else command, run, memory)
 
 
 @contextmanager
@@ -96,8 +101,10 @@ def _read_header(path: Path) -> tuple[str, dict[str, int]]:
     match = re.search(r"^static inline void (\w+)_logits\(const uint8_t \*image, ", text, re.MULTILINE)
     if match is None:
         raise ConvscopeError(f"{path}: no header that convscope exported; it has no function PREFIX_logits")
-    macros = re.findall(rf"^#define {match[1].upper()}_(CLASSES|SCRATCH_BYTES) (\d+)$", text, re.MULTILINE)
-    return match[1], {"CLASSES": 0, "SCRATCH_BYTES": 0} | {name: int(number) for name, number in macros}
+    macros = re.findall(rf"^#define {match[1].upper()}_(CLASSES|SCRATCH_BYTES|WEIGHT_BYTES) (\d+)$", text, re.MULTILINE)
+    return match[1], dict.fromkeys(("CLASSES", "SCRATCH_BYTES", "WEIGHT_BYTES"), 0) | {
+        name: int(number) for name, number in macros
+    }
 
 
 def _find_compiler(wanted: str | None) -> str:

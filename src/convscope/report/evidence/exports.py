@@ -13,6 +13,11 @@ def exports_section(table: ParityTable) -> Section:
     header = [say("head.file"), heads[0], "kB", *heads[1:], *costs]
     rows = [row.cells for row in table.rows]
     parts = [Table(_finding(table), say("evidence.exports.look"), header, rows, left=2)] if rows else []
+    if table.memory_cells:
+        header = [say("head.file"), *(say(f"evidence.exports.{name}") for name in ("flash", "arena", "stack"))]
+        parts.append(
+            Table(say("evidence.exports.memory"), say("evidence.exports.memoryLook"), header, table.memory_cells)
+        )
     return topic_section("exports", parts)
 
 
