@@ -14,6 +14,7 @@ import convscope as cs
 from convscope import Model
 from convscope.architecture import Architecture, Conv2D, Dense, DepthwiseConv2D, Flatten, Input
 from convscope.base.errors import ConvscopeError
+from convscope.export.quantization_loss import measure_layers_in_int8
 from convscope.export.tflite import open_tflite, write_tflite
 
 with warnings.catch_warnings():
@@ -130,6 +131,16 @@ def test_a_trained_network_keeps_its_predictions_in_fewer_bits(
     assert 0.24 < size["int8"] / size["float32"] < 0.32
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_layers_that_8_bits_spoil_are_measured_as_the_file_computes(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    images = random_images(model.architecture, rng, 60)
+    write_tflite(model, tmp_path / "model.tflite", dtype="int8", calibration_images=images)
+    largest = np.abs(open_tflite(tmp_path / "model.tflite").logits(images) - model.logits(images)).max()
+    assert measure_layers_in_int8(model, images, images, "tflite").total.largest == pytest.approx(largest, rel=0.5)
+
+
 def test_int8_layers_compute_in_integers_and_keep_input_bytes(tmp_path: Path) -> None:
     model = small_network()
     images = np.clip(random_images(model.architecture, np.random.default_rng(0), 30), 20, 200)
@@ -154,6 +165,7 @@ from pathlib import Path
 import numpy as np
 from convscope import Model, presets
 from convscope.engine import initial_weights
+from convscope.export.quantization_loss import measure_layers_in_int8
 from convscope.export.tflite import open_tflite, write_tflite
 architecture = presets.cnn()
 model = Model(architecture, initial_weights(architecture, 0), tuple("0123456789"))

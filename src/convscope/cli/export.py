@@ -43,6 +43,11 @@ _ALL, _CARD = "all", "card"
 @click.option(
     "--prefix", metavar="NAME", help="C: prefix of all names in the header; by default the architecture's name."
 )
+@click.option(
+    "--float-layers",
+    metavar="NAMES",
+    help="int8 of ONNX and C: layers whose weights stay float32, separated by commas.",
+)
 @click.option("--force", is_flag=True, help="Allow existing files to be replaced.")
 @json_option
 def export(
@@ -53,6 +58,7 @@ def export(
     dataset: str | None,
     licence: str | None,
     prefix: str | None,
+    float_layers: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -76,8 +82,11 @@ def export(
         raise click.UsageError(f"--out {out}: several files would be written; name a folder")
     if prefix is not None and all(form.name != "c" for form, _ in files):
         raise click.UsageError("--prefix is for --format c")
+    if float_layers is not None and all(dtype != "int8" for _, dtype in files):
+        raise click.UsageError("--float-layers is for --dtype int8")
+    kept = tuple(name.strip() for name in float_layers.split(",")) if float_layers is not None else ()
     try:
-        request = ExportRequest(files, out, dataset, leave_out=_ALL in formats, force=force, prefix=prefix)
+        request = ExportRequest(files, out, dataset, _ALL in formats, force, prefix, kept)
     except ValueError as error:
         raise click.UsageError(in_options(str(error))) from error
     with JobProgress(quiet=as_json) as progress:
@@ -86,7 +95,7 @@ def export(
         print_json(ExportOutput(exports=result.table.rows, card=None, missing=result.missing))
         return
     if result.table.rows:  # none without images to compare by
-        echo(f"\n{result.table}\n\n{result.table.sentence}.")
+        echo(f"\n{in_options(str(result.table))}\n\n{result.table.sentence}.")
     for text in result.missing.values():
         echo(f"Left out: {text}")
 

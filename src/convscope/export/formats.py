@@ -24,6 +24,7 @@ from convscope.training.model import Model
 
 Dtype = Literal["float32", "float16", "int8"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+_WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense", "BatchNormalization")
 MAX_SELF_TEST_IMAGES = 10
 MAX_NAME_LETTERS = 24
 """Of a prefix and of a layer in C: no name then exceeds the 63 characters that every compiler of C99 tells apart."""
@@ -39,6 +40,7 @@ class ExportOptions:
         opset: the version of the operators of ONNX; None for one that current runtimes accept.
         test_images: (N, H, W, C) uint8 for the self-test of a C header; None leaves it out.
         prefix: before every name in a C header; None for the name of the architecture.
+        float_layers: layers whose weights stay float in an int8 file of ONNX or C.
     """
 
     dtype: Dtype = "float32"
@@ -46,6 +48,7 @@ class ExportOptions:
     opset: int | None = None
     test_images: NDArray[np.uint8] | None = None
     prefix: str | None = None
+    float_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -125,16 +128,28 @@ def export_model(model: Model, path: Path | str, format: str, options: ExportOpt
     options = options or ExportOptions()
     if format not in FORMATS:
         raise InterchangeError(f"format is {format!r}; it must be one of {', '.join(FORMATS)}")
-    chosen = FORMATS[format]
-    if options.dtype not in chosen.dtypes:
+    check_options(model, FORMATS[format], options)
+    FORMATS[format].write(model, Path(path), options)
+
+
+def check_options(model: Model, form: ExportFormat, options: ExportOptions) -> None:
+    """Raise `InterchangeError` if `form` does not have the type or an option, or `model` not the layers in it."""
+    if options.dtype not in form.dtypes:
         raise InterchangeError(
-            f"format {format} has no {options.dtype}; it has {', '.join(chosen.dtypes)}; choose another format or type"
+            f"format {form.name} has no {options.dtype}; it has {', '.join(form.dtypes)}; choose another format or type"
         )
-    for name in ("opset", "prefix"):
-        if getattr(options, name) is not None and name not in chosen.options:
-            takers = [form.name for form in FORMATS.values() if name in form.options]
-            raise InterchangeError(f"{name} is for {' and '.join(takers)} only, not for {format}")
-    chosen.write(model, Path(path), options)
+    for name in ("opset", "prefix", "float_layers"):
+        if getattr(options, name) and name not in form.options:
+            takers = " and ".join(taker.name for taker in FORMATS.values() if name in taker.options)
+            raise InterchangeError(f"`{name}` is for {takers} only; export {form.name} without it")
+    if options.float_layers and options.dtype != "int8":
+        raise InterchangeError(f"`float_layers` is for int8; in {options.dtype} no layer is in 8 bits")
+    weighted = [layer.name for layer in model.architecture.layers if layer.kind in _WEIGHTED]
+    for name in options.float_layers:
+        if name not in weighted:
+            raise InterchangeError(
+                f"`float_layers`: {name!r} is no layer with weights; those are {', '.join(weighted)}"
+            )
 
 
 def write_safetensors(model: Model, path: Path) -> None:
@@ -152,11 +167,15 @@ FORMATS: Mapping[str, ExportFormat] = {
     for export_format in (
         ExportFormat("safetensors", ".safetensors", ("float32",), "formats"),  # the functions of this module, above
         ExportFormat("keras", ".keras", ("float32",), "keras"),
-        ExportFormat("onnx", ".onnx", DTYPES, "onnx", ("dtype", "opset", "calibration_images")),
+        ExportFormat("onnx", ".onnx", DTYPES, "onnx", ("dtype", "opset", "calibration_images", "float_layers")),
         ExportFormat("tflite", ".tflite", DTYPES, "tflite", ("dtype", "calibration_images")),
         ExportFormat("torch", ".pt2", ("float32",), "torch"),
         ExportFormat(
-            "c", ".h", ("float32", "int8"), "c_header", ("dtype", "calibration_images", "test_images", "prefix")
+            "c",
+            ".h",
+            ("float32", "int8"),
+            "c_header",
+            ("dtype", "calibration_images", "test_images", "prefix", "float_layers"),
         ),
     )
 }

@@ -16,11 +16,13 @@ from convscope.data.datasets import DatasetLike
 from convscope.evidence.latency import measure_latency
 from convscope.evidence.records import TopicRecord
 from convscope.export.formats import Dtype
-from convscope.export.runner import MemoryUse, Runner
+from convscope.export.records import MemoryUse, QuantizationLoss
+from convscope.export.runner import Runner
 from convscope.training.model import Model, dataset_for
 
 _BLOCK = 1000  # images at once
 MEMORY_HEADER = ("file", "flash", "working memory", "stack")  # bytes
+LOSS_HEADER = ("layer", "alone: changed", "logit difference", "all but this: changed", "logit difference")
 HEADER = ("file", "run by", "kB", "logit difference", "changed", "accuracy", "one image", "a thousand")
 
 
@@ -39,6 +41,7 @@ class Parity(Record, kw_only=True):
         image_seconds: the median time for one image.
         thousand_seconds: the median time for a thousand at once; None if there are fewer.
         memory: what the file takes on a device; left out for formats that are not for small ones.
+        quantization: what 8 bits change in each layer; left out unless the type is int8.
     """
 
     format: str
@@ -55,6 +58,7 @@ class Parity(Record, kw_only=True):
     image_seconds: Seconds
     thousand_seconds: Seconds | None
     memory: MemoryUse | UnsetType = UNSET
+    quantization: QuantizationLoss | UnsetType = UNSET
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -97,9 +101,22 @@ class ParityTable(TopicRecord, kw_only=True):
         return [(file, *("" if count is None else f"{count:,}" for count in astuple(memory))) for file, memory in uses]
 
     def __str__(self) -> str:
-        text = text_table(HEADER, [row.cells for row in self.rows], left=2)
-        cells = self.memory_cells
-        return f"{text}\n\nBytes on a device:\n\n{text_table(MEMORY_HEADER, cells)}" if cells else text
+        parts = [text_table(HEADER, [row.cells for row in self.rows], left=2)]
+        if self.memory_cells:
+            parts += ["Bytes on a device:", text_table(MEMORY_HEADER, self.memory_cells)]
+        losses = [(row.file, row.quantization) for row in self.rows if row.quantization is not UNSET]
+        for file, loss in losses:
+            changed, largest = loss.total.num_changed, loss.total.largest
+            parts += [
+                f"{file}: 8 bits change {changed:,} of {loss.num_images:,} predictions, and logits by {largest:.2g}.",
+                text_table(LOSS_HEADER, loss.cells),
+            ]
+        if losses:
+            parts.append(
+                "Alone: only this layer has 8 bits, in its weights and its output. All but this: all layers have 8 "
+                "bits, but the weights of this one stay float, as with `float_layers`."
+            )
+        return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         table = html_table(HEADER, [row.cells for row in self.rows], left=2)

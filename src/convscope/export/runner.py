@@ -7,23 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import Count, Record
+from convscope.export.records import MemoryUse
 
 _BLOCK = 256  # images at once; the maps of the widest preset then take about 100 MB
-
-
-class MemoryUse(Record, kw_only=True):
-    """The memory that a file takes on a device, for one image.
-
-    Attributes:
-        flash_bytes: its constants, or the whole file where an interpreter reads it; without code.
-        arena_bytes: the working memory: the values that are needed at the same time, at most.
-        stack_bytes: all frames together, as this machine's compiler lays them out; None where an interpreter runs it.
-    """
-
-    flash_bytes: Count
-    arena_bytes: Count
-    stack_bytes: Count | None
 
 
 class Runner(Protocol):

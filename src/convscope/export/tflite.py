@@ -15,7 +15,8 @@ from convscope.base.files import write_bytes
 from convscope.base.versions import require
 from convscope.engine.keras.backend import quiet
 from convscope.export.formats import Dtype, check_calibration
-from convscope.export.runner import FileRunner, MemoryUse
+from convscope.export.records import MemoryUse
+from convscope.export.runner import FileRunner
 from convscope.interchange.tflite_files.flatbuffer import read_root
 from convscope.interchange.tflite_files.tensors import read_tensors
 from convscope.training.model import Model

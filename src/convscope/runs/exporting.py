@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
 from convscope.base.files import inside
 from convscope.data.datasets import LoadOptions, Splits
@@ -15,6 +17,7 @@ from convscope.export.formats import (
     Dtype,
     ExportFormat,
     ExportOptions,
+    check_options,
     check_prefix,
     export_model,
     sample_images,
@@ -41,6 +44,7 @@ class ExportRequest:
         leave_out: if true, leave out formats whose packages are missing.
         force: if true, replace existing files.
         prefix: before every name in a C header; by default the name of the architecture.
+        float_layers: layers whose weights stay float in the int8 files.
     """
 
     files: Sequence[tuple[ExportFormat, Dtype]]
@@ -49,6 +53,7 @@ class ExportRequest:
     leave_out: bool = False
     force: bool = False
     prefix: str | None = None
+    float_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_prefix(self.prefix)
@@ -88,13 +93,16 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
             raise ConvscopeError(f"{existing}: already exists; choose another `out`, or add `force` to replace it")
         rows, missing = list[Parity](), dict[str, str]()
         options_by_file = _make_options(request, splits, path)
+        for (form, _), options in zip(request.files, options_by_file, strict=True):
+            check_options(model, form, options)
         for file, (form, dtype), options in zip(paths, request.files, options_by_file, strict=True):
             try:
                 export_model(model, file, form.name, options)
                 # A model file without a data set is exported, but not compared.
                 if splits is not None:
                     on_progress, runner = partial(listeners.on_step, f"verifying {file.name}"), form.open(file)
-                    rows.append(measure_parity(model, runner, file, form.name, dtype, splits.test, on_progress))
+                    row = measure_parity(model, runner, file, form.name, dtype, splits.test, on_progress)
+                    rows.append(_with_layers(row, model, options, splits))
             except MissingPackageError as error:  # a package to write the format, or to run its file
                 if not request.leave_out:
                     raise
@@ -127,9 +135,21 @@ def _make_options(request: ExportRequest, splits: Splits | None, path: Path) -> 
             calibration_images=calibration if dtype == "int8" else None,
             test_images=tested,
             prefix=request.prefix if form.name == "c" else None,
+            float_layers=request.float_layers if dtype == "int8" else (),
         )
         for form, dtype in request.files
     ]
+
+
+def _with_layers(row: Parity, model: Model, options: ExportOptions, splits: Splits) -> Parity:
+    """Add what 8 bits change in each layer, to the row of an int8 file that is no ensemble."""
+    if options.calibration_images is None or any(layer.kind == "SoftVoting" for layer in model.architecture.layers):
+        return row
+    from convscope.export.quantization_loss import measure_layers_in_int8  # imports SciPy
+
+    tested = sample_images(splits.test, _NUM_CALIBRATION_IMAGES)
+    loss = measure_layers_in_int8(model, options.calibration_images, tested, row.format, options.float_layers)
+    return replace(row, quantization=loss)
 
 
 def _choose_path(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype) -> Path:

@@ -19,7 +19,7 @@ def compute_linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
     if step.kind == "dense":
         return (x.reshape(len(x), -1) @ kernel).reshape(len(x), 1, 1, -1)
     compute = convolution if step.kind == "conv2d" else depthwise
-    return compute(_pad_maps(step, x, 0.0), kernel, np.zeros(step.output_shape[2]), _window(step))
+    return compute(_pad_maps(step, x, 0.0), kernel, np.zeros(step.output_shape[2], x.dtype), _window(step))
 
 
 def sum_windows(step: ComputedStep, x: Array) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ Until the prefix is known, all names begin with PREFIX.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from textwrap import wrap
@@ -63,6 +63,7 @@ def write_c(
     calibration_images: NDArray[np.uint8] | None = None,
     prefix: str | None = None,
     test_images: NDArray[np.uint8] | None = None,
+    float_layers: Sequence[str] = (),
 ) -> None:
     """Write `model` to `path` as one header of plain C99 (and C++17) that needs nothing but a C library.
 
@@ -78,6 +79,7 @@ def write_c(
         prefix: before every name in the file; the architecture's name by default.
         test_images: (N, H, W, C) uint8 for the self-test: the first of them, at most 10 and 128 KiB. The file holds
             them behind a macro; without them it has no self-test.
+        float_layers: for int8, the layers whose weights and sums stay float32.
 
     Raises:
         ValueError: if `prefix` cannot begin a name in C.
@@ -92,7 +94,7 @@ def write_c(
         check_images(test_images, model.architecture.input.shape)
         tested = test_images[: max(1, min(MAX_SELF_TEST_IMAGES, MAX_SELF_TEST_BYTES // prod(tested.shape[1:])))]
     images = calibration_images if dtype == "int8" else None
-    text = _format_float32(model, tested) if images is None else _format_int8(model, images, tested)
+    text = _format_float32(model, tested) if images is None else _format_int8(model, images, tested, float_layers)
     write_text(path, replace_prefix(text, prefix))
 
 
@@ -109,19 +111,28 @@ def _format_float32(model: Model, tested: NDArray[np.uint8]) -> str:
     parts = format_float32_steps(steps, model.architecture.input, memory)
     arithmetic = ["All arithmetic is float32, in the order that each function states."]
     logits = model.logits(tested) if len(tested) else np.zeros((0, 1), np.float32)
-    tolerance = 1e-4 * float(np.abs(logits).max(initial=1.0))
-    return _format_header(model, "float32", parts, memory, arithmetic, _format_self_test(tested, logits, tolerance))
+    self_test = _format_self_test(tested, logits, _round_off(logits))
+    return _format_header(model, "float32", parts, memory, arithmetic, self_test)
 
 
-def _format_int8(model: Model, images: NDArray[np.uint8], tested: NDArray[np.uint8]) -> str:
+def _round_off(logits: NDArray[np.float32]) -> float:
+    """Bound the difference of logits that are computed in another order."""
+    return 1e-4 * float(np.abs(logits).max(initial=1.0))
+
+
+def _format_int8(
+    model: Model, images: NDArray[np.uint8], tested: NDArray[np.uint8], float_layers: Sequence[str]
+) -> str:
     # Images that chose the ranges would show too small a deviation, so it is measured on the others.
     range_images, test_images = images[::2], images[1::2]
-    network = quantize(model, range_images)
+    network = quantize(model, range_images, float_layers=float_layers)
     deviation = measure_deviation(model, network, test_images, len(range_images))
     memory = _plan_memory(model, tuple(quantized.step for quantized in network.steps))
     bits = {quantized.bits for quantized in network.steps if quantized.kernel is not None}
     logits = simulate(network, tested) if len(tested) else np.zeros((0, 1), np.float32)
-    self_test = _format_self_test(tested, logits, 0.0)
+    # Float sums may be rounded in another way on the device, so that an integer after them is off by one.
+    tolerance = max(deviation.largest, _round_off(logits)) if 32 in bits else 0.0
+    self_test = _format_self_test(tested, logits, tolerance)
     parts = format_int8_steps(network, memory)
     return _format_header(model, "int8", parts, memory, _describe_int8(deviation, bits), self_test, deviation)
 
@@ -134,10 +145,12 @@ def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory
 def _describe_int8(deviation: Deviation, bits: set[int]) -> list[str]:
     largest, count = f"{deviation.largest:.6g}", deviation.num_test_images
     kinds = "Weights and values are 8-bit integers"
-    if bits - {8}:
-        kinds = f"Weights are integers of {' or '.join(map(str, sorted(bits)))} bits, values of 8"
+    if bits - {8, 32}:
+        kinds = f"Weights are integers of {' or '.join(map(str, sorted(bits - {32})))} bits, values of 8"
+    if 32 in bits:
+        kinds += ", but for layers with float weights and sums"
     return [
-        f"{kinds}, sums 32-bit; only the logits are float. No sum can overflow: the exporter has checked each of them "
+        f"{kinds}; sums have 32 bits, logits are float. No sum can overflow: the exporter has checked each of them "
         "for the worst image.",
         f"The ranges come from {deviation.num_range_images} images. On {count} other images, the largest logit "
         f"difference to the model was {largest}, and {deviation.num_changed} predictions changed. Stated bound for "

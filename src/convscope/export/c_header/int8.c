@@ -295,6 +295,14 @@ static inline int8_t PREFIX_requantize(int32_t sum, int32_t multiplier, int32_t 
     return (int8_t)(y < -128 ? -128 : y > 127 ? 127 : y);
 }
 
+//// round
+/* zero + floor(sum + 1/2), kept within -128 to 127. Counted from -128, so that a conversion to int rounds down. */
+static inline int8_t PREFIX_round(float sum, int32_t zero)
+{
+    const float y = sum + 0.5f + (float)(zero + 128);
+    return (int8_t)((int32_t)(y < 0.0f ? 0.0f : y > 255.0f ? 255.0f : y) - 128);
+}
+
 //// to_logits
 /* Integers as the numbers that they stand for. */
 static inline void PREFIX_to_logits(

@@ -61,6 +61,8 @@ def _format_step(quantized: QuantizedStep, sources: list[str], target: str) -> S
         if quantized.bits < 8:  # such as dense_4bit, which calls unpack_4 for each weight
             functions.append(f"unpack_{quantized.bits}")
             function += f"_{quantized.bits}bit"
+        if quantized.bits == 32:
+            function += "_float"
         functions.append(function)
         calls.append(format_call(function, *arguments))
     if quantized.table is not None:
@@ -71,7 +73,8 @@ def _format_step(quantized: QuantizedStep, sources: list[str], target: str) -> S
         calls.append(format_call("look_up", source, prod(step.output_shape), f"PREFIX_{step.name}_table", target))
     # Only some C functions rescale their sums by `requantize`. `dense_logits`, which has no output scale, does not.
     if quantized.output_scale is not None and not set(functions) <= _WITHOUT_RESCALING:
-        functions.insert(0, "requantize")  # C functions stand before those that call them
+        # C functions stand before those that call them.
+        functions.insert(0, "round" if quantized.bits == 32 else "requantize")
     return StepText(_format_comment(quantized), tuple(functions), arrays, tuple(calls))
 
 
@@ -80,6 +83,9 @@ def _make_arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
     if quantized.kernel is None or quantized.bias is None:
         return ()
     name = quantized.step.name
+    if quantized.bits == 32:
+        kernel = move_outputs_first(quantized.step, quantized.kernel)
+        return CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias)
     kernel = pack(move_outputs_first(quantized.step, quantized.kernel), quantized.bits)
     arrays = [CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias.astype(np.int32))]
     if quantized.logit_scales is not None:

@@ -14,6 +14,16 @@ from convscope.export.c_header.fixed_point import HIGHEST, Array, Integers
 
 _MIN_WEIGHTS = 4  # fewer may be multiples of a common step by chance
 _TOLERANCE = 2.0**-22  # relative to the largest weight; float32 rounds each weight by up to 2^-24
+_IN_FLOAT = (
+    (r"const int8_t \*kernel", "const float *kernel"),
+    (r"const int32_t \*bias", "const float *bias"),
+    (r"const int32_t \*multiplier, const uint8_t \*shift,\s|const float \*scale,\s+", ""),
+    (r"int32_t sum = ", "float sum = "),
+    (r"sum \+= \(", "sum += (float)("),
+    (r"requantize\(sum, multiplier\[\w\], shift\[\w\], ", "round(sum, "),
+    (r"\(float\)sum \* scale\[k\]", "sum"),
+)
+"""Patterns of the C functions of linear layers, and what they become with a float kernel."""
 _MAX_LEVELS = {2: 1, 4: 7}  # the largest multiple, by the bits of a weight
 
 
@@ -65,11 +75,16 @@ def pack(levels: Integers, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:
 def make_int8_function(name: str) -> str:
     """Read the C function `name` from int8.c; for NAME_4bit and NAME_2bit, NAME with an unpacking of each weight.
 
-    Example: in conv2d_4bit, `kernel[first + c]` of conv2d is `PREFIX_unpack_4(kernel, first + c)`.
+    Example: in conv2d_4bit, `kernel[first + c]` of conv2d is `PREFIX_unpack_4(kernel, first + c)`. NAME_float has float
+    weights and sums.
     """
     base, _, bits = name.rpartition("_")
-    if not bits.endswith("bit"):
+    if bits != "float" and not bits.endswith("bit"):
         return read_function("int8", name)
     comment, end, code = read_function("int8", base).partition("*/")  # the comment may name `kernel[...]` too
+    if bits == "float":
+        for pattern, replacement in _IN_FLOAT:
+            code = re.sub(pattern, replacement, code)
+        return comment.replace("requantize", "round") + end + code.replace(f"PREFIX_{base}(", f"PREFIX_{name}(")
     code = code.replace(f"PREFIX_{base}(", f"PREFIX_{name}(").replace("const int8_t *kernel", "const uint8_t *kernel")
     return comment + end + re.sub(r"kernel\[(.*?)\]", rf"PREFIX_unpack_{bits[0]}(kernel, \1)", code)

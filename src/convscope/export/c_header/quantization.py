@@ -10,9 +10,10 @@ to 4 (scale 4/255, zero -128), a sum times 1.54e-5 / (4/255) = 0.00098, less 128
 factor is a whole multiplier divided by a power of two.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +34,11 @@ from convscope.export.c_header.packing import count_bits, find_grid
 from convscope.export.c_header.steps import LINEAR, ComputedStep, plan_steps
 from convscope.training.model import Model
 
+FloatArray = NDArray[np.float32]
 _ALL_INTEGERS = np.arange(LOWEST, HIGHEST + 1)
 # The ranges of 500 training images were too narrow: a logit of a held-out image was off by up to 1.56. With ranges 1.5
 # times as wide, it was off by up to 0.28.
-_MARGIN = 1.5
+MARGIN = 1.5
 _SUM_LIMIT = 2**30  # limit for a bias, and for the sum of products: together below 2^31
 _SMALLEST_WEIGHT_SCALE = 1e-150  # so that its product with any other scale is above 0
 # Bits of the factors of an `add` or `concatenate`. Two factors times 255, the bias and the half that rounds stay below
@@ -53,21 +55,22 @@ class QuantizedStep:
     Attributes:
         input_scales: the scales of the values that the step reads.
         output_scale: the scale of its output, after the table; None if the sums become logits.
-        kernel: int8, for linear steps, in the order of the `ComputedStep`.
-        bias: int32, of linear steps and of those that rescale their inputs.
+        kernel: int8, for linear steps, in the order of the `ComputedStep`; float32 if it stays float.
+        bias: int32, of linear steps and of those that rescale their inputs; float32 with a float kernel.
         multipliers, shifts: turn sums into integers, see `rescale`. One pair for each channel, or one for all. An `add`
             or `concatenate` has one multiplier for each input and one shift; an `add` has one bias.
         sum_scale: the scale of the integers that `rescale` makes of the sums, which are the input of the table.
         table: the result of the activation for each of -128 to 127, (256,).
         logit_scales: the factors that turn the last layer's sums into logits, (K,) float32.
-        bits: those of a weight of the kernel in the C file: 2 if all are -1 to 1, 4 if all are -7 to 7, else 8.
+        bits: those of a weight of the kernel in the C file: 2 if all are -1 to 1, 4 if all are -7 to 7, else 8; 32 if
+            it stays float.
     """
 
     step: ComputedStep
     input_scales: tuple[Scale, ...]
     output_scale: Scale | None
-    kernel: Integers | None = None
-    bias: Integers | None = None
+    kernel: NDArray[Any] | None = None
+    bias: NDArray[Any] | None = None
     multipliers: Integers | None = None
     shifts: Integers | None = None
     sum_scale: Scale | None = None
@@ -91,14 +94,22 @@ class QuantizedNetwork:
     steps: tuple[QuantizedStep, ...]
 
 
-def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
-    """Quantise `model`, with ranges half as wide again as the numbers that `images` (N, H, W, C) cause.
+def quantize(
+    model: Model,
+    images: NDArray[np.uint8],
+    steps: tuple[ComputedStep, ...] | None = None,
+    margin: float = MARGIN,
+    float_layers: Sequence[str] = (),
+) -> QuantizedNetwork:
+    """Quantise `model`, with ranges `margin` times as wide as the numbers that `images` (N, H, W, C) cause.
+
+    `steps` are those of `plan_steps`, by default without options. The weights and sums of `float_layers` stay float32.
 
     Raises:
         ConvscopeError: if a weight or an activation is not finite, an average is over more than 8 million pixels, or
             the model is an ensemble.
     """
-    steps = plan_steps(model)
+    steps = plan_steps(model) if steps is None else steps
     for step in steps:
         if step.kind == "soft_voting":
             raise ConvscopeError(f"{step.layers[0]}: an ensemble has no C header in int8; export it as float32")
@@ -110,9 +121,19 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
     image_scale, image_table = _choose_image_scale(image)
     scales: list[Scale | None] = [image_scale]
     quantized = []
-    for number, (step, range_) in enumerate(zip(steps, _measure_ranges(steps, image, images), strict=True)):
+    for number, (step, (low, high)) in enumerate(
+        zip(steps, margin * _measure_ranges(steps, image, images), strict=True)
+    ):
         input_scales = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
-        quantized.append(_quantize_step(step, input_scales, range_, is_last=number + 1 == len(steps)))
+        quantized.append(
+            _quantize_step(
+                step,
+                input_scales,
+                (low, high),
+                is_last=number + 1 == len(steps),
+                is_float=bool({*float_layers} & {*step.layers}),
+            )
+        )
         scales.append(quantized[-1].output_scale)
     return QuantizedNetwork(image, image_table, tuple(scales), tuple(quantized))
 
@@ -120,8 +141,8 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
 _Range = tuple[float, float]  # the smallest and the largest number of a step
 
 
-def _measure_ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]) -> list[_Range]:
-    """Measure each step's smallest and largest number before its activation, and multiply them by `_MARGIN`."""
+def _measure_ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]) -> Array:
+    """Measure each step's smallest and largest number before its activation, (steps, 2)."""
     ranges = np.tile([np.inf, -np.inf], (len(steps), 1))
     for block in split_images(steps, image, images):
         values = [scale_images(block, image.scale, image.offset)]
@@ -133,15 +154,15 @@ def _measure_ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArr
     for step, extremes in zip(steps, ranges, strict=True):
         if not np.isfinite(extremes).all():
             raise ConvscopeError(f"{step.layers[0]}: it gives numbers that are not finite; train the model again")
-    return [(low, high) for low, high in (_MARGIN * ranges).tolist()]
+    return ranges
 
 
 def split_images(
-    steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]
+    steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8], max_values: int = _BLOCK_VALUES
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield `images` in parts whose values, of all steps together, take some megabytes."""
+    """Yield `images` in parts whose values, of all steps together, are at most `max_values`."""
     values = prod(image.shape) + sum(prod(step.output_shape) for step in steps)
-    size = max(1, _BLOCK_VALUES // values)
+    size = max(1, max_values // values)
     for start in range(0, len(images), size):
         yield images[start : start + size]
 
@@ -162,7 +183,9 @@ def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
     return scale, scale.to_integers(numbers)
 
 
-def _quantize_step(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
+def _quantize_step(
+    step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool, is_float: bool
+) -> QuantizedStep:
     """Choose the scales of a step and its integers, kind by kind.
 
         max_pool, pad, average_pool of windows                  integers in the scale of the input
@@ -181,16 +204,21 @@ def _quantize_step(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range
         output_scale = choose_scale(numbers.min(), numbers.max())
         return QuantizedStep(step, inputs, output_scale, sum_scale=inputs[0], table=output_scale.to_integers(numbers))
     if step.kind == "dense" and is_last:  # no range is needed: sums times `units` are the logits
+        if is_float:
+            return QuantizedStep(step, inputs, None, *_scale_weights(step, inputs[0], 1.0), bits=32)
         kernel, bias, units, bits = _quantize_weights(step, inputs[0])
         return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=units.astype(np.float32), bits=bits)
-    return _quantize_sums(step, inputs, range_)
+    return _quantize_sums(step, inputs, range_, is_float=is_float)
 
 
-def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range) -> QuantizedStep:
+def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_float: bool) -> QuantizedStep:
     """Quantise a step that sums: its sums · multiplier / 2^shift are integers of `sum_scale`, and the table's input."""
     output_scale, sum_scale, table = _plan_table(step, range_)
     kernel: Integers | None = None
     bits = 8
+    if is_float and step.kind in LINEAR:
+        weights = _scale_weights(step, inputs[0], sum_scale.scale)
+        return QuantizedStep(step, inputs, output_scale, *weights, sum_scale=sum_scale, table=table, bits=32)
     if step.kind in ("add", "concatenate"):
         bias, multipliers, shifts = _align_inputs(step, inputs, sum_scale)
     elif step.kind == "average_pool":
@@ -225,6 +253,14 @@ def _align_inputs(
         residues = np.array([residues.sum()])
     bias = np.clip(np.rint(residues / sum_scale.scale * 2.0**shift), -(2**_ADD_BITS), 2**_ADD_BITS)
     return bias.astype(np.int64), multipliers.astype(np.int64), np.array([shift])
+
+
+def _scale_weights(step: ComputedStep, input_scale: Scale, unit: float) -> tuple[FloatArray, FloatArray]:
+    """Scale kernel and bias in float32 so that sums of weight · (q - zero), with the bias, count in steps of `unit`."""
+    kernel, bias = step.weights
+    channels = kernel.reshape(prod(kernel.shape[:2]) if step.kind == "depthwise" else -1, len(bias))
+    bias = bias + input_scale.residue * channels.sum(axis=0)
+    return (kernel * (input_scale.scale / unit)).astype(np.float32), (bias / unit).astype(np.float32)
 
 
 def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers, Integers, Array, int]:

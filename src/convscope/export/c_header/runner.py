@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, MissingPackageError
-from convscope.export.runner import FileRunner, MemoryUse
+from convscope.export.records import MemoryUse
+from convscope.export.runner import FileRunner
 
 _COMPILERS = ("cc", "gcc", "clang")  # the first that is installed
 _FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")  # -fPIC and -shared make a library that ctypes can load

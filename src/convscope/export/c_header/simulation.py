@@ -5,13 +5,14 @@ in three stages, like in the C file: integers → sums (32 bits) → rescaled in
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError
 from convscope.export.c_header.arithmetic import compute_linear, concatenate, find_window_maxima, pad, sum_windows
-from convscope.export.c_header.fixed_point import LOWEST, Integers, rescale
+from convscope.export.c_header.fixed_point import LOWEST, Integers, Scale, rescale
 from convscope.export.c_header.quantization import QuantizedNetwork, QuantizedStep, split_images
 from convscope.training.model import Model
 
@@ -31,9 +32,10 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
         if quantized.step.kind != "concatenate":  # a concatenation reads two values of different shapes
             inputs[0] = inputs[0].reshape(len(images), *quantized.step.input_shape)
         output = _compute_step(quantized, inputs)
-        if quantized.logit_scales is not None:  # the last layer: sums become logits, without rounding to 8 bits
+        if quantized.output_scale is None:  # the last layer: sums become logits, without rounding to 8 bits
             with np.errstate(over="ignore"):  # infinite, as in C
-                return output.reshape(len(images), -1).astype(np.float32) * quantized.logit_scales
+                sums = output.reshape(len(images), -1).astype(np.float32)
+                return sums if quantized.logit_scales is None else sums * quantized.logit_scales
         # The table's first entry is the result for -128.
         values.append(output if quantized.table is None else quantized.table[output - LOWEST])
     # The network ends in another step: convert its integers to numbers. All in float32, to round as the C file does.
@@ -54,8 +56,9 @@ def _compute_step(quantized: QuantizedStep, inputs: list[Integers]) -> Integers:
             assert quantized.kernel is not None
             assert bias is not None
             centred = (inputs[0] - input_scale.zero).astype(np.float64)  # so that padding is the number 0
-            sums = compute_linear(step, centred, quantized.kernel.astype(np.float64)).astype(np.int64) + bias
-            return sums if quantized.logit_scales is not None else _rescale(quantized, sums)
+            sums: NDArray[Any] = compute_linear(step, centred, quantized.kernel.astype(np.float64))
+            sums = (sums if quantized.bits == 32 else sums.astype(np.int64)) + bias
+            return sums if quantized.output_scale is None else _rescale(quantized, sums)
         case "max_pool":  # the largest integer is the largest number, so the scale stays
             return find_window_maxima(step, inputs[0].astype(np.float64)).astype(np.int64)
         case "average_pool" if bias is not None:  # over a whole map: the multiplier divides by the number of pixels
@@ -84,9 +87,11 @@ def _compute_step(quantized: QuantizedStep, inputs: list[Integers]) -> Integers:
             return inputs[0]
 
 
-def _rescale(quantized: QuantizedStep, sums: Integers, *, is_multiplied: bool = False) -> Integers:
+def _rescale(quantized: QuantizedStep, sums: NDArray[Any], *, is_multiplied: bool = False) -> Integers:
     """Round sums to 8-bit integers of the step's `sum_scale`; `is_multiplied` if they hold the multipliers already."""
     assert quantized.sum_scale is not None
+    if quantized.bits == 32:  # the sums are float, and count in steps of `sum_scale`
+        return Scale(1.0, quantized.sum_scale.zero).to_integers(sums)
     assert quantized.multipliers is not None
     assert quantized.shifts is not None
     multipliers = 1 if is_multiplied else quantized.multipliers

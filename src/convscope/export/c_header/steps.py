@@ -97,13 +97,16 @@ class ComputedStep:
         return self.size == self.input_shape[:2] and self.output_shape[:2] == (1, 1) and self.padding == (0, 0)
 
 
-def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
+def plan_steps(model: Model, *, splits_normalization: bool = False) -> tuple[ComputedStep, ...]:
     """Plan the steps that compute the model's logits, in their order; none if it only flattens the image.
+
+    Args:
+        splits_normalization: make two steps of a batch normalisation that is not folded: a product, and a sum.
 
     Raises:
         ConvscopeError: if a weight, with batch normalisation folded into it, is not finite in float32.
     """
-    builder = _StepBuilder(model.architecture)
+    builder = _StepBuilder(model.architecture, splits_normalization)
     for row in model.architecture.table:
         prefix = f"{row.layer.name}/"
         weights = {
@@ -128,8 +131,9 @@ class _StepBuilder:
         steps: the steps so far.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, splits_normalization: bool) -> None:
         self.steps: list[ComputedStep] = []
+        self._splits_normalization = splits_normalization
         self._image_size = prod(architecture.input.shape)
         self._read_again = architecture.read_again
         self._current = 0  # the value that the next layer reads, unless it is a Branch
@@ -245,6 +249,10 @@ class _StepBuilder:
             or last.output_shape != _to_map_shape(row.input_shape)
         ):
             weights = {"kernel": scale.reshape(1, 1, -1, 1), "bias": shift}
+            if self._splits_normalization:
+                product = replace(self._make_step(row, "depthwise"), activation="linear")
+                self._append(_with_weights(product, {"kernel": weights["kernel"]}))
+                weights["kernel"] = np.ones_like(weights["kernel"])
             self._append(_with_weights(self._make_step(row, "depthwise"), weights))
             return
         kernel, bias = last.weights

@@ -6,7 +6,7 @@ with 8-bit operators fuses these, any other computes them as they are. Source: J
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -37,12 +37,18 @@ _OPERATORS = (
 """The operators that ONNX Runtime computes in 8 bits; all others stay in float32."""
 
 
-def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
-    """Quantise a float32 `onnx.ModelProto` to 8 bits, with the ranges of its outputs on `images` (N, H, W, C)."""
+def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int, float_layers: Sequence[str] = ()) -> Any:
+    """Quantise a float32 `onnx.ModelProto` to 8 bits, with the ranges of its outputs on `images` (N, H, W, C).
+
+    The nodes of `float_layers` stay float32.
+    """
     quantization = require("onnxruntime.quantization")
     _repeat_channels(proto)
+    _keep_float(proto, float_layers)
     image_name, scale, zero = _find_image_tensor(proto)
-    names = [node.name for node in proto.graph.node]
+    nodes = [node.name for node in proto.graph.node]
+    excluded = [name for name in nodes if name.startswith("input/") or "/gelu/" in name]
+    excluded += [name for name in nodes if name.partition("/")[0] in float_layers]  # also NAME/relu
     # With the image's own scale, the 8-bit number of a pixel is its byte, and nothing is rounded. For byte / 255 the
     # scale is 1 / 255 and the zero 0. For numbers from -1 to 1, the zero would be 127.5, so there is none.
     override: dict[str, Any] = {}
@@ -60,7 +66,7 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             op_types_to_quantize=list(_OPERATORS),
-            nodes_to_exclude=[name for name in names if name.startswith("input/") or "/gelu/" in name],
+            nodes_to_exclude=excluded,
             calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={
                 "TensorQuantOverrides": override,
@@ -104,6 +110,23 @@ def _repeat_channels(proto: Any) -> None:
         )
         node.input[0] = f"{node.name}/repeated"
         group.i = filters
+
+
+def _keep_float(proto: Any, names: Sequence[str]) -> None:
+    """Keep ONNX Runtime from rounding the weights of the layers `names` when it opens the file.
+
+    Where the input and the output of a Conv or Gemm have 8 bits, ONNX Runtime (seen in 1.32) rounds float weights too,
+    with one scale for all filters. It does not if something but a Relu or Clip follows: here, a LeakyRelu of slope 1,
+    which changes nothing, and which it fuses with the layer.
+    """
+    for number, node in reversed(list(enumerate(proto.graph.node))):
+        if node.op_type in ("Conv", "Gemm") and node.name in names and node.output[0] != "logits":
+            output = node.output[0]
+            node.output[0] = f"{node.name}/float"
+            kept = require("onnx.helper").make_node(
+                "LeakyRelu", [node.output[0]], [output], name=f"{node.name}/keep", alpha=1.0
+            )
+            proto.graph.node.insert(number + 1, kept)
 
 
 def _find_image_tensor(proto: Any) -> tuple[str, float, int | None]:

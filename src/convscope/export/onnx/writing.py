@@ -1,6 +1,7 @@
 """Write a model as an ONNX file."""
 
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,7 @@ def write_onnx(
     fold: bool = True,
     opset: int = DEFAULT_OPSET,
     calibration_images: NDArray[np.uint8] | None = None,
+    float_layers: Sequence[str] = (),
 ) -> None:
     """Write `model` to `path` as an ONNX file, whole or not at all.
 
@@ -43,6 +45,8 @@ def write_onnx(
         opset: the version of the operators, 15 to 22.
         calibration_images: (M, H, W, C) uint8 for `int8`: some hundred images of the training set.
 
+        float_layers: layers of an `int8` file that are computed in float32.
+
     Raises:
         InterchangeError: if `opset` is out of range, or a weight too large for float16.
         ConvscopeError: if `onnx` is not installed, or the file cannot be written.
@@ -53,7 +57,10 @@ def write_onnx(
     check_calibration(model, dtype, calibration_images)
     if dtype == "int8":
         assert calibration_images is not None, "checked"
-        content = quantize_proto(make_proto(model, dtype="float32", fold=fold, opset=opset), calibration_images, opset)
+        stages = make_plan(model, fold=fold, fold_input=fold).stages
+        excluded = [stage.name for stage in stages if {*float_layers} & {stage.name, *stage.outputs}]
+        proto = make_proto(model, dtype="float32", fold=fold, opset=opset)
+        content = quantize_proto(proto, calibration_images, opset, excluded)
     else:
         content = make_proto(model, dtype=dtype, fold=fold, opset=opset)
     onnx.checker.check_model(content, full_check=True)

@@ -1,5 +1,7 @@
 """The section on exported files: how far their predictions are from the model's, and what they cost."""
 
+from msgspec import UNSET
+
 from convscope.export.parity import ParityTable
 from convscope.report.evidence.section import Section, Table, topic_section
 from convscope.report.findings import percent
@@ -18,6 +20,15 @@ def exports_section(table: ParityTable) -> Section:
         parts.append(
             Table(say("evidence.exports.memory"), say("evidence.exports.memoryLook"), header, table.memory_cells)
         )
+    heads = [say(f"evidence.exports.{name}") for name in ("layer", "alone", "difference", "without", "difference")]
+    for row in table.rows:
+        if row.quantization is not UNSET and row.quantization.layers:
+            loss = row.quantization
+            images, difference = say("counted.images", n=loss.num_images), format_rounded(loss.total.largest, 2)
+            title = say(
+                "evidence.exports.layers", file=row.file, n=loss.total.num_changed, images=images, difference=difference
+            )
+            parts.append(Table(title, say("evidence.exports.layersLook"), heads, loss.cells))
     return topic_section("exports", parts)
 
 
