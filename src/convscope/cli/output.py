@@ -16,7 +16,7 @@ WORDS = f"{__name__}.words"
 
 # Options that do not change a result, and whether a value follows.
 _WITHOUT_EFFECT = {
-    "--executor": True, "--json": False, "--open": False, "--out": True,
+    "--executor": True, "--json": False, "--out": True,
     "--threads": True,
 }  # fmt: skip
 

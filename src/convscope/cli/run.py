@@ -22,13 +22,11 @@ from convscope.storage.records import JobOptions
     type=click.IntRange(min=1),
     help="Number of seeds for each network, from --seed up; by default 5, or as many as fit into half a minute.",
 )
-@click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
 @json_option
 def run(
     resume: Path | None,
     baseline: bool,
     seeds: int | None,
-    open_report: bool,
     as_json: bool,
     **arguments: Any,
 ) -> None:
@@ -59,5 +57,3 @@ def run(
         # Runs from several seeds say more than one run of each network.
         comparison = result.seeds or result.comparison
         print_result([*([] if comparison is None else [comparison.summary]), steps])
-    if open_report:
-        click.launch(str(result.report))

@@ -55,6 +55,17 @@ def test_it_is_read_like_the_keras_file_of_the_same_model(tmp_path, paths):
     assert cs.import_model(path, scaling=cs.Scaling()).provenance["imported"]["weights_file"] == paths[0].strip("./")
 
 
+def test_its_description_goes_with_weights_of_keras(tmp_path):
+    path = write(tmp_path)
+    names = {"conv2d_7": "conv2d", "dense_2": "dense"}
+    arrays = {
+        f"layers/{names[name.split('/')[0]]}/vars/{i % 2}": array for i, (name, array) in enumerate(WEIGHTS.items())
+    }
+    (tmp_path / "some.weights.h5").write_bytes(hdf5(arrays))
+    imported = read_network(tmp_path / "some.weights.h5", architecture=path)
+    np.testing.assert_array_equal(imported.weights["dense_2/kernel"], WEIGHTS["dense_2/kernel"])
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16])
 def test_quantised_weights_are_the_numbers_that_they_stand_for(tmp_path, dtype):
     if dtype == np.float16:

@@ -98,6 +98,14 @@ def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGrap
     return replace(part, is_part=len(part.layers) < len(graph.layers))
 
 
+def find_config(description: dict[str, Any]) -> dict[str, Any]:
+    """Find the model's configuration in a description, which TensorFlow.js puts one or two levels lower."""
+    for key in ("modelTopology", "model_config"):
+        inner = description.get(key)
+        description = inner if isinstance(inner, dict) else description
+    return description
+
+
 def keras_name(class_name: str) -> str:
     """Spell a class as Keras does in names: `max_pooling2d` for `MaxPooling2D`, `re_lu` for `ReLU`."""
     return keras_stem(re.sub(r"\W+", "", class_name))

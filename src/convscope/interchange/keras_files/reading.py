@@ -13,7 +13,7 @@ from convscope.engine.network import check_weights
 from convscope.interchange.archive import ZIP_MAGIC, Archive
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.conversion import StoredLayer, convert, list_arrays
-from convscope.interchange.keras_files.graph import KerasGraph, KerasLayer, keras_name, read_graph
+from convscope.interchange.keras_files.graph import KerasGraph, KerasLayer, find_config, keras_name, read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
 from convscope.interchange.keras_files.weight_layout import find_layout, is_from_theano
@@ -103,7 +103,7 @@ def _read_hdf5(
         )
     else:
         with open_model_file(Path(architecture)) as opened:
-            description = parse_json(opened.read(MAX_JSON_BYTES + 1), "it")
+            description = find_config(parse_json(opened.read(MAX_JSON_BYTES + 1), "it"))
             if "class_name" not in description:  # convscope's description; Keras's names a class
                 if output is not None:
                     raise ModelFileError("has one output; omit `output`")

@@ -20,7 +20,7 @@ from convscope.interchange.archive import MAX_WEIGHT_BYTES
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files import conversion
 from convscope.interchange.keras_files.conversion import StoredLayer
-from convscope.interchange.keras_files.graph import read_graph
+from convscope.interchange.keras_files.graph import find_config, read_graph
 from convscope.interchange.keras_files.weight_layout import to_variable_name
 from convscope.interchange.keras_files.weights import check_shapes
 from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, check_plain_name, open_model_file, parse_json
@@ -81,8 +81,7 @@ def read_tensorflow_js(path: Path | str, *, image_shape: Shape | None = None, ou
             )
         if not isinstance(topology, dict):
             raise ModelFileError("names weights but no layers (`modelTopology`); save the whole model again")
-        config = topology.get("model_config", topology)
-        graph = read_graph(config if isinstance(config, dict) else {}, output)
+        graph = read_graph(find_config(description), output)
         parts, files = _check_files(path.parent, description.get("weightsManifest"))
 
         def read_arrays(stored_layer: StoredLayer) -> Mapping[str, NDArray[np.float32]]:
