@@ -1,6 +1,7 @@
 """`convscope sweep`: fields of a recipe or an architecture varied, and judged on held-out training images."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -8,8 +9,7 @@ from convscope.cli.loading import loading_options
 from convscope.cli.options import ARCHITECTURES, RECIPE_NAMES, dataset_option, executor_option, json_option, print_json
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import JobProgress
-from convscope.data.datasets import LoadOptions
-from convscope.experiment.sweep import SEARCHES, Search
+from convscope.experiment.sweep import SEARCHES
 from convscope.experiment.sweep.sweep import HELD_OUT
 from convscope.runs.choices import PRESET
 from convscope.runs.sweeping import SweepRequest, sweep_job
@@ -37,11 +37,6 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
     help="Values to try: random, all combinations, or near those that did well (tree-structured Parzen estimator).",
 )
 @click.option(
-    "--halving",
-    is_flag=True,
-    help="Begin with a ninth of the images; the best third continues with three times as many, and again.",
-)
-@click.option(
     "--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of runs for each trial."
 )
 @click.option(
@@ -53,21 +48,7 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
 @executor_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/sweep-DATASET.")
 @json_option
-def sweep(
-    dataset: str,
-    loading: LoadOptions,
-    architecture: str,
-    recipe: str | None,
-    vary: tuple[str, ...],
-    trials: int,
-    search: Search,
-    halving: bool,
-    seeds: int,
-    held_out: float,
-    executor: str | None,
-    out: Path | None,
-    as_json: bool,
-) -> None:
+def sweep(as_json: bool, **arguments: Any) -> None:
     """Vary fields of a recipe or an architecture, and find the values that held-out images prefer.
 
     A part of the training images is held out: one half of it chooses the best trial, and on the other half five further
@@ -75,10 +56,7 @@ def sweep(
     trials are kept: after an interruption, or for more trials, run the same command on the same folder. The best trial
     is in architecture.json and recipe.json, for `convscope experiment`. A sweep needs the package optuna.
     """
-    command = format_command()
-    request = SweepRequest(
-        dataset, loading, vary, architecture, recipe, trials, search, halving, seeds, held_out, executor, out, command
-    )
+    request = SweepRequest(**arguments, command=format_command())
     with JobProgress(quiet=as_json) as progress:
         try:
             result = sweep_job(request, progress.listeners())
@@ -90,5 +68,5 @@ def sweep(
     if as_json:
         print_json(result.to_record())
     else:
-        echo(f"\n{result.result}\n\nThe page is {result.page}")
+        echo(f"\n{result.result}\n\nThe trials are in {result.folder / 'trials.csv'}")
         echo(f"To measure it on the test images, run:\n{result.next_step}")

@@ -22,14 +22,13 @@ from convscope.storage import StoredRuns, writing
 class SweepRequest:
     """The arguments of a sweep, not yet checked; the fields are those of `run_sweep` and `ExperimentRequest`."""
 
-    data: str
+    dataset: str
     loading: LoadOptions
     vary: tuple[str, ...]
     architecture: str = PRESET
     recipe: str | None = None
     trials: int = 20
     search: Search = "random"
-    halving: bool = False
     seeds: int = 1
     held_out: float = HELD_OUT
     executor: str | None = None
@@ -40,27 +39,21 @@ class SweepRequest:
         """Write the command that measures the best trial on the test images, with thirty new seeds."""
         # The seeds before took part: with one of each trial and five of the check, 0 to 5, so the new ones are 6 to 35.
         first = self.seeds + CHECK_SEEDS
-        words = ["convscope", "experiment", "--dataset", self.data, *_format_loading_options(self.loading)]
+        words = ["convscope", "experiment", "--dataset", self.dataset, *_format_loading_options(self.loading)]
         words += ["--architecture", str(folder / "architecture.json")]
         return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", f"{first}-{first + 29}"])
 
 
 @dataclass(frozen=True, eq=False)
 class SweepResult:
-    """A finished sweep.
-
-    Attributes:
-        page: the path of the page.
-        next_step: the command that measures the best trial on the test images.
-    """
+    """A finished sweep, and the command that measures the best trial on the test images."""
 
     result: Sweep
-    page: Path
+    folder: Path
     next_step: str
 
     def to_record(self) -> SweepOutput:
-        folder, page = str(self.page.parent), str(self.page)
-        return from_attributes(SweepOutput, self.result.to_record(), sweep=folder, page=page)
+        return from_attributes(SweepOutput, self.result.to_record(), sweep=str(self.folder))
 
 
 def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
@@ -70,7 +63,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
         ConvscopeError: if a file cannot be read or written, or as `run_sweep`; the same request continues.
         KeyboardInterrupt: as `train_runs`.
     """
-    _, splits = load_data(request.data, request.loading, listeners.on_download)
+    _, splits = load_data(request.dataset, request.loading, listeners.on_download)
     network = architecture_for(request.architecture, splits.image_shape, splits.num_classes)
     recipe = recipe_for(request.recipe, network)
     folder = request.out or Path("runs") / f"sweep-{splits.name}"
@@ -82,10 +75,9 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
             splits,
             recipe,
             request.vary,
-            dataset=request.data,
+            dataset=request.dataset,
             trials=request.trials,
             search=request.search,
-            halving=request.halving,
             seeds=request.seeds,
             held_out=request.held_out,
             folder=folder,
@@ -94,18 +86,13 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
             on_diverged=listeners.on_diverged,
             on_runs=listeners.on_runs,
         )
-        record = sweep.to_record()
-        write(folder / "sweep.json", record)
+        write(folder / "sweep.json", sweep.to_record())
         # Of the best trial; the command of `next_step` reads both files.
         write_json(folder / "architecture.json", sweep.architecture.to_dict())
         write_json(folder / "recipe.json", sweep.recipe.to_dict())
         write_text(folder / "trials.csv", format_trials_csv(sweep))
         write_text(folder / "sweep.txt", f"{sweep}\n")
-        from convscope.report.sweep_page import write_sweep_page  # matplotlib takes its time to load
-
-        next_step = request.next_step(folder)
-        page = write_sweep_page(folder, record, request.command, next_step)
-    return SweepResult(sweep, page, next_step)
+    return SweepResult(sweep, folder, request.next_step(folder))
 
 
 def format_trials_csv(sweep: Sweep) -> str:

@@ -1,8 +1,7 @@
-"""Sweeps as records: sweep.json, the output of `convscope sweep --json`, and the data of the page."""
-
-from collections.abc import Callable
+"""Sweeps as records: sweep.json, and the output of `convscope sweep --json`."""
 
 from convscope.base.records import Count, FileRecord, Fraction, FractionInterval, JsonObject, Record, Seconds
+from convscope.base.tables import percent
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.experiment.records import DivergedRun
 from convscope.experiment.sweep.space import Value
@@ -13,7 +12,7 @@ class Trial(Record, kw_only=True):
 
     Attributes:
         number: from 0, in the order of drawing.
-        num_images: the number of images of its last training; smaller if halving dropped it.
+        num_images: the number of images that it was trained on.
         choice: the accuracy on the choosing images, the mean over seeds; None if every training diverged.
         seconds: the training time, the mean over seeds.
         num_diverged: how many of its runs diverged and are in no mean.
@@ -27,13 +26,13 @@ class Trial(Record, kw_only=True):
     parameters: Count
     num_diverged: Count
 
-    def format_choice(self, chance: float, number: Callable[[float], str]) -> str:
+    def format_choice(self, chance: float) -> str:
         """Format the accuracy on the choosing images, with remarks on diverged runs and chance."""
         if self.choice is None:
             return "diverged"
         remarks = [f"{self.num_diverged} diverged"] if self.num_diverged else []
         remarks += ["no better than chance"] if self.choice <= chance else []
-        return f"{number(self.choice)} ({', '.join(remarks)})" if remarks else number(self.choice)
+        return percent(self.choice) + (f" ({', '.join(remarks)})" if remarks else "")
 
 
 class FreshRuns(Record, kw_only=True):
@@ -63,7 +62,6 @@ class SweepRecord(FileRecord, kw_only=True):
     difference: Estimate | None
     p_value: Fraction | None
     contenders: tuple[Count, ...]
-    num_dropped_contenders: Count
     conclusion: str
     architecture: JsonObject
     recipe: JsonObject
@@ -72,7 +70,6 @@ class SweepRecord(FileRecord, kw_only=True):
 
 
 class SweepOutput(SweepRecord, kw_only=True):
-    """A sweep with the paths of its folder and its page."""
+    """A sweep with the path of its folder."""
 
     sweep: str
-    page: str

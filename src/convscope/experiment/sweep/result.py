@@ -5,7 +5,7 @@ from textwrap import fill
 
 from convscope.architecture import Architecture
 from convscope.base.records import Recorded, from_attributes
-from convscope.base.tables import percent, printable, text_table, value_text
+from convscope.base.tables import printable, text_table, value_text
 from convscope.base.versions import FORMAT, own_version
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.evidence.comparison import words
@@ -21,7 +21,7 @@ class Sweep(Recorded):
     """The result of a sweep.
 
     Attributes:
-        trials: the best one first by the choosing images, with those on more training images before the others.
+        trials: the best one first by the choosing images.
         num_choice, num_check: the numbers of choosing and checking images.
         chance: the share of the most frequent class among the choosing images. A trial with no higher accuracy has
             learned nothing.
@@ -31,7 +31,6 @@ class Sweep(Recorded):
             the best trial changes nothing.
         difference: the mean accuracy of `best` minus that of `default`, as in `compare_groups`, with `p_value`.
         contenders: the numbers of the trials that may be as good as the best by the choosing images, the best first.
-        num_dropped_contenders: trials that may be as good as the best of their round, but that `halving` dropped.
         diverged: the runs that gave no model; their `name` is that of the trial, such as "trial 3".
     """
 
@@ -47,7 +46,6 @@ class Sweep(Recorded):
     difference: Estimate | None
     p_value: float | None
     contenders: tuple[int, ...]
-    num_dropped_contenders: int
     diverged: tuple[DivergedRun, ...] = field(repr=False)
 
     @property
@@ -59,12 +57,11 @@ class Sweep(Recorded):
     def conclusion(self) -> str:
         """The comparison of the best trial with the default, and the trials that may be as good, in words."""
         best, default = self.best, self.default
-        # Up to three sentences: further seeds of the best trial, the other contenders, and those that were dropped.
+        # Up to two sentences: further seeds of the best trial, and the other contenders.
         #
         #     5 other seeds of trial 3 classify 98.10 % of 5,000 other held-out images correctly (95 % interval ...),
         #     those of the default 97.60 %: [the difference] ([its p-value], over seeds and images).
         #     Trials 7, 2 may be as good: on the images that chose it the lead may be chance.
-        #     Halving dropped 2 trials that may have been as good.
         if best is None:
             text = f"Other seeds of trial {self.best_trial.number} diverged."
         else:
@@ -84,9 +81,6 @@ class Sweep(Recorded):
             listed = ", ".join(map(str, others[:_MAX_LISTED])) + (" and more" if len(others) > _MAX_LISTED else "")
             trials = "Trial" if len(others) == 1 else "Trials"
             text += f" {trials} {listed} may be as good: on the images that chose it the lead may be chance."
-        if count := self.num_dropped_contenders:
-            dropped = words.format_count(count, "trial")
-            text += f" Halving dropped {dropped} that may have been as good."
         return text
 
     def to_record(self) -> SweepRecord:
@@ -101,14 +95,13 @@ class Sweep(Recorded):
             (
                 f"{trial.number}",
                 *(value_text(trial.values[name]) for name in names),
-                f"{trial.num_images:,}",
-                trial.format_choice(self.chance, percent),
+                trial.format_choice(self.chance),
                 f"{trial.parameters:,}",
                 f"{trial.seconds:.2f}",
             )
             for trial in self.trials[:_MAX_LISTED]
         ]
-        header = ("Trial", *names, "Images", "Accuracy", "Parameters", "Seconds")
+        header = ("Trial", *names, "Accuracy", "Parameters", "Seconds")
         lines = [
             f"{len(self.trials):,} trials on {self.dataset_name}, judged by {self.num_choice:,} held-out images",
             text_table(header, rows, left=0),

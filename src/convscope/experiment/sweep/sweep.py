@@ -9,12 +9,7 @@ The test images are never used. The training images are divided:
 So no seed or image that took part in the choice takes part in the comparison.
 
 A trial is a combination of values, such as learning_rate 0.01 and dropout 0.2. Its score is its accuracy on the
-choosing images; a trial whose runs all diverged has the score -1. The trials are trained in a single round, or with
-`halving` in up to three: the best third of a round continues in the next. Of nine trials and 50,000 images:
-
-    round 0     5,555 images     trials 0 1 2 3 4 5 6 7 8
-    round 1    16,666 images     trials 2 4 7
-    round 2    50,000 images     trial 4
+choosing images; a trial whose runs all diverged has the score -1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,11 +45,6 @@ HELD_OUT = 1 / 6
 CHECK_SEEDS = 5
 """Further seeds of the best trial, and of the default."""
 
-# One trial in three continues, with three times as many images, so all rounds cost about the same. (The method is
-# called successive halving, also with three.) The first round has at least a tenth of the images, so there are three:
-# 1/27 would be less.
-_HALVING = 3
-_MIN_IMAGE_SHARE = 0.1
 _TPE_BATCH = 4  # trials that are drawn before their scores are known, so that they can be trained in parallel
 OnRuns = Callable[[int], None]
 
@@ -69,7 +59,6 @@ def run_sweep(
     dataset: str | None = None,
     trials: int = 20,
     search: Search = "random",
-    halving: bool = False,
     seeds: int = 1,
     held_out: float = HELD_OUT,
     folder: Path | str | None = None,
@@ -95,8 +84,6 @@ def run_sweep(
         dataset: the argument of `load_dataset` that gives `data`, if an executor is used and `data` is a data set.
         trials: how many combinations are tried; for a grid the maximum.
         search: how values are drawn; `tpe` uses the scores of earlier trials.
-        halving: if true, all trials start with a ninth of the images, and one in three continues with three times as
-            many.
         seeds: the number of runs for each trial.
         held_out: the fraction of the training images that is held out.
         folder, executor, threads, on_result, on_diverged: as for `train_runs`.
@@ -110,8 +97,6 @@ def run_sweep(
         raise ValueError("vary is empty; give at least one field, such as 'learning_rate=log:1e-4..1e-2'")
     if trials < 1 or seeds < 1:
         raise ValueError(f"trials is {trials} and seeds {seeds}; they must be at least 1")
-    if halving and search == "tpe":
-        raise ValueError("halving does not go with tpe, which has to know each trial to its end")
     splits, argument = load_with_argument(data, dataset)
     network = network_for(architecture, splits.image_shape, splits.num_classes)
     base_recipe = default_recipe(network) if recipe is None else recipe_named(recipe)
@@ -138,10 +123,9 @@ def run_sweep(
         train_specs=train,
         diverged=diverged,
     )
-    # Only `tpe` draws by earlier scores. The other searches have one batch, because halving ranks all trials at once.
+    # Only `tpe` draws by earlier scores; the other searches have one batch.
     batch_size = _TPE_BATCH if search == "tpe" else trials
-    sizes = _plan_rounds(len(held_out_splits.train), halving=halving)
-    return _summarize(job, _train_trials(job, Sampler(dimensions, search, trials), batch_size, sizes))
+    return _summarize(job, _train_trials(job, Sampler(dimensions, search, trials), batch_size))
 
 
 def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
@@ -162,15 +146,6 @@ def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np
     return held_out_splits, is_choosing
 
 
-def _plan_rounds(num_images: int, *, halving: bool) -> list[int]:
-    """Plan the number of training images in each round; the last round has all."""
-    sizes = [num_images]
-    # From the last round backwards. Of 50,000 images: 5,555, 16,666 and 50,000.
-    while halving and sizes[0] // _HALVING >= _MIN_IMAGE_SHARE * num_images:
-        sizes.insert(0, sizes[0] // _HALVING)
-    return sizes
-
-
 @dataclass(frozen=True, eq=False)
 class _TrialResult:
     """A trained trial.
@@ -181,7 +156,6 @@ class _TrialResult:
     """
 
     values: Mapping[str, Value]
-    num_images: int  # images that the trial was trained on
     wrong: NDArray[np.bool_]
     seconds: float  # the mean training time of its runs
     score: float
@@ -210,8 +184,8 @@ class _SweepJob:
     train_specs: Callable[[list[RunSpec]], list[RunResult]]
     diverged: list[DivergedRun]
 
-    def train(self, batch: Mapping[int, Mapping[str, Value]], num_images: int) -> dict[int, _TrialResult]:
-        """Train the trials of `batch`, values by trial number, on `num_images` images, and measure each of them.
+    def train(self, batch: Mapping[int, Mapping[str, Value]]) -> dict[int, _TrialResult]:
+        """Train the trials of `batch`, values by trial number, and measure each of them.
 
         A trial has `seeds` specs, but may have fewer results, since runs that diverge have none. So the results are
         matched with their trials by name, such as "trial 3".
@@ -221,7 +195,6 @@ class _SweepJob:
                 self.dataset,
                 *change(self.architecture, self.recipe, values),
                 seed,
-                num_images=num_images,
                 name=f"trial {number}",
                 held_out=self.held_out,
             )
@@ -230,18 +203,18 @@ class _SweepJob:
         ]
         results = self.train_specs(specs)
         return {
-            number: self._measure_trial(values, num_images, [run for run in results if run.name == f"trial {number}"])
+            number: self._measure_trial(values, [run for run in results if run.name == f"trial {number}"])
             for number, values in batch.items()
         }
 
-    def _measure_trial(self, values: Mapping[str, Value], num_images: int, runs: list[RunResult]) -> _TrialResult:
+    def _measure_trial(self, values: Mapping[str, Value], runs: list[RunResult]) -> _TrialResult:
         """Measure a trial on the held-out images by those of its runs that did not diverge."""
         if not runs:
             no_run = np.zeros((0, len(self.is_choosing)), np.bool_)
-            return _TrialResult(values, num_images, no_run, 0.0, -1.0, self.seeds)
+            return _TrialResult(values, no_run, 0.0, -1.0, self.seeds)
         wrong = np.stack([run.y_pred != self.splits.test.labels for run in runs])
         score, seconds = 1 - float(wrong[:, self.is_choosing].mean()), float(np.mean([run.seconds for run in runs]))
-        return _TrialResult(values, num_images, wrong, seconds, score, self.seeds - len(runs))
+        return _TrialResult(values, wrong, seconds, score, self.seeds - len(runs))
 
     def train_further(self, values: Mapping[str, Value], name: str) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
         """Train `CHECK_SEEDS` further seeds on all images.
@@ -260,48 +233,27 @@ class _SweepJob:
         return tuple(result.seed for result in results), np.array(wrong).reshape(len(wrong), is_checking.sum())
 
 
-def _train_trials(
-    job: _SweepJob, sampler: Sampler, batch_size: int, sizes: Sequence[int]
-) -> list[dict[int, _TrialResult]]:
-    """Train the trials that `sampler` draws, in a round for each number of training images in `sizes`.
-
-    Returns:
-        For each round the results in it by trial number; the example of the module has 9, 3 and 1 of them.
-    """
-    rounds = [dict[int, _TrialResult]() for _ in sizes]
+def _train_trials(job: _SweepJob, sampler: Sampler, batch_size: int) -> dict[int, _TrialResult]:
+    """Train the trials that `sampler` draws, and return their results by trial number."""
+    results = dict[int, _TrialResult]()
     for batch in sampler.batches(batch_size):
         for values in batch.values():
             change(job.architecture, job.recipe, values)  # raises the error of an invalid value before any training
-        for num_images, round_results in zip(sizes, rounds, strict=True):
-            results = job.train(batch, num_images)
-            round_results |= results  # in place, so `rounds` has them too
-            # The best third is the next round's batch, except trials whose runs all diverged.
-            ranked = sorted(results, key=lambda number: -results[number].score)
-            best_third = ranked[: max(1, len(results) // _HALVING)]
-            batch = {number: batch[number] for number in best_third if results[number].score >= 0}
-        sampler.tell({number: result.score for number, result in _get_last_results(rounds).items()})
-    return rounds
+        results |= job.train(batch)
+        sampler.tell({number: result.score for number, result in results.items()})
+    return results
 
 
-def _get_last_results(rounds: Sequence[Mapping[int, _TrialResult]]) -> dict[int, _TrialResult]:
-    """Get the result of each trial in its last round, which has the most images: later entries replace earlier ones."""
-    return {number: result for trials in rounds for number, result in trials.items()}
-
-
-def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> Sweep:
+def _summarize(job: _SweepJob, results: Mapping[int, _TrialResult]) -> Sweep:
     """Rank the trials by the choosing images, and compare further seeds of the best one with the default's."""
-    last = _get_last_results(rounds)
-    # Diverged trials come last. The others are ordered by round, since scores on fewer images are lower, then by score.
-    ranking = sorted(
-        last, key=lambda number: (last[number].score < 0, -last[number].num_images, -last[number].score, number)
-    )
-    best = last[ranking[0]]
+    # Diverged trials come last, with the score -1.
+    ranking = sorted(results, key=lambda number: (-results[number].score, number))
+    best = results[ranking[0]]
     if best.score < 0:
         raise ConvscopeError(
             f"every trial of the sweep diverged; try smaller learning rates ({job.diverged[0].name}: "
             f"{job.diverged[0].reason})"
         )
-    contenders, num_dropped = _list_contenders(job, rounds)
     network, recipe = change(job.architecture, job.recipe, best.values)
     seeds, wrong = job.train_further(best.values, f"trial {ranking[0]}")
     is_changed = (network, recipe) != (job.architecture, job.recipe)
@@ -309,7 +261,7 @@ def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> 
     test = group_difference(wrong, default_wrong) if seeds and default_seeds else None
     return Sweep(
         dataset_name=job.splits.name,
-        trials=tuple(_make_trial(number, last[number], job) for number in ranking),
+        trials=tuple(_make_trial(number, results[number], job) for number in ranking),
         num_choice=int(job.is_choosing.sum()),
         num_check=int((~job.is_choosing).sum()),
         # The accuracy of always predicting the most frequent class.
@@ -321,28 +273,12 @@ def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> 
         # Shares of wrong images, so the default comes first in the difference of the accuracies.
         difference=Estimate(value=float(default_wrong.mean() - wrong.mean()), interval=test.interval) if test else None,
         p_value=test.p_value if test else None,
-        contenders=tuple(contenders),
-        num_dropped_contenders=num_dropped,
+        contenders=tuple(_find_contenders(results, job.is_choosing)),
         diverged=tuple(job.diverged),
     )
 
 
-def _list_contenders(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> tuple[list[int], int]:
-    """List the trials that may be as good as the best one, and count those that halving dropped nevertheless.
-
-    In the module's example trials 2, 4, 5 and 7 may be contenders of round 0. Trial 5 was dropped nevertheless.
-    """
-    # A round is empty if every trial of the round before diverged.
-    trained = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
-    # Bonferroni: in each round, all trials but the best are compared with it.
-    level = 0.05 / max(sum(len(trials) - 1 for trials in trained), 1)
-    by_round = [_find_contenders(trials, job.is_choosing, level) for trials in trained]
-    # Halving dropped the contenders of a round that are not in the next round; the last round has no next one.
-    num_dropped = sum(len(set(numbers) - set(after)) for numbers, after in zip(by_round, trained[1:], strict=False))
-    return by_round[-1], num_dropped
-
-
-def _find_contenders(trials: Mapping[int, _TrialResult], is_choosing: NDArray[np.bool_], level: float) -> list[int]:
+def _find_contenders(trials: Mapping[int, _TrialResult], is_choosing: NDArray[np.bool_]) -> list[int]:
     """List the trials that are not significantly worse than the best on the choosing images, the best first.
 
     With d the difference of a trial's errors on each image from the best trial's, it is worse if
@@ -352,14 +288,14 @@ def _find_contenders(trials: Mapping[int, _TrialResult], is_choosing: NDArray[np
     is large, as in McNemar's test, with two more differing images. Without these, 3 of 3 differing images would already
     be significant: 3 / √3 = 1.73; with them z is 3 / √5 = 1.34.
 
-    Args:
-        level: 5 % divided by the number of comparisons in the sweep. Then at most 5 % of sweeps lack the trial that
-            would be best on infinitely many such images.
+    The level is 5 % divided by the number of comparisons. Then at most 5 % of sweeps lack the trial that would be best
+    on infinitely many such images.
     """
     # For each trial and choosing image, the share of the trial's runs that misclassify it.
     errors = {number: trial.wrong[:, is_choosing].mean(axis=0) for number, trial in trials.items() if trial.score >= 0}
     ranked = sorted(errors, key=lambda number: (errors[number].mean(), number))
-    max_z = NormalDist().inv_cdf(1 - level)  # one-sided: no trial can be better than the best
+    # Bonferroni: all trials but the best are compared with it. One-sided: no trial can be better than the best.
+    max_z = NormalDist().inv_cdf(1 - 0.05 / max(len(ranked) - 1, 1))
     best = errors[ranked[0]]
 
     def is_contender(number: int) -> bool:
@@ -386,7 +322,7 @@ def _make_trial(number: int, result: _TrialResult, job: _SweepJob) -> Trial:
     return Trial(
         number=number,
         values=dict(result.values),
-        num_images=result.num_images,
+        num_images=len(job.splits.train),
         choice=result.score if len(result.wrong) else None,
         seconds=result.seconds,
         parameters=network.parameters,
