@@ -1,4 +1,4 @@
-"""`convscope sweep`: its files and the command that trains its winner."""
+"""`convscope sweep`: its files, its page and the command that trains its winner."""
 
 from pathlib import Path
 
@@ -19,12 +19,16 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     vary = ("--vary", "learning_rate=0.0001,0.01", "--vary", "units=8,16")
     printed = succeed(*arguments, *vary, "--out", tmp_path, "--json")
     kept = read(tmp_path / "sweep.json", SweepRecord).to_dict()
-    assert printed == {**kept, "sweep": str(tmp_path), "format": 1, "version": cs.__version__}
+    paths = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
+    assert printed == {**kept, **paths, "format": 1, "version": cs.__version__}
     assert len(printed["trials"]) == 4  # two learning rates times two numbers of units
     assert len(StoredRuns(tmp_path / "runs")) == 4 + 2 * CHECK_SEEDS  # the check trains the winner and the default
     lines = (tmp_path / "trials.csv").read_text().splitlines()
     assert lines[0] == "number,learning_rate,units,num_images,choice,seconds,parameters,num_diverged"
     assert len(lines) == 5
+    page = (tmp_path / "sweep.html").read_text()
+    assert f"convscope sweep --dataset {small_folder.name} --architecture ann --recipe fast --search grid" in page
+    assert "--recipe recipe.json --seeds 6-35</pre>" in page
     text = invoke(*arguments, *vary, "--out", tmp_path).stdout
     assert (tmp_path / "sweep.txt").read_text() in text
     words = text.strip().splitlines()[-1].split()

@@ -12,6 +12,7 @@ import pytest
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError, DatasetError
+from convscope.base.tables import percent
 from convscope.experiment import DivergedRun, RunSpec
 from convscope.experiment.runs import train_and_list_diverged
 from convscope.experiment.sweep import Dimension, Trial, change, parse_dimension, run_sweep, sweep
@@ -178,8 +179,8 @@ def test_a_diverged_trial_is_ranked_last(small_splits: cs.Splits):
 
 def test_a_trial_says_how_many_of_its_runs_diverged_and_whether_it_learned_nothing():
     trial = Trial(number=0, values={}, num_images=9, choice=0.5, seconds=1, parameters=2, num_diverged=1)
-    assert trial.format_choice(0.1) == "50.00 % (1 diverged)"
-    assert trial.format_choice(0.5) == "50.00 % (1 diverged, no better than chance)"
+    assert trial.format_choice(0.1, percent) == "50.00 % (1 diverged)"
+    assert trial.format_choice(0.5, percent) == "50.00 % (1 diverged, no better than chance)"
 
 
 def test_a_best_trial_whose_other_seeds_diverge_is_compared_with_nothing(

@@ -68,5 +68,5 @@ def sweep(as_json: bool, **arguments: Any) -> None:
     if as_json:
         print_json(result.to_record())
     else:
-        echo(f"\n{result.result}\n\nThe trials are in {result.folder / 'trials.csv'}")
+        echo(f"\n{result.result}\n\nThe page is {result.page}")
         echo(f"To measure it on the test images, run:\n{result.next_step}")

@@ -19,7 +19,7 @@ from convscope.texts import figure, say
 
 Floats = NDArray[np.float64]
 
-_WIDTH = 720
+WIDTH = 720
 _TOP, _RIGHT, _BOTTOM = 40, 144, 56  # pixels around the strips: for the title, for their numbers, and for the axis
 # A strip, in pixels from its upper end: stacks of dots from 7 to 41, and from 45 to 55 the mean (|) within its band.
 #
@@ -47,10 +47,10 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
     """
     names = [group_names(group) for group in groups]
     left = 24 + round(LETTER * max(display_width(clip(text, _LONGEST_NAME)) for pair in names for text in pair))
-    width, height = _WIDTH - left - _RIGHT, _ROW * len(groups)
+    width, height = WIDTH - left - _RIGHT, _ROW * len(groups)
     low, high = _limits([(group.minimum, group.maximum, *(group.interval_with_images or ())) for group in groups])
     with house_style():
-        drawing = new_drawing(_WIDTH, _TOP + height + _BOTTOM, title)
+        drawing = new_drawing(WIDTH, _TOP + height + _BOTTOM, title)
         axes = add_axes(drawing, left, _TOP, width, height)
         axes.set_xlim(low, high)
         axes.set_ylim(height, 0)
@@ -77,7 +77,7 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
         axes.grid(axis="x")
         axes.spines[:].set_visible(False)
         axes.tick_params(bottom=False)
-        drawing.text(8 / _WIDTH, 12 / (_TOP + height + _BOTTOM), say("evidence.seeds.legend"), color=MUTED)
+        drawing.text(8 / WIDTH, 12 / (_TOP + height + _BOTTOM), say("evidence.seeds.legend"), color=MUTED)
     return drawing
 
 
@@ -124,7 +124,7 @@ def _write_beside(axes: Axes, group: GroupRecord, names: tuple[str, str], middle
             write(axes, text, (x, middle - 8), (32 * x - 16, up), colour, of=ROW, ha="left" if x else "right")
 
 
-def _set_error_axis(axes: Axes, errors: Sequence[float], height: float) -> None:
+def set_error_axis(axes: Axes, errors: Sequence[float], height: float) -> None:
     """Make the vertical axis one of accuracies, logarithmic in their errors, so that good ones stand apart.
 
     Args:

@@ -46,14 +46,20 @@ class SweepRequest:
 
 @dataclass(frozen=True, eq=False)
 class SweepResult:
-    """A finished sweep, and the command that measures the best trial on the test images."""
+    """A finished sweep.
+
+    Attributes:
+        page: the path of the page.
+        next_step: the command that measures the best trial on the test images.
+    """
 
     result: Sweep
-    folder: Path
+    page: Path
     next_step: str
 
     def to_record(self) -> SweepOutput:
-        return from_attributes(SweepOutput, self.result.to_record(), sweep=str(self.folder))
+        folder, page = str(self.page.parent), str(self.page)
+        return from_attributes(SweepOutput, self.result.to_record(), sweep=folder, page=page)
 
 
 def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
@@ -86,13 +92,18 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
             on_diverged=listeners.on_diverged,
             on_runs=listeners.on_runs,
         )
-        write(folder / "sweep.json", sweep.to_record())
+        record = sweep.to_record()
+        write(folder / "sweep.json", record)
         # Of the best trial; the command of `next_step` reads both files.
         write_json(folder / "architecture.json", sweep.architecture.to_dict())
         write_json(folder / "recipe.json", sweep.recipe.to_dict())
         write_text(folder / "trials.csv", format_trials_csv(sweep))
         write_text(folder / "sweep.txt", f"{sweep}\n")
-    return SweepResult(sweep, folder, request.next_step(folder))
+        from convscope.report.sweep_page import write_sweep_page  # matplotlib takes its time to load
+
+        next_step = request.next_step(folder)
+        page = write_sweep_page(folder, record, request.command, next_step)
+    return SweepResult(sweep, page, next_step)
 
 
 def format_trials_csv(sweep: Sweep) -> str:

@@ -1,7 +1,8 @@
-"""Sweeps as records: sweep.json, and the output of `convscope sweep --json`."""
+"""Sweeps as records: sweep.json, the output of `convscope sweep --json`, and the data of the page."""
+
+from collections.abc import Callable
 
 from convscope.base.records import Count, FileRecord, Fraction, FractionInterval, JsonObject, Record, Seconds
-from convscope.base.tables import percent
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.experiment.records import DivergedRun
 from convscope.experiment.sweep.space import Value
@@ -26,13 +27,13 @@ class Trial(Record, kw_only=True):
     parameters: Count
     num_diverged: Count
 
-    def format_choice(self, chance: float) -> str:
+    def format_choice(self, chance: float, number: Callable[[float], str]) -> str:
         """Format the accuracy on the choosing images, with remarks on diverged runs and chance."""
         if self.choice is None:
             return "diverged"
         remarks = [f"{self.num_diverged} diverged"] if self.num_diverged else []
         remarks += ["no better than chance"] if self.choice <= chance else []
-        return percent(self.choice) + (f" ({', '.join(remarks)})" if remarks else "")
+        return f"{number(self.choice)} ({', '.join(remarks)})" if remarks else number(self.choice)
 
 
 class FreshRuns(Record, kw_only=True):
@@ -70,6 +71,7 @@ class SweepRecord(FileRecord, kw_only=True):
 
 
 class SweepOutput(SweepRecord, kw_only=True):
-    """A sweep with the path of its folder."""
+    """A sweep with the paths of its folder and its page."""
 
     sweep: str
+    page: str

@@ -5,7 +5,7 @@ from textwrap import fill
 
 from convscope.architecture import Architecture
 from convscope.base.records import Recorded, from_attributes
-from convscope.base.tables import printable, text_table, value_text
+from convscope.base.tables import percent, printable, text_table, value_text
 from convscope.base.versions import FORMAT, own_version
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.evidence.comparison import words
@@ -95,7 +95,7 @@ class Sweep(Recorded):
             (
                 f"{trial.number}",
                 *(value_text(trial.values[name]) for name in names),
-                trial.format_choice(self.chance),
+                trial.format_choice(self.chance, percent),
                 f"{trial.parameters:,}",
                 f"{trial.seconds:.2f}",
             )
