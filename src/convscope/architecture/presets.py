@@ -116,16 +116,7 @@ def wide(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architectur
     >>> wide().parameters
     431242
     """
-    layers = (
-        Conv2D(32, (3, 3), activation="relu"),
-        MaxPooling2D((2, 2)),
-        Conv2D(64, (3, 3), activation="relu"),
-        MaxPooling2D((2, 2)),
-        Flatten(),
-        Dense(256, activation="relu"),
-        Dense(num_classes, activation="softmax"),
-    )
-    return Architecture(Input(*image_shape), layers, "wide")
+    return replace(widen(cnn(image_shape, num_classes), 2), name="wide")
 
 
 @checked

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -22,9 +23,6 @@ from convscope.cli.options import (
 )
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import JobProgress
-from convscope.data.datasets import LoadOptions
-from convscope.engine import EngineName
-from convscope.recipes import Precision
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
 
@@ -34,6 +32,7 @@ _PLANNED = (
     "engine",
 )  # fmt: skip
 """Parameters whose options a plan replaces."""
+_CHANGES = ("epochs", "batch_size", "learning_rate", "precision")  # fields of `RecipeChanges`
 
 
 def _parse_seeds(value: str) -> list[int]:
@@ -106,25 +105,7 @@ def _parse_seeds(value: str) -> list[int]:
 )
 @json_option
 @click.pass_context
-def experiment(
-    context: click.Context,
-    dataset: str,
-    loading: LoadOptions,
-    architectures: tuple[str, ...],
-    recipes: tuple[str, ...],
-    seeds: list[int],
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    precision: Precision | None,
-    num_images: int | None,
-    engine: EngineName,
-    threads: int | None,
-    executor: str | None,
-    out: Path | None,
-    plan: Path | None,
-    as_json: bool,
-) -> None:
+def experiment(context: click.Context, /, dataset: str, plan: Path | None, as_json: bool, **arguments: Any) -> None:
     """Train several architectures and recipes over many seeds, and compare them.
 
     Every architecture is trained with every recipe from every seed, and evaluated on the test images. The table shows
@@ -136,11 +117,9 @@ def experiment(
     """
     if plan is not None:
         _refuse_planned_options(context)
-    changes, command = RecipeChanges(epochs, batch_size, learning_rate, precision=precision), format_command()
-    request = ExperimentRequest(
-        dataset, loading, architectures, recipes, seeds, changes, num_images, engine, threads, executor, out, plan,
-        command,
-    )  # fmt: skip
+    changes = RecipeChanges(**{name: arguments.pop(name) for name in _CHANGES})
+    # The other arguments have the names of the request's fields.
+    request = ExperimentRequest(data=dataset, changes=changes, plan=plan, command=format_command(), **arguments)
     with JobProgress(quiet=as_json) as progress:
         planned = plan_experiment(request, progress.listeners())
         # Groups are told apart by the names of their network and recipe.

@@ -14,7 +14,6 @@ from convscope.cli.options import RECIPE_NAMES, json_option, print_json
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import StepProgress
 from convscope.cli.records import ImportedModelOutput, ImportOutput
-from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import UnclearScalingError
@@ -94,20 +93,15 @@ def _shape(value: str) -> tuple[int, int, int]:
 )
 @json_option
 def import_model(
-    path: Path,
     dataset: str,
-    loading: LoadOptions,
-    architecture: Path | None,
-    image_shape: tuple[int, int, int] | None,
-    output: str | None,
     scaling: float | None,
     mean: float | tuple[float, ...] | None,
     std: float | tuple[float, ...] | None,
     inverted: bool,
     bgr: bool,
-    recipe: str,
     out: Path | None,
     as_json: bool,
+    **arguments: Any,
 ) -> None:
     """Import a network of another program, explain it, and write a report.
 
@@ -116,17 +110,12 @@ def import_model(
     The result is a run folder without a training history.
     """
     request = ImportRequest(
-        path,
-        dataset,
-        loading,
-        architecture=architecture,
-        image_shape=image_shape,
-        output=output,
+        data=dataset,
         # A flag that is not set states nothing, as an option without a value.
         scaling=_make_scaling(scale=scaling, mean=mean, std=std, inverted=inverted or None, bgr=bgr or None),
-        recipe=recipe,
         out=out,
         command=format_command(),
+        **arguments,
     )
     # A file as target: the model alone, without evaluation and run folder.
     if out is not None and out.suffix == _SUFFIX and not out.is_dir():
