@@ -9,7 +9,7 @@ from convscope.prediction.prediction import (
     prepare_picture,
     reading_side,
 )
-from convscope.prediction.preparation import Preparation, is_as_made, preparation_of
+from convscope.prediction.preparation import is_as_made, preparation_of
 from convscope.prediction.ranking import rank_by_learning
 from convscope.prediction.records import Answer
 from convscope.prediction.strings import read_strings
@@ -19,7 +19,6 @@ __all__ = [
     "METHOD",
     "Answer",
     "Prediction",
-    "Preparation",
     "ReadCharacter",
     "StringReading",
     "is_as_made",

@@ -20,7 +20,7 @@ from convscope.recipes.presets import (
     tiny25k,
     tiny697,
 )
-from convscope.recipes.recipe import PRECISIONS, WEIGHT_BITS, Precision, Recipe, WeightBits
+from convscope.recipes.recipe import PRECISIONS, Precision, Recipe, WeightBits
 from convscope.recipes.schedule import Schedule
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "PRECISIONS",
     "RECIPES",
     "SGD",
-    "WEIGHT_BITS",
     "Adam",
     "AnyRecipe",
     "Augmentation",

@@ -7,8 +7,6 @@ from convscope.storage.opening import (
     load_model,
     load_start,
     load_trained_on,
-    name_start_file,
-    name_trained_on_file,
     open_run,
 )
 from convscope.storage.run_folder import RunFolder, check_new, create_run
@@ -31,8 +29,6 @@ __all__ = [
     "load_model",
     "load_start",
     "load_trained_on",
-    "name_start_file",
-    "name_trained_on_file",
     "open_run",
     "save_model",
     "save_trained_on",

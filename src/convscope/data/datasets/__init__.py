@@ -3,20 +3,17 @@
 from convscope.data.datasets.data_file import Images
 from convscope.data.datasets.dataset import Dataset, Splits, evenly
 from convscope.data.datasets.loading import load_dataset, load_for_classes, load_splits
-from convscope.data.datasets.named.entries import DATASETS, CatalogueEntry
+from convscope.data.datasets.named.entries import DATASETS
 from convscope.data.datasets.pairs import DatasetLike, as_dataset
-from convscope.data.datasets.readers.containers import PictureConverter
 from convscope.data.datasets.records import MAX_SIDE, LoadOptions, SourceFile
 
 __all__ = [
     "DATASETS",
     "MAX_SIDE",
-    "CatalogueEntry",
     "Dataset",
     "DatasetLike",
     "Images",
     "LoadOptions",
-    "PictureConverter",
     "SourceFile",
     "Splits",
     "as_dataset",

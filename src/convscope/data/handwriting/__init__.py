@@ -1,15 +1,12 @@
 """Convert a drawing or a photo to an image like those of a data set."""
 
 from convscope.data.handwriting.pictures import Picture
-from convscope.data.handwriting.prepare import HINTS, LARGEST_FACTOR, Hint, Prepared, Stage, prepare
-from convscope.data.handwriting.recipe import OPTIONAL, STEPS, THRESHOLD, Handwriting, Step, handwriting_of
+from convscope.data.handwriting.prepare import LARGEST_FACTOR, Hint, Prepared, Stage, prepare
+from convscope.data.handwriting.recipe import STEPS, Handwriting, Step, handwriting_of
 
 __all__ = [
-    "HINTS",
     "LARGEST_FACTOR",
-    "OPTIONAL",
     "STEPS",
-    "THRESHOLD",
     "Handwriting",
     "Hint",
     "Picture",

@@ -1,10 +1,9 @@
 """Pictures from files that may be damaged or hostile, as arrays of bytes."""
 
-from convscope.data.image_files.folders import MAX_FILES, find_pictures
+from convscope.data.image_files.folders import find_pictures
 from convscope.data.image_files.formats import FORMAT_NAMES, MEDIA_TYPES, SUFFIXES
 from convscope.data.image_files.reading import (
     MAX_FILE_BYTES,
-    MAX_PIXELS,
     Picture,
     picture_size,
     read_picture,
@@ -13,9 +12,7 @@ from convscope.data.image_files.reading import (
 
 __all__ = [
     "FORMAT_NAMES",
-    "MAX_FILES",
     "MAX_FILE_BYTES",
-    "MAX_PIXELS",
     "MEDIA_TYPES",
     "SUFFIXES",
     "Picture",

@@ -3,7 +3,7 @@
 from convscope.evidence.ablation.filters import Ablation, FilterAblation, ablate
 from convscope.evidence.ablation.parts import Replaced, filter_means
 from convscope.evidence.ablation.significance import Marking
-from convscope.evidence.ablation.variants import LeftOut, Variant, variants, variants_left_out
+from convscope.evidence.ablation.variants import LeftOut, variants, variants_left_out
 
 __all__ = [
     "Ablation",
@@ -11,7 +11,6 @@ __all__ = [
     "LeftOut",
     "Marking",
     "Replaced",
-    "Variant",
     "ablate",
     "filter_means",
     "variants",

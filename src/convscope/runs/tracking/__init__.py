@@ -1,6 +1,6 @@
 """Log runs from their folders to the trackers MLflow and TensorBoard."""
 
 from convscope.runs.tracking.run import Results, TrackedRun, find_runs, read_results, read_run
-from convscope.runs.tracking.trackers import Tracker, log_run, open_tracker
+from convscope.runs.tracking.trackers import log_run, open_tracker
 
-__all__ = ["Results", "TrackedRun", "Tracker", "find_runs", "log_run", "open_tracker", "read_results", "read_run"]
+__all__ = ["Results", "TrackedRun", "find_runs", "log_run", "open_tracker", "read_results", "read_run"]
