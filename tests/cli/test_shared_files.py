@@ -33,7 +33,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("run", *fast, "--epochs", 1, "--seeds", 2, "--out", run),
             ("log", run, "--to", f"tensorboard:{out / 'logs'}"),
             ("report", run, "calibration", "rejection", "ablation"),
-            ("figures", run, "diagram", "image"),
+            ("figures", run, "comparison", "image"),
             ("export", run, "--format", "card"),
             ("export", run, "--format", "c"),
             ("export", run, "--format", "onnx"),

@@ -48,7 +48,7 @@ def test_every_figure_of_a_run_is_written(runs: dict[str, RunContents], tmp_path
 def test_a_figure_in_the_dark_theme_has_none_of_the_light_colours_and_the_same_bytes_each_time(
     runs: dict[str, RunContents], tmp_path: Path, kind: FigureFormat
 ) -> None:
-    names, style = ["comparison", "diagram"], FigureStyle(kind, "dark", dpi=36)
+    names, style = ["comparison", "training-loss"], FigureStyle(kind, "dark", dpi=36)
     paths = write_figures(tmp_path / "one", runs["cnn"], names, style)
     assert [path.name for path in paths] == [f"{name}.{kind}" for name in names]
     again = write_figures(tmp_path / "two", runs["cnn"], names, style)
@@ -78,7 +78,7 @@ def test_a_drawing_can_be_saved_in_both_themes_in_any_order(runs: dict[str, RunC
 def test_a_transparent_figure_has_a_clear_background(
     runs: dict[str, RunContents], tmp_path: Path, theme: Theme
 ) -> None:
-    (path,) = write_figures(tmp_path, runs["cnn"], ["diagram"], FigureStyle("png", theme, 36, transparent=True))
+    (path,) = write_figures(tmp_path, runs["cnn"], ["comparison"], FigureStyle("png", theme, 36, transparent=True))
     with Image.open(path) as picture:
         assert picture.convert("RGBA").getpixel((1, 1))[3] == 0
 
@@ -103,20 +103,11 @@ def test_a_long_title_is_written_smaller_and_in_full(length: int, size: int) -> 
     assert (text.get_text(), text.get_fontsize()) == ("x" * length, size)
 
 
-def test_the_diagram_has_every_layer_and_its_numbers(runs: dict[str, RunContents]) -> None:
-    for name in ("cnn", "tiny", "residual", "depthwise", "many"):  # the others have the networks of "cnn" or "many"
-        run = runs[name]
-        svg = svg_text(picture_makers(run)["diagram"]())
-        for row in run.trained.model.architecture.table:
-            assert f">{row.layer.kind}<" in svg
-            assert f">{row.macs:,}<" in svg
-
-
 def test_a_cnn_has_all_its_figures(runs: dict[str, RunContents]) -> None:
     names = {*chart_makers(runs["cnn"]), *picture_makers(runs["cnn"])}
     assert names == {
         *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison"),
-        *("diagram", "image", "classes", "mistakes"),
+        *("image", "classes", "mistakes"),
         *(f"kernels-{layer}{kind}" for layer in ("conv2d", "conv2d_1") for kind in ("", "-all")),
         *(f"maps-{layer}" for layer in ("conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1")),
     }

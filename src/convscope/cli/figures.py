@@ -26,7 +26,7 @@ from convscope.runs.page import write_run_figures
 def figures(run_path: Path, names: tuple[str, ...], kind: FigureFormat, theme: Theme, out: Path | None) -> None:
     """Write figures of a run as PNG, SVG or PDF, for slides and papers.
 
-    RUN is a run folder. NAME is a figure such as confusion-matrix, diagram or training-accuracy; without a NAME all
+    RUN is a run folder. NAME is a figure such as confusion-matrix, mistakes or training-accuracy; without a NAME all
     figures are written. The same run gives the same bytes.
     """
     # Only figures inside the run need its lock.

@@ -17,7 +17,6 @@ from convscope.report.charts import (
     draw_confusion_matrix,
     draw_training_curves,
 )
-from convscope.report.diagram import draw_diagram
 from convscope.report.evidence.section import Table
 from convscope.report.numbers import balance_table, curves_table
 from convscope.report.payload import RunContents
@@ -93,11 +92,10 @@ def chart_makers(contents: RunContents) -> Makers:
 
 
 def picture_makers(contents: RunContents) -> Makers:
-    """Make the functions that draw a run's pictures: images, mistakes, kernels, feature maps and the diagram."""
+    """Make the functions that draw a run's pictures: images, mistakes, kernels and feature maps."""
     evaluation, explanation, shown = contents.evaluation, contents.explanation, contents.pictures
     names, train = evaluation.class_names, contents.splits.train
     pictures: Makers = {
-        "diagram": partial(draw_diagram, contents.trained.model.architecture),
         "image": partial(draw_image, shown.example, f"Training image 0: {names[train.labels[0]]}"),
         "classes": partial(
             draw_samples,
