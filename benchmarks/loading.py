@@ -9,7 +9,6 @@ form is loaded once a round, from the disk's cache.
 import argparse
 import gzip
 import io
-import lzma
 import os
 import tempfile
 import time
@@ -35,10 +34,10 @@ def write_png(image: np.ndarray) -> bytes:
 
 def write_forms(folder: Path, images: np.ndarray, labels: np.ndarray) -> dict[str, Path]:
     """Write images (N, H, W) and labels (N,) in each form, and return where each lies."""
-    paths = {name: folder / name for name in ("IDX", "IDX gz", "IDX xz", "PNG files")}
+    paths = {name: folder / name for name in ("IDX", "IDX gz", "PNG files")}
     for path in paths.values():
         path.mkdir()
-    packers = {"IDX": ("", bytes), "IDX gz": (".gz", gzip.compress), "IDX xz": (".xz", lzma.compress)}
+    packers = {"IDX": ("", bytes), "IDX gz": (".gz", gzip.compress)}
     for form, (suffix, pack) in packers.items():
         for kind, digit, array in (("images", 3, images), ("labels", 1, labels)):
             file = paths[form] / f"train-{kind}-idx{digit}-ubyte{suffix}"

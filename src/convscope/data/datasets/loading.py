@@ -34,7 +34,7 @@ def load_dataset(
     """Load a data set by its name, or from your own folder or file.
 
     Args:
-        name_or_path: a name in `DATASETS`; or a folder or zip archive of IDX files (plain, gzip, xz or zip), Parquet or
+        name_or_path: a name in `DATASETS`; or a folder or zip archive of IDX files (plain, gzip or zip), Parquet or
             CSV files, `.npy` arrays, pictures in a folder for each class, or a table of their names and labels; or an
             `.npz`, Parquet or CSV file alone. docs/datasets.md shows each. A name comes first: a folder of that name is
             reached as `./name`.

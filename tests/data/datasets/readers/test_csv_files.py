@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import lzma
 import zipfile
 from pathlib import Path
 
@@ -76,9 +75,8 @@ def test_every_layout_gives_the_same_images(tmp_path, text):
     assert join_splits(data) == EXPECTED
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
-def test_a_packed_table_is_read_and_its_unpacked_bytes_are_the_source(tmp_path, pack):
-    data = load_dataset(write(tmp_path, pack(csv().encode()), "mine.csv.gz"))
+def test_a_packed_table_is_read_and_its_unpacked_bytes_are_the_source(tmp_path):
+    data = load_dataset(write(tmp_path, gzip.compress(csv().encode()), "mine.csv.gz"))
     assert join_splits(data) == EXPECTED
     assert data.train.source[0].sha256 == hashlib.sha256(csv().encode()).hexdigest()
     assert data.train.source[0].name == "mine.csv.gz"

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import lzma
 import re
 import subprocess
 import sys
@@ -60,7 +59,6 @@ FILES = {
     "csv": (HEADER + PIXELS).encode(),
     "csv without header": PIXELS.encode(),
     "csv in gzip": gzip.compress((HEADER + PIXELS).encode(), mtime=0),
-    "csv in xz": lzma.compress((HEADER + PIXELS).encode(), preset=0),
     "table": TABLE.encode(),
     "npz": npz(),
     "npz that is not packed": npz(save=np.savez, class_names=np.array(["a", "b", "c"])),
@@ -208,7 +206,6 @@ def test_a_good_file_with_bytes_changed_is_read_or_refused(scratch, kind, data):
 MANY = "1," * 60_000
 BOMBS = {  # a function that makes the file, and the megabytes that reading it may take
     "zeros in gzip": (lambda: gzip.compress(bytes(60 << 20), 1, mtime=0), 20),
-    "zeros in xz": (lambda: lzma.compress(bytes(60 << 20), preset=0), 20),
     "a line without end in gzip": (lambda: gzip.compress(b"1" * (60 << 20), 1, mtime=0), 20),
     "many cells": (lambda: f"{MANY}1\n{MANY}1\n".encode(), 30),
     "a million names": (lambda: ("label," + "p1," * 1_000_000 + "\n0\n").encode(), 30),

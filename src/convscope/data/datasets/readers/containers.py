@@ -147,7 +147,7 @@ def suffix_of(name: str) -> str:
     """Get the suffix of a file's name in lower case, without that of its packing: ".csv" of "a.CSV.gz"."""
     path = PurePosixPath(name)
     suffix = path.suffix.lower()
-    return path.with_suffix("").suffix.lower() if suffix in (".gz", ".xz", ".zip") and path.stem else suffix
+    return path.with_suffix("").suffix.lower() if suffix in (".gz", ".zip") and path.stem else suffix
 
 
 def _in_order(names: list[str]) -> tuple[str, ...]:

@@ -22,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.datasets.data_file import DataFileError, fill, open_data_file, seal
-from convscope.data.datasets.readers.unpack import GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC, ByteStream, open_stream
+from convscope.data.datasets.readers.unpack import GZIP_MAGIC, ZIP_MAGIC, ByteStream, open_stream
 
 UNSIGNED_BYTE = 0x08
 MAX_DIMENSIONS = 4  # (N, H, W, C)
 # The types of numbers, big-endian, by the third byte of the header.
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 WHOLE_NUMBERS = (0x08, 0x09, 0x0B, 0x0C)
-PACKED = (GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC)
+PACKED = (GZIP_MAGIC, ZIP_MAGIC)
 
 
 @overload
@@ -41,7 +41,7 @@ def read_idx(
     path: str | os.PathLike[str], *, member: str | None = None, whole_numbers: Literal[True]
 ) -> NDArray[np.uint8] | NDArray[np.int64]: ...
 def read_idx(path: str | os.PathLike[str], *, member: str | None = None, whole_numbers: bool = False) -> NDArray[Any]:
-    """Read the array of an IDX file: plain, gzip, xz or alone in a zip archive, whichever its first bytes say.
+    """Read the array of an IDX file: plain, gzip or alone in a zip archive, whichever its first bytes say.
 
     Args:
         path: the file.

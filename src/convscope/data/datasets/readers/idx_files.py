@@ -1,6 +1,6 @@
 """Find the IDX files of a data set in a folder or archive by their names, and read them.
 
-Names are such as train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz or emnist-letters-test-images-idx3-ubyte.xz. The
+Names are such as train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz or emnist-letters-test-images-idx3-ubyte.zip. The
 part before the split is the set's own name, and a folder may hold several sets.
 """
 
@@ -18,10 +18,10 @@ from convscope.data.datasets.records import SourceFile
 
 _NAME = re.compile(
     r"(?P<set>.*?)(?P<split>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx(?P<dimensions>[1-4])"
-    r"([-_.](ubyte|byte|short|int))?(?P<packing>\.gz|\.xz|\.zip)?",
+    r"([-_.](ubyte|byte|short|int))?(?P<packing>\.gz|\.zip)?",
     re.IGNORECASE,
 )
-_PACKINGS = ("", ".gz", ".xz", ".zip")  # in order of preference, if a file is there in several packings
+_PACKINGS = ("", ".gz", ".zip")  # in order of preference, if a file is there in several packings
 _KINDS = (("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels"))
 _USUAL = {
     ("train", "images"): "train-images-idx3-ubyte",
@@ -81,8 +81,7 @@ def read_idx_files(container: Container, only: str | None = None) -> RawSplits:
         is_split_there = any(split == key[0] for split, _ in files)
         if is_split_there and key not in files:
             raise DatasetError(
-                f"{container.path}: has no {_USUAL[key]}, plain or .gz, .xz or .zip; put the four IDX files into one "
-                "folder"
+                f"{container.path}: has no {_USUAL[key]}, plain, .gz or .zip; put the four IDX files into one folder"
             )
     train, test = (
         _read_split(container, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None

@@ -1,4 +1,4 @@
-"""Unpack a data file as a stream: plain, or gzip and xz in up to three layers; the outermost may be a zip.
+"""Unpack a data file as a stream: plain, or gzip in up to three layers; the outermost may be a zip.
 
 So t10k-labels.gz in an archive.zip is read as the archive's member, then through gzip.
 
@@ -6,7 +6,6 @@ An upper bound for the unpacked bytes is known before the first is read, so that
 before it allocates memory.
 """
 
-import lzma
 import os
 import struct
 import zipfile
@@ -15,21 +14,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Protocol
 
 from convscope.data.datasets.data_file import CHUNK_BYTES, DEFLATE_RATIO, DataFileError, open_data_file, reason
 
-# LZMA codes zeros as matches of 273 bytes, each about 14 decisions of 0.022 bit, and xz writes a header for each chunk
-# of at most 2 MiB: together 7000 to 1.
-LZMA_RATIO = 8192
-LZMA_MEMORY = 1 << 27  # the largest preset of xz takes 65 MiB to unpack
 # Packed data may not become larger than this; larger data can be read uncompressed, from disk.
 MAX_UNPACKED_BYTES = 1 << 32
-MAX_LAYERS = 3  # xz in gzip in a zip is someone's mistake; more is an attack
+MAX_LAYERS = 3  # gzip in gzip in a zip is someone's mistake; more is an attack
 # Zip tools write these two. Others have no useful bound: bzip2 packs zeros by more than a million to one.
 MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
 ENCRYPTED = 0x1  # the bit of an encrypted member's flags
-GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\0", b"PK\x03\x04"
+GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 # Errors of zipfile and zlib for damaged bytes.
 ZIP_DAMAGE = (
     zipfile.BadZipFile,
@@ -154,24 +148,18 @@ def _open_unpacked(file: BufferedReader, size: int, member: str | None, layers: 
 
 
 def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
-    """Unpack up to `layers` layers of gzip and xz from a stream that takes `size` bytes on disk.
+    """Unpack up to `layers` layers of gzip from a stream that takes `size` bytes on disk.
 
-    Packing data twice hardly makes them smaller. So all layers together may give at most what the layer with the
-    largest ratio could give alone. If the ratios were multiplied, a few hundred bytes might become gigabytes: 100 bytes
-    of gzip in gzip may give 100 · 1032 bytes, and not 100 · 1032².
+    Packing data twice hardly makes them smaller. So all layers together may give at most what one layer could give
+    alone. If the ratios were multiplied, a few hundred bytes might become gigabytes: 100 bytes of gzip in gzip may give
+    100 · 1032 bytes, and not 100 · 1032².
     """
     max_bytes = stream.max_bytes
-    make: Callable[[], _Decompressor]
     for _ in range(layers):
-        start = stream.peek(len(XZ_MAGIC))
-        if start.startswith(GZIP_MAGIC):
-            make, kind, ratio = _Gzip, "gzip", DEFLATE_RATIO
-        elif start == XZ_MAGIC:
-            make, kind, ratio = _Xz, "xz", LZMA_RATIO
-        else:
+        if stream.peek(len(GZIP_MAGIC)) != GZIP_MAGIC:
             break
-        max_bytes = min(max(max_bytes, ratio * size), MAX_UNPACKED_BYTES)
-        stream = ByteStream(_Unpacking(stream, make, kind, max_bytes).pull, max_bytes)
+        max_bytes = min(max(max_bytes, DEFLATE_RATIO * size), MAX_UNPACKED_BYTES)
+        stream = ByteStream(_Unpacking(stream, max_bytes).pull, max_bytes)
     return stream
 
 
@@ -218,77 +206,43 @@ def _member_stream(archive: zipfile.ZipFile, name: str) -> tuple[ByteStream, int
     return ByteStream(pull, info.file_size), info.compress_size
 
 
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    def decompress(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
-        """Return at most `limit` unpacked bytes, and the rest of `packed`."""
-
-
-class _Gzip:
-    """Unpacks gzip by zlib: the module gzip reads small pieces, which is slow, and ignores bytes after the end."""
-
-    def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(wbits=31)  # 31: gzip, checksum and length compared at the end
-
-    @property
-    def eof(self) -> bool:
-        return self._inflate.eof
-
-    def decompress(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
-        piece = self._inflate.decompress(packed, limit)
-        # Of `packed`, what `limit` left for the next call, or what follows the end of the packed stream.
-        return piece, self._inflate.unconsumed_tail or self._inflate.unused_data
-
-
-class _Xz:
-    """Unpacks xz. `packed` is returned unread while the decompressor still holds bytes of an earlier call."""
-
-    def __init__(self) -> None:
-        self._unpack = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LZMA_MEMORY)
-
-    @property
-    def eof(self) -> bool:
-        return self._unpack.eof
-
-    def decompress(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
-        if self._unpack.needs_input:
-            piece, rest = self._unpack.decompress(packed, limit), b""
-        else:  # an earlier `limit` held back unpacked bytes
-            piece, rest = self._unpack.decompress(b"", limit), packed
-        return piece, (self._unpack.unused_data + rest if self._unpack.eof else rest)
-
-
 class _Unpacking:
-    """Unpacks a stream of gzip or xz; several packed streams may follow each other."""
+    """Unpacks a stream of gzip by zlib; several packed streams may follow each other.
 
-    def __init__(self, packed: ByteStream, make: Callable[[], _Decompressor], kind: str, max_bytes: int) -> None:
-        self._packed, self._make, self._kind, self._max_bytes = packed, make, kind, max_bytes
+    The module gzip reads small pieces, which is slow, and ignores bytes after the end.
+    """
+
+    def __init__(self, packed: ByteStream, max_bytes: int) -> None:
+        self._packed, self._max_bytes = packed, max_bytes
         self._num_unpacked = 0
         self._pending = b""
-        self._decompressor = make()
+        self._inflate = _start_gzip()
 
     def pull(self, limit: int) -> bytes:
         """Return 1 to `limit` unpacked bytes, or none at the end of the last packed stream."""
         while True:  # until the decompressor gives something: of a header, for example, it makes no bytes
             packed = self._pending or self._packed.read_some(CHUNK_BYTES)
-            if self._decompressor.eof:
+            if self._inflate.eof:
                 if not packed:
                     return b""
-                self._decompressor = self._make()  # bytes after the end begin another packed stream
+                self._inflate = _start_gzip()  # bytes after the end begin another packed stream
             try:
-                piece, self._pending = self._decompressor.decompress(packed, limit)
-            except (zlib.error, lzma.LZMAError) as error:
-                raise DataFileError(f"its {self._kind} stream is damaged ({error}); download it again") from error
+                piece = self._inflate.decompress(packed, limit)
+            except zlib.error as error:
+                raise DataFileError(f"its gzip stream is damaged ({error}); download it again") from error
+            # Of `packed`, what `limit` left for the next call, or what follows the end of the packed stream.
+            self._pending = self._inflate.unconsumed_tail or self._inflate.unused_data
             if piece:
                 self._num_unpacked += len(piece)
                 if self._num_unpacked > self._max_bytes:
                     raise DataFileError(
-                        f"its {self._kind} stream gives more than {self._max_bytes:,} bytes, the limit for a file of "
-                        "its size; unpack it and name the unpacked file"
+                        f"its gzip stream gives more than {self._max_bytes:,} bytes, the limit for a file of its size; "
+                        "unpack it and name the unpacked file"
                     )
                 return piece
-            if not packed and not self._decompressor.eof:
-                raise DataFileError(
-                    f"its {self._kind} stream ends too early; the file is incomplete, download it again"
-                )
+            if not packed and not self._inflate.eof:
+                raise DataFileError("its gzip stream ends too early; the file is incomplete, download it again")
+
+
+def _start_gzip() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=31)  # 31: gzip, checksum and length compared at the end
