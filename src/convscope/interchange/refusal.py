@@ -55,10 +55,10 @@ def check_plain_name(name: str) -> str:
     return name
 
 
-def list_names(names: Iterable[str], most: int = 5) -> str:
+def list_names(names: Iterable[str], limit: int = 5) -> str:
     """List names from a file for an error message, the first of many with "…" after them."""
     quoted = [quote(name) for name in names]
-    return ", ".join(quoted[:most] + ["…"] * (len(quoted) > most)) or "none"
+    return ", ".join(quoted[:limit] + ["…"] * (len(quoted) > limit)) or "none"
 
 
 MAX_JSON_BYTES = 1 << 22

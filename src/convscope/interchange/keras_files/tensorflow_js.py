@@ -42,12 +42,12 @@ class _Weight(Struct):
     quantization: _Quantization | None = None
 
     @property
-    def stored_dtype(self) -> str:
+    def type_in_file(self) -> str:
         return self.dtype if self.quantization is None else self.quantization.dtype
 
     @property
     def num_bytes(self) -> int:
-        return prod(self.shape) * _BYTES[self.stored_dtype]
+        return prod(self.shape) * _BYTES[self.type_in_file]
 
 
 class _Group(Struct):
@@ -111,7 +111,7 @@ def _check_files(folder: Path, manifest: Any) -> tuple[list[_Part], list[str]]:
         offset = 0
         for weight in group.weights:
             if weight.quantization is not None and weight.quantization.dtype not in _QUANTIZED:
-                raise ModelFileError(f"the weight {weight.name!r:.60} is stored as {weight.stored_dtype!r:.20}")
+                raise ModelFileError(f"the weight {weight.name!r:.60} is stored as {weight.type_in_file!r:.20}")
             parts.append(_Part(weight, group, offset))
             offset += weight.num_bytes
         size = sum(_measure_file(folder, name) for name in group.names)
@@ -154,7 +154,7 @@ def _read_array(folder: Path, part: _Part) -> NDArray[np.float32]:
             start, end = start - size, end - size
     except ConvscopeError as error:
         raise ModelFileError(f"its weights cannot be read: {error}") from error
-    numbers = np.frombuffer(content, np.dtype(part.weight.stored_dtype).newbyteorder("<")).reshape(part.weight.shape)
+    numbers = np.frombuffer(content, np.dtype(part.weight.type_in_file).newbyteorder("<")).reshape(part.weight.shape)
     quantization = part.weight.quantization
     if quantization is not None and quantization.dtype != "float16":
         return (numbers.astype(np.float64) * quantization.scale + quantization.min).astype(np.float32)
