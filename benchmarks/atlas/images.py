@@ -16,7 +16,7 @@ class HardImage:
         index: the image's index in the test set.
         misses: how many networks miss it; `share` is their share of all, `interval` Wilson's 95 % interval.
         answer: the most frequent wrong prediction; `answer_share` is the share of all networks that make it.
-        is_known_error: True if people found its label wrong, see `cs.known_errors`; None if nobody has looked.
+        is_known_error: True if people found its label wrong, see mnist_test_errors.json; None if nobody has looked.
     """
 
     index: int

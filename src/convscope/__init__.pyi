@@ -48,7 +48,6 @@ from .evidence.ablation import (
 from .evidence.audit import (
     Audit as Audit,
     audit as audit,
-    known_errors as known_errors,
     label_suspects as label_suspects,
 )
 from .evidence.calibration import (

@@ -53,18 +53,6 @@ def parts(section: Section, kind: type) -> dict[str, Any]:
     return {part.title: part for part in section.parts if isinstance(part, kind)}
 
 
-@pytest.fixture(scope="module")
-def mnist_value(mnist: cs.Splits) -> AuditRecord:
-    """The audit of MNIST's test labels with the predictions of reviewers, except for one known error of 15."""
-    splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
-    predicted = mnist.test.labels.copy()
-    known = audit(splits, None, make_probabilities(predicted, 10)).known_predictions
-    for error in known:
-        predicted[error.index] = error.alternative_label
-    predicted[947] = 8  # the label of the data set, which the reviewers rejected
-    return audit(splits, None, make_probabilities(predicted, 10)).to_record()
-
-
 def test_galleries_count_doubtful_images():
     _, value = audit_faulty_data()
     galleries = parts(audit_section(value), Gallery)
@@ -102,28 +90,6 @@ def test_the_accuracy_is_stated_with_and_without_duplicates():
         ("all", "30", "29", "96.67\N{NO-BREAK SPACE}%"),  # images, correct predictions: all but that for image 8
         ("without 1 duplicate", "29", "28", "96.55\N{NO-BREAK SPACE}%"),
     ]
-
-
-def test_known_errors_have_their_votes_and_predictions(mnist_value: AuditRecord):
-    section = audit_section(mnist_value)
-    # People agreed on another label for 10 of the 15; for image 947, one of them, the network repeats the wrong label.
-    title = (
-        "People rejected 15 test labels. Where they agreed on another label, the network gives the same one in 9 of "
-        "10 cases"
-    )
-    gallery = parts(section, Gallery)[title]
-    assert gallery.cards[0].lines == ["8 → 9", "0 of 5 confirmed 8", "network: 8, 90.0\N{NO-BREAK SPACE}%"]
-    assert gallery.cards[3].lines[0] == "4 → ?"
-    assert "The network predicts 1 of the rejected labels and marks 14 of these images as suspect" in gallery.look
-    assert "With 15 known errors, answers that agree with people score at most 99.85\N{NO-BREAK SPACE}%" in parts(
-        section, Table
-    )
-
-
-def test_suspects_that_people_rejected_are_marked(mnist_value: AuditRecord):
-    title = "14 of 10,000 test labels are suspect; people rejected 14 of them"
-    gallery = parts(audit_section(mnist_value), Gallery)[title]
-    assert all(card.lines[2] == "also rejected by people" for card in gallery.cards)
 
 
 def test_training_labels_are_not_mentioned_without_training_probabilities():

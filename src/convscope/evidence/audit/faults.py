@@ -1,38 +1,36 @@
-"""Audit a data set: doubtful labels, published label errors and duplicates, with the accuracy without each.
+"""Audit a data set: doubtful labels and duplicates, with the accuracy without duplicates.
 
 Nothing is removed or corrected: the reader decides about each suspect.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import escape
 from itertools import chain, zip_longest
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.metrics import wilson_interval
-from convscope.base.records import Count, Fraction, FractionInterval, Positive, Record, Recorded, from_attributes
-from convscope.base.tables import html_table, percent_with_interval, printable, text_table
+from convscope.base.records import Count, Fraction, FractionInterval, JsonObject, Record, Recorded, from_attributes
+from convscope.base.tables import html_table, percent_with_interval, text_table
 from convscope.data.datasets import Splits
 from convscope.data.inspection.duplicates import Duplicates, DuplicatesRecord, find_duplicates
 from convscope.data.inspection.pictures import PicturePlace, PicturesRecord, take_pictures
-from convscope.evidence.audit.known_errors import KnownError, KnownErrors, known_errors
 from convscope.evidence.audit.label_suspects import (
     LabelSuspects,
     LabelSuspectsRecord,
     check_probabilities,
     label_suspects,
 )
-from convscope.evidence.records import DatasetRecord, Label, check_labels
+from convscope.evidence.records import DatasetRecord, check_labels
 
 # How much the page shows: suspects of each split, groups of duplicates, and images of each group.
 _MAX_SUSPECTS_SHOWN, _MAX_GROUPS_SHOWN, _MAX_MEMBERS_SHOWN = 30, 24, 3
 _PICTURE_BYTES = 84_000  # JSON of all these pictures, which every page with an audit carries
-LeftOut = Literal["nothing", "known errors", "duplicates"]
+LeftOut = Literal["nothing", "known errors", "duplicates"]  # "known errors" in earlier runs
 _HEADER = ("Accuracy on the test images", "Images", "Correct", "95 % interval")
 
 
@@ -40,8 +38,8 @@ class PartialAccuracy(Record, kw_only=True):
     """The accuracy on some of the test images.
 
     Attributes:
-        left_out: the images that are not counted: "nothing", "known errors" (see `known_errors`) or "duplicates" (test
-            images that are equal or near to a training image, see `Duplicates`).
+        left_out: the images that are not counted: "nothing" or "duplicates" (test images that are equal or near to a
+            training image, see `Duplicates`); in earlier runs also "known errors", labels that people rejected.
         accuracy: the fraction of correct predictions; 0.0 if no image is left.
         interval: (low, high), the 95 % Wilson interval; (0, 1) if no image is left.
     """
@@ -51,35 +49,6 @@ class PartialAccuracy(Record, kw_only=True):
     num_correct: Count
     accuracy: Fraction
     interval: FractionInterval
-
-
-class PredictedError(KnownError, kw_only=True):
-    """A known wrong label, and the model's prediction for the image.
-
-    Attributes:
-        predicted, probability: the predicted class and its probability.
-        self_confidence: the probability of the given label.
-        rank: among the test suspects; None if it is no suspect.
-    """
-
-    predicted: Label
-    probability: Fraction
-    self_confidence: Fraction
-    rank: Positive | None
-
-
-class PredictedErrors(Record, kw_only=True):
-    """Known wrong labels, and the model's predictions for the images; the attributes are those of `KnownErrors`.
-
-    Attributes:
-        ceiling: see `Audit`.
-    """
-
-    source: str
-    rule: str
-    num_reviewed: Count
-    ceiling: Fraction
-    errors: tuple[PredictedError, ...]
 
 
 class SuspectsBySplit(Record, kw_only=True):
@@ -95,11 +64,15 @@ class SuspectsBySplit(Record, kw_only=True):
 
 
 class AuditRecord(DatasetRecord, kw_only=True):
-    """The first suspects and duplicates, and as many of their pictures as fit; see `Audit`."""
+    """The first suspects and duplicates, and as many of their pictures as fit; see `Audit`.
+
+    Attributes:
+        known_errors: label errors that people found, in earlier runs; they are not shown.
+    """
 
     class_names: tuple[str, ...]
     label_suspects: SuspectsBySplit
-    known_errors: PredictedErrors | None
+    known_errors: JsonObject | UnsetType | None = UNSET
     duplicates: DuplicatesRecord
     accuracies: Annotated[tuple[PartialAccuracy, ...], Meta(min_length=1)]
     pictures: PicturesRecord
@@ -110,8 +83,6 @@ class AuditRecord(DatasetRecord, kw_only=True):
         for suspects in self.label_suspects.by_split.values():
             for suspect in suspects.suspects:
                 labels += [suspect.given_label, suspect.suggested_label]
-        for error in self.known_errors.errors if self.known_errors else ():
-            labels += [error.given_label, error.predicted, error.agreed_label or 0]  # 0, always a class, for None
         check_labels(self.class_names, labels, "labels")
         # Every other row is compared with the first one, that of all images.
         left_out = [part.left_out for part in self.accuracies]
@@ -125,9 +96,7 @@ class Audit(Recorded):
 
     Attributes:
         train, test: the doubtful labels; `train` is None without probabilities for the training images.
-        known: label errors in the test images that people found; None if none are published for exactly these data.
-        known_predictions: the model's prediction for each known error.
-        accuracies: the accuracy on all test images, then without known errors and without duplicates, if there are any.
+        accuracies: the accuracy on all test images, then without duplicates, if there are any.
         pictures: the pictures of the images that are named first.
     """
 
@@ -135,49 +104,29 @@ class Audit(Recorded):
     class_names: tuple[str, ...]
     train: LabelSuspects | None
     test: LabelSuspects
-    known: KnownErrors | None
-    known_predictions: tuple[PredictedError, ...]
     duplicates: Duplicates
     accuracies: tuple[PartialAccuracy, ...]
     pictures: PicturesRecord = field(repr=False)
 
-    @property
-    def ceiling(self) -> float:
-        """The accuracy of a model that contradicts each known label error and is correct on all other images."""
-        return 1 - len(self.known_predictions) / self.accuracies[0].num_images
-
     def to_record(self) -> AuditRecord:
-        known = self.known and from_attributes(
-            PredictedErrors, self.known, ceiling=self.ceiling, errors=self.known_predictions
-        )
         train = None if self.train is None else self.train.to_record()
         return from_attributes(
             AuditRecord,
             self,
             weights_sha256=UNSET,
             label_suspects=SuspectsBySplit(train=train, test=self.test.to_record()),
-            known_errors=known,
+            known_errors=UNSET,
             duplicates=self.duplicates.to_record(),
         )
 
     def __str__(self) -> str:
-        parts = [text_table(_HEADER, self._rows())]
-        if self.known_predictions:
-            parts.append(printable(self._ceiling_sentence()))
-        return "\n\n".join([*parts, *(str(part) for part in self._list_tables())])
+        return "\n\n".join([text_table(_HEADER, self._rows()), *(str(part) for part in self._list_tables())])
 
     def _repr_html_(self) -> str:
-        ceiling = f"<p>{escape(self._ceiling_sentence())}</p>" if self.known_predictions else ""
-        return html_table(_HEADER, self._rows()) + ceiling + "".join(part._repr_html_() for part in self._list_tables())
+        return html_table(_HEADER, self._rows()) + "".join(part._repr_html_() for part in self._list_tables())
 
     def _list_tables(self) -> list[LabelSuspects | Duplicates]:
         return [part for part in (self.train, self.test, self.duplicates) if part is not None]
-
-    def _ceiling_sentence(self) -> str:
-        return (
-            f"Most people reject the given label of {len(self.known_predictions)} test images. A model that agrees "
-            f"with them has an accuracy of at most {100 * self.ceiling:.2f} %"
-        )
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         num_images = self.accuracies[0].num_images
@@ -198,8 +147,8 @@ def audit(
 ) -> Audit:
     """Find the faults of `splits` that a model's probabilities and the pixels show.
 
-    Accuracies leave out known errors and test images that duplicate a training image, never suspects: on a suspect the
-    model disagrees with the label, so without suspects every model would seem accurate.
+    The second accuracy leaves out test images that duplicate a training image, never suspects: on a suspect the model
+    disagrees with the label, so without suspects every model would seem accurate.
 
     Args:
         train_probabilities: (N, K), of the training images, each from a model that was not trained on it, as from
@@ -217,50 +166,20 @@ def audit(
     train = None if train_probabilities is None else label_suspects(train_probabilities, splits.train)
     test = label_suspects(test_probabilities, splits.test)
     duplicates = find_duplicates(splits.train, splits.test, threshold=threshold)
-    known = known_errors(splits.test)
-    predicted_errors = _match_predictions(known, test_probabilities, test)
     is_correct = test_probabilities.argmax(axis=1) == splits.test.labels
-    # Each of the two faults is left out on its own, so that their effects are not mixed.
-    left_out: dict[LeftOut, NDArray[np.int64]] = {
-        "known errors": np.array([error.index for error in predicted_errors], np.int64),
-        # Test images that duplicate a training image; duplicates within the test images are counted.
-        "duplicates": duplicates.find_leaks(),
-    }
+    # Test images that duplicate a training image; duplicates within the test images are counted.
+    leaks = duplicates.find_leaks()
+    accuracies = [_accuracy_without("nothing", is_correct, np.empty(0, np.int64))]
+    if len(leaks):
+        accuracies.append(_accuracy_without("duplicates", is_correct, leaks))
     return Audit(
         dataset_name=splits.name,
         class_names=splits.class_names,
         train=train,
         test=test,
-        known=known,
-        known_predictions=predicted_errors,
         duplicates=duplicates,
-        accuracies=(
-            _accuracy_without("nothing", is_correct, np.empty(0, np.int64)),
-            *(_accuracy_without(name, is_correct, images) for name, images in left_out.items() if len(images)),
-        ),
-        pictures=take_pictures(splits, _choose_pictures(train, test, predicted_errors, duplicates), _PICTURE_BYTES),
-    )
-
-
-def _match_predictions(
-    known: KnownErrors | None, y_prob: NDArray[np.floating[Any]], suspects: LabelSuspects
-) -> tuple[PredictedError, ...]:
-    """Join each known error with the model's prediction for its image."""
-    if known is None:
-        return ()
-    # An error without a rank is no suspect: confident learning did not find it.
-    ranks = {suspect.index: suspect.rank for suspect in suspects.suspects}
-    predicted = y_prob.argmax(axis=1)
-    return tuple(
-        from_attributes(
-            PredictedError,
-            error,
-            predicted=int(predicted[error.index]),
-            probability=float(y_prob[error.index, predicted[error.index]]),
-            self_confidence=float(y_prob[error.index, error.given_label]),
-            rank=ranks.get(error.index),
-        )
-        for error in known.errors
+        accuracies=tuple(accuracies),
+        pictures=take_pictures(splits, _choose_pictures(train, test, duplicates), _PICTURE_BYTES),
     )
 
 
@@ -277,17 +196,14 @@ def _accuracy_without(name: LeftOut, is_correct: NDArray[np.bool_], left_out: ND
     )
 
 
-def _choose_pictures(
-    train: LabelSuspects | None, test: LabelSuspects, errors: tuple[PredictedError, ...], duplicates: Duplicates
-) -> list[PicturePlace]:
+def _choose_pictures(train: LabelSuspects | None, test: LabelSuspects, duplicates: Duplicates) -> list[PicturePlace]:
     """Choose the images to show: from each kind in turn, so that the worst of all kinds come first.
 
-    Of the test suspects a and b, the known error c, and the duplicates d e and f g, these are a c d e b f g.
+    Of the test suspects a and b, the training suspect c, and the duplicates d e and f g, these are a c d e b f g.
     """
     # For each kind its entries, and for each entry the images that are shown together.
     kinds: list[list[list[PicturePlace]]] = [
         [[("test", suspect.index)] for suspect in test.suspects[:_MAX_SUSPECTS_SHOWN]],
-        [[("test", error.index)] for error in errors],
         [[("train", suspect.index)] for suspect in (train.suspects if train else ())[:_MAX_SUSPECTS_SHOWN]],
         [
             [(member.split, member.index) for member in group.members[:_MAX_MEMBERS_SHOWN]]

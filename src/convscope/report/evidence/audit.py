@@ -1,9 +1,7 @@
-"""The data's own faults as a section of the page: labels in doubt, known wrong ones, and duplicates, with pictures.
+"""The data's own faults as a section of the page: labels in doubt and duplicates, with pictures.
 
     suspect        an image whose label a network doubts that was not trained on it: the label is 4, the network is
                    confident of 9 (`given_label` 4, `suggested_label` 9)
-    known error    a test image of a published review: most people did not choose its label, 4. If a majority chose 9,
-                   `agreed_label` is 9, else None
     duplicates     a group of equal or nearly equal images, in one split or in both
 
 The pictures come with the record. It has room for a part of them, so not every image in a list has a card.
@@ -14,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from convscope.base.tables import clip
 from convscope.data.inspection.duplicates import DuplicatesRecord
 from convscope.data.inspection.pictures import PicturesRecord
-from convscope.evidence.audit.faults import AuditRecord, PredictedErrors
+from convscope.evidence.audit.faults import AuditRecord
 from convscope.evidence.audit.label_suspects import LabelSuspectsRecord
 from convscope.report.evidence.section import Card, Gallery, Section, Table, heads, topic_section
 from convscope.report.findings import between, confidence_text, percent
@@ -34,11 +32,7 @@ def audit_section(value: AuditRecord) -> Section:
     picture = _pictures(value.pictures)
     parts: list[Table | Gallery] = [
         *_accuracy_table(value),
-        *_errors_gallery(value.known_errors, names, picture),
-        *(
-            _suspects_gallery(split_suspects, value.known_errors, names, picture)
-            for split_suspects in suspects.values()
-        ),
+        *(_suspects_gallery(split_suspects, names, picture) for split_suspects in suspects.values()),
         _counts_table(suspects),
         _duplicates_table(value.duplicates),
         *_duplicates_gallery(value.duplicates, names, picture),
@@ -79,56 +73,16 @@ def _accuracy_table(value: AuditRecord) -> list[Table]:
         )
         for part in value.accuracies
     ]
-    if value.known_errors and value.known_errors.errors:
-        number, ceiling = len(value.known_errors.errors), percent(value.known_errors.ceiling)
-        title = say("evidence.audit.known", n=number, ceiling=ceiling)
-    else:
-        title = say("evidence.audit.duplicates", duplicates=left_out.get("duplicates", 0), images=whole.num_images)
+    title = say("evidence.audit.duplicates", duplicates=left_out.get("duplicates", 0), images=whole.num_images)
     meanings = [say(f"evidence.audit.meaning.{name}") for name in left_out]
     look = join_sentences(*meanings, say("evidence.audit.neverLeftOut"))
     header = heads("audit", "testImages", "images", "right", "accuracy", "interval")
     return [Table(title, look, header, rows)]
 
 
-def _errors_gallery(known: PredictedErrors | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
-    """Make the gallery of the known errors; the title says how often the network agrees with the people.
-
-    Of 15 errors, people agreed on another label for 12 (`agreed`), and the network predicts it for 10 (`joined`); for
-    3 it predicts the label in the file (`kept`), and 8 have a `rank`, as they are suspects too.
-    """
-    if not known or not known.errors:
-        return []
-    errors = known.errors
-    agreed = [error for error in errors if error.agreed_label is not None]
-    joined = sum(error.predicted == error.agreed_label for error in agreed)
-    kept = sum(error.predicted == error.given_label for error in errors)
-    cards = []
-    for error in errors:
-        people = error.votes_given + error.votes_alternative + error.votes_neither
-        agreed_name = "?" if error.agreed_label is None else names[error.agreed_label]
-        lines = [
-            f"{names[error.given_label]} → {agreed_name}",
-            say("evidence.audit.confirmed", votes=error.votes_given, people=people, name=names[error.given_label]),
-            say(
-                "evidence.audit.network",
-                name=names[error.predicted],
-                probability=confidence_text(error.probability),
-            ),
-        ]
-        cards.append(_card(picture, "test", error.index, lines))
-    num_ranked = sum(error.rank is not None for error in errors)
-    title = say("evidence.audit.rejected", n=len(errors), joined=joined, agreed=len(agreed))
-    look = say("evidence.audit.rejectedLook", kept=kept, found=num_ranked, reviewed=known.num_reviewed)
-    return [Gallery(title, look, [card for card in cards if card])]
-
-
-def _suspects_gallery(
-    suspects: LabelSuspectsRecord, known: PredictedErrors | None, names: Sequence[str], picture: Picture
-) -> Gallery:
-    """Make the gallery of the suspects of a split; a line marks those that people rejected too."""
+def _suspects_gallery(suspects: LabelSuspectsRecord, names: Sequence[str], picture: Picture) -> Gallery:
+    """Make the gallery of the suspects of a split."""
     split = suspects.split
-    # Known errors are published for test images.
-    rejected = {error.index for error in known.errors} if known and split == "test" else set[int]()
     cards = []
     for suspect in suspects.suspects:
         lines = [
@@ -136,15 +90,9 @@ def _suspects_gallery(
             say("head.confidence", probability=confidence_text(suspect.probability, 2)),
             *([suspect.file] if suspect.file else []),
         ]
-        if suspect.index in rejected:
-            lines.append(say("evidence.audit.also"))
         cards.append(_card(picture, split, suspect.index, lines))
     shown = [card for card in cards if card]
-    counts = {"suspects": suspects.num_suspects, "labels": suspects.num_images}
-    title = say(f"evidence.audit.suspects.{split}", **counts)
-    if rejected:
-        both = sum(suspect.index in rejected for suspect in suspects.suspects)
-        title = say(f"evidence.audit.suspectsRejected.{split}", **counts, rejected=both)
+    title = say(f"evidence.audit.suspects.{split}", suspects=suspects.num_suspects, labels=suspects.num_images)
     is_part = len(shown) < suspects.num_suspects
     note = say("sentence", text=say("evidence.filters.areShown", n=len(shown))) if is_part else ""
     look = join_sentences(say("evidence.audit.suspectLook"), note)
