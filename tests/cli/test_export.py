@@ -60,8 +60,6 @@ def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: 
     [
         (("--format", "keras", "--dtype", "int8"), "has no int8; it has float32"),
         (("--format", "pickle"), "'pickle' is not one of"),
-        (("--format", "c", "--prefix", "3 best"), "prefix is '3 best'; it must be"),
-        (("--format", "safetensors", "--prefix", "net"), "--prefix is for --format c"),
         ((), "Missing option '--format'"),
     ],
 )
@@ -69,6 +67,19 @@ def test_unknown_export_options_are_refused_before_writing(run: Path, arguments:
     completed = invoke("export", run, *arguments)
     assert completed.exit_code == 2
     assert expected in completed.stderr
+    assert not (run / "exports").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--format", "c", "--prefix", "3 best"), "prefix is '3 best'; it must be"),
+        (("--format", "c", "--format", "safetensors", "--prefix", "net"), "--prefix is for c only; export safetensors"),
+        (("--format", "c", "--float-layers", "a"), "--float-layers is for int8; in float32"),
+    ],
+)
+def test_options_of_another_format_are_refused_before_a_file_is_written(run: Path, arguments: tuple, message: str):
+    assert message in run_fails("export", run, *arguments)
     assert not (run / "exports").exists()
 
 

@@ -80,15 +80,8 @@ def export(
     files = _choose_files(formats, dtypes)
     if out is not None and len(files) > 1 and any(is_file(out, form) for form, _ in files):
         raise click.UsageError(f"--out {out}: several files would be written; name a folder")
-    if prefix is not None and all(form.name != "c" for form, _ in files):
-        raise click.UsageError("--prefix is for --format c")
-    if float_layers is not None and all(dtype != "int8" for _, dtype in files):
-        raise click.UsageError("--float-layers is for --dtype int8")
-    kept = tuple(name.strip() for name in float_layers.split(",")) if float_layers is not None else ()
-    try:
-        request = ExportRequest(files, out, dataset, _ALL in formats, force, prefix, kept)
-    except ValueError as error:
-        raise click.UsageError(in_options(str(error))) from error
+    layers = tuple(float_layers.split(",")) if float_layers is not None else ()
+    request = ExportRequest(files, out, dataset, _ALL in formats, force, prefix, layers)
     with JobProgress(quiet=as_json) as progress:
         result = export_run(run_path, request, progress.listeners())
     if as_json:

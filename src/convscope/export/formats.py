@@ -25,6 +25,7 @@ from convscope.training.model import Model
 Dtype = Literal["float32", "float16", "int8"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 _WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense", "BatchNormalization")
+_INT8 = ("dtype", "calibration_images")
 MAX_SELF_TEST_IMAGES = 10
 MAX_NAME_LETTERS = 24
 """Of a prefix and of a layer in C: no name then exceeds the 63 characters that every compiler of C99 tells apart."""
@@ -52,7 +53,6 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_prefix(self.prefix)
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,13 @@ def sample_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(dataset.images[evenly(len(dataset), count)])
 
 
-def check_prefix(prefix: str | None) -> None:
-    """Raise `ValueError` if `prefix` cannot begin the names in a C file."""
-    if prefix is None or (
-        re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) and len(prefix) <= MAX_NAME_LETTERS
-    ):
-        return
-    raise ValueError(
-        f"prefix is {prefix!r}; it must be ASCII letters, digits and single underscores, begin with a letter and have "
-        f"at most {MAX_NAME_LETTERS} characters"
-    )
+def check_prefix(prefix: str) -> None:
+    """Raise `InterchangeError` if `prefix` cannot begin the names in a C file."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) or len(prefix) > MAX_NAME_LETTERS:
+        raise InterchangeError(
+            f"prefix is {prefix!r}; it must be ASCII letters, digits and single underscores, begin with a letter and "
+            f"have at most {MAX_NAME_LETTERS} characters"
+        )
 
 
 def check_calibration(model: Model, dtype: Dtype, images: NDArray[np.uint8] | None) -> None:
@@ -139,9 +136,11 @@ def check_options(model: Model, form: ExportFormat, options: ExportOptions) -> N
             f"format {form.name} has no {options.dtype}; it has {', '.join(form.dtypes)}; choose another format or type"
         )
     for name in ("opset", "prefix", "float_layers"):
-        if getattr(options, name) and name not in form.options:
+        if getattr(options, name) not in (None, ()) and name not in form.options:
             takers = " and ".join(taker.name for taker in FORMATS.values() if name in taker.options)
             raise InterchangeError(f"`{name}` is for {takers} only; export {form.name} without it")
+    if options.prefix is not None:
+        check_prefix(options.prefix)
     if options.float_layers and options.dtype != "int8":
         raise InterchangeError(f"`float_layers` is for int8; in {options.dtype} no layer is in 8 bits")
     weighted = [layer.name for layer in model.architecture.layers if layer.kind in _WEIGHTED]
@@ -167,15 +166,9 @@ FORMATS: Mapping[str, ExportFormat] = {
     for export_format in (
         ExportFormat("safetensors", ".safetensors", ("float32",), "formats"),  # the functions of this module, above
         ExportFormat("keras", ".keras", ("float32",), "keras"),
-        ExportFormat("onnx", ".onnx", DTYPES, "onnx", ("dtype", "opset", "calibration_images", "float_layers")),
-        ExportFormat("tflite", ".tflite", DTYPES, "tflite", ("dtype", "calibration_images")),
+        ExportFormat("onnx", ".onnx", DTYPES, "onnx", (*_INT8, "float_layers", "opset")),
+        ExportFormat("tflite", ".tflite", DTYPES, "tflite", _INT8),
         ExportFormat("torch", ".pt2", ("float32",), "torch"),
-        ExportFormat(
-            "c",
-            ".h",
-            ("float32", "int8"),
-            "c_header",
-            ("dtype", "calibration_images", "test_images", "prefix", "float_layers"),
-        ),
+        ExportFormat("c", ".h", ("float32", "int8"), "c_header", (*_INT8, "float_layers", "test_images", "prefix")),
     )
 }

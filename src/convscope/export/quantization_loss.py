@@ -17,7 +17,7 @@ from convscope.export.c_header.arithmetic import activate, compute_step, scale_i
 from convscope.export.c_header.fixed_point import HIGHEST, LOWEST, Scale, choose_scale
 from convscope.export.c_header.quantization import MARGIN, QuantizedStep, quantize, split_images
 from convscope.export.c_header.steps import ComputedStep, plan_steps
-from convscope.export.records import Difference, LayerLoss, QuantizationLoss
+from convscope.export.records import LayerLoss, QuantizationLoss, compare_logits
 from convscope.training.model import Model
 
 Array = NDArray[Any]
@@ -36,7 +36,6 @@ class _Scheme:
         stride: the ranges come from every so many calibration images.
         float_kinds: kinds of layers whose weights stay float. If there are any, so do the sums of a dense layer
             without a relu.
-        rounds_inside: true if a `PReLU` is several steps, each with a rounded output.
         rounds_logits: true if the logits have 8 bits, too.
         splits_normalization: true if a batch normalisation that is not folded rounds its product before its sum.
     """
@@ -44,13 +43,12 @@ class _Scheme:
     margin: float = 1.0
     stride: int = 1
     float_kinds: frozenset[str] = frozenset()
-    rounds_inside: bool = False
     rounds_logits: bool = False
     splits_normalization: bool = False
 
 
 _SCHEMES: Mapping[str, _Scheme] = {
-    "c": _Scheme(margin=MARGIN, stride=2, rounds_inside=True),
+    "c": _Scheme(margin=MARGIN, stride=2),
     "onnx": _Scheme(float_kinds=frozenset({"BatchNormalization", "PReLU"})),
     "tflite": _Scheme(rounds_logits=True, splits_normalization=True),
 }
@@ -77,18 +75,16 @@ def measure_layers_in_int8(
     scheme = _SCHEMES[format]
     simulation = _Simulation(model, calibration_images, scheme)
     steps = [quantized.step for quantized in simulation.network.steps]
+    kinds = {layer.name: layer.kind for layer in model.architecture.layers}
     layers: dict[str, list[int]] = defaultdict(list)  # the steps that round, by the layer's name
     for number, step in enumerate(steps):
-        if step.kind not in ("max_pool", "pad"):
+        if kinds[step.layers[0]] == "PReLU" and format != "c":  # one operator there, whose last step gives the output
+            layers[step.layers[0]] = [number]
+        elif step.kind not in ("max_pool", "pad"):
             layers[step.layers[0]].append(number)
     count = int(np.clip(_MAX_MACS / (model.architecture.macs * (len(layers) + 1)), _MIN_IMAGES, _MAX_IMAGES))
     images = images[evenly(len(images), count)]
-    kinds = {layer.name: layer.kind for layer in model.architecture.layers}
-    outputs = frozenset(
-        number
-        for layer, numbers in layers.items()
-        for number in (numbers if scheme.rounds_inside or kinds[layer] != "PReLU" else numbers[-1:])
-    )
+    outputs = frozenset(number for numbers in layers.values() for number in numbers)
     weights = frozenset(
         number
         for layer, numbers in layers.items()
@@ -97,26 +93,23 @@ def measure_layers_in_int8(
         and kinds[layer] not in scheme.float_kinds
         and not {*float_layers} & {*steps[number].layers}
     )
-    expected, total, alone, without = list[Array](), list[Array](), defaultdict(list), defaultdict(list)
+    blocks = []
     for block in split_images(tuple(steps), model.architecture.input, images, _BLOCK_VALUES):
-        exact, rounded = simulation.compute_image(block)
-        expected.append(simulation.compute(exact, frozenset(), frozenset()))
-        total.append(simulation.compute(rounded, weights, outputs))
-        for layer, numbers in layers.items():
+        exact, rounded = simulation.start(block)
+        logits = [simulation.compute(exact, frozenset(), frozenset()), simulation.compute(rounded, weights, outputs)]
+        for numbers in layers.values():
             part, start = frozenset(numbers), numbers[0] + 1  # values before its first step are computed already
-            alone[layer].append(simulation.compute(exact[:start], part & weights, part & outputs))
-            if part & weights:
-                without[layer].append(simulation.compute(rounded[:start], weights - part, outputs))
+            logits.append(simulation.compute(exact[:start], part & weights, part & outputs))
+            logits.append(simulation.compute(rounded[:start], weights - part, outputs) if part & weights else logits[1])
+        blocks.append(logits)
+    expected, *others = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    total, *differences = (compare_logits(expected, logits) for logits in others)
     losses = [
-        LayerLoss(
-            layer=layer,
-            alone=_compare(expected, alone[layer]),
-            without=_compare(expected, without[layer]) if layer in without else None,
-        )
-        for layer in layers
+        LayerLoss(layer=layer, alone=alone, without=without if weights & {*layers[layer]} else None)
+        for layer, alone, without in zip(layers, differences[::2], differences[1::2], strict=True)
     ]
     losses.sort(key=lambda loss: (-loss.alone.num_changed, -loss.alone.largest))
-    return QuantizationLoss(num_images=len(images), total=_compare(expected, total), layers=tuple(losses))
+    return QuantizationLoss(num_images=len(images), total=total, layers=tuple(losses))
 
 
 class _Simulation:
@@ -127,16 +120,25 @@ class _Simulation:
     """
 
     def __init__(self, model: Model, calibration_images: NDArray[np.uint8], scheme: _Scheme) -> None:
-        steps = plan_steps(model, splits_normalization=scheme.splits_normalization)
-        self.network = quantize(model, calibration_images[:: scheme.stride], steps, scheme.margin)
-        self._scheme = scheme
-        self._exact = [_with_kernel(quantized.step, None) for quantized in self.network.steps]
-        self._rounded = [_with_kernel(quantized.step, _to_kernel(quantized)) for quantized in self.network.steps]
+        plan = plan_steps(model, splits_normalization=scheme.splits_normalization)
+        self.network = quantize(model, calibration_images[:: scheme.stride], plan, scheme.margin)
+        self._has_float_sums = bool(scheme.float_kinds)
+        self._exact, self._rounded = list[ComputedStep](), list[ComputedStep]()
+        for quantized in self.network.steps:
+            step, kernel = quantized.step, quantized.kernel
+            if step.kernel is not None and step.bias is not None and kernel is not None:
+                scales = quantized.units / quantized.input_scales[0].scale
+                kernel = kernel * (scales.reshape(kernel.shape[2:]) if step.kind == "depthwise" else scales)
+                step = replace(step, kernel=step.kernel.astype(np.float32), bias=step.bias.astype(np.float32))
+                self._rounded.append(replace(step, kernel=kernel.astype(np.float32)))
+            else:
+                self._rounded.append(step)
+            self._exact.append(step)
         logits = model.logits(calibration_images)
         self._logit_scale = choose_scale(float(logits.min()), float(logits.max())) if scheme.rounds_logits else None
 
-    def compute_image(self, images: NDArray[np.uint8]) -> tuple[list[Array], list[Array]]:
-        """Compute the numbers of images, as they are and rounded, each as the first value of a list."""
+    def start(self, images: NDArray[np.uint8]) -> tuple[list[Array], list[Array]]:
+        """Start two lists of values with the numbers of images, as they are and rounded."""
         image = scale_images(images, self.network.image.scale, self.network.image.offset).astype(np.float32)
         return [image], [_round(image, self.network.scales[0])]
 
@@ -161,32 +163,7 @@ class _Simulation:
     def _rounds_sums(self, quantized: QuantizedStep) -> bool:
         """True if a step's sums have 8 bits before its activation, which then reads 256 numbers."""
         is_relu = quantized.step.activation in ("relu6", "leaky_relu")
-        is_float = quantized.step.kind == "dense" and not is_relu and bool(self._scheme.float_kinds)
-        return quantized.table is not None and not is_float
-
-
-def _to_kernel(quantized: QuantizedStep) -> NDArray[np.float64] | None:
-    """Compute the kernel that the integers of a step stand for."""
-    if quantized.kernel is None:
-        return None
-    units: Array | None = quantized.logit_scales  # what 1 stands for in the sums of each channel
-    if units is None:
-        assert quantized.multipliers is not None
-        assert quantized.shifts is not None
-        assert quantized.sum_scale is not None
-        units = np.ldexp(quantized.multipliers, -quantized.shifts) * quantized.sum_scale.scale
-    scales = np.asarray(units, np.float64) / quantized.input_scales[0].scale
-    return quantized.kernel * (
-        scales.reshape(quantized.kernel.shape[2:]) if quantized.step.kind == "depthwise" else scales
-    )
-
-
-def _with_kernel(step: ComputedStep, kernel: NDArray[np.float64] | None) -> ComputedStep:
-    """Give a step its weights in float32, and another kernel if there is one."""
-    if step.kernel is None or step.bias is None:
-        return step
-    kernel = step.kernel if kernel is None else kernel
-    return replace(step, kernel=kernel.astype(np.float32), bias=step.bias.astype(np.float32))
+        return quantized.table is not None and (quantized.step.kind != "dense" or is_relu or not self._has_float_sums)
 
 
 def _round(x: Array, scale: Scale | None) -> Array:
@@ -196,9 +173,3 @@ def _round(x: Array, scale: Scale | None) -> Array:
     steps = np.floor((x - np.float32(scale.residue)) / np.float32(scale.scale) + np.float32(0.5))
     steps = np.clip(steps, LOWEST - scale.zero, HIGHEST - scale.zero)
     return np.asarray(steps * np.float32(scale.scale) + np.float32(scale.residue), np.float32)
-
-
-def _compare(expected: list[Array], logits: list[Array]) -> Difference:
-    a, b = np.concatenate(expected), np.concatenate(logits)
-    changed = int((a.argmax(axis=1) != b.argmax(axis=1)).sum())
-    return Difference(num_changed=changed, largest=float(np.abs(a - b).max()))

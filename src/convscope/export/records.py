@@ -1,5 +1,10 @@
 """Records of the proof of an exported file: its memory, and the effect of 8 bits in each layer."""
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from convscope.base.records import Count, NonNegative, Positive, Record
 
 MAX_LAYERS = 12
@@ -25,6 +30,12 @@ class Difference(Record, kw_only=True):
 
     num_changed: Count
     largest: NonNegative
+
+
+def compare_logits(expected: NDArray[Any], logits: NDArray[Any]) -> Difference:
+    """Compare logits (N, K) with those of the network in float."""
+    changed = int((expected.argmax(axis=1) != logits.argmax(axis=1)).sum())
+    return Difference(num_changed=changed, largest=float(np.abs(logits - expected).max()))
 
 
 class LayerLoss(Record, kw_only=True):

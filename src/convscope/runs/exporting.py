@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
@@ -18,11 +19,11 @@ from convscope.export.formats import (
     ExportFormat,
     ExportOptions,
     check_options,
-    check_prefix,
     export_model,
     sample_images,
 )
 from convscope.export.parity import Parity, ParityTable, measure_parity
+from convscope.export.records import QuantizationLoss
 from convscope.runs.data import load_data
 from convscope.runs.jobs import open_with_data
 from convscope.runs.listeners import Listeners
@@ -54,9 +55,6 @@ class ExportRequest:
     force: bool = False
     prefix: str | None = None
     float_layers: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_prefix(self.prefix)
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
                 if splits is not None:
                     on_progress, runner = partial(listeners.on_step, f"verifying {file.name}"), form.open(file)
                     row = measure_parity(model, runner, file, form.name, dtype, splits.test, on_progress)
-                    rows.append(_with_layers(row, model, options, splits))
+                    rows.append(replace(row, quantization=_measure_layers(model, form.name, options, splits)))
             except MissingPackageError as error:  # a package to write the format, or to run its file
                 if not request.leave_out:
                     raise
@@ -129,27 +127,19 @@ def _make_options(request: ExportRequest, splits: Splits | None, path: Path) -> 
         raise InterchangeError(f"{path}: int8 needs images for choosing its ranges; name some with `dataset`")
     calibration = None if splits is None else sample_images(splits.train, _NUM_CALIBRATION_IMAGES)
     tested = None if splits is None else sample_images(splits.test, MAX_SELF_TEST_IMAGES)
-    return [
-        ExportOptions(
-            dtype=dtype,
-            calibration_images=calibration if dtype == "int8" else None,
-            test_images=tested,
-            prefix=request.prefix if form.name == "c" else None,
-            float_layers=request.float_layers if dtype == "int8" else (),
-        )
-        for form, dtype in request.files
-    ]
+    shared = (calibration, None, tested, request.prefix, request.float_layers)
+    return [ExportOptions(dtype, *shared) for _, dtype in request.files]
 
 
-def _with_layers(row: Parity, model: Model, options: ExportOptions, splits: Splits) -> Parity:
-    """Add what 8 bits change in each layer, to the row of an int8 file that is no ensemble."""
-    if options.calibration_images is None or any(layer.kind == "SoftVoting" for layer in model.architecture.layers):
-        return row
+def _measure_layers(model: Model, format: str, options: ExportOptions, splits: Splits) -> QuantizationLoss | UnsetType:
+    """Measure the effect of 8 bits in each layer, for an int8 file that is no ensemble."""
+    is_ensemble = any(layer.kind == "SoftVoting" for layer in model.architecture.layers)
+    if options.dtype != "int8" or options.calibration_images is None or is_ensemble:
+        return UNSET
     from convscope.export.quantization_loss import measure_layers_in_int8  # imports SciPy
 
     tested = sample_images(splits.test, _NUM_CALIBRATION_IMAGES)
-    loss = measure_layers_in_int8(model, options.calibration_images, tested, row.format, options.float_layers)
-    return replace(row, quantization=loss)
+    return measure_layers_in_int8(model, options.calibration_images, tested, format, options.float_layers)
 
 
 def _choose_path(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype) -> Path:

@@ -110,7 +110,7 @@ def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path
     images = random_images(model.architecture, rng, 400)
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=images, prefix="net")
     text = " ".join((tmp_path / "net.h").read_text().split())
-    deviation = measure_deviation(model, quantize(model, images[::2]), images[1::2], 200)
+    deviation = measure_deviation(model, quantize(model, images[::2]), images[1::2])
     assert f"largest logit difference to the model was {deviation.largest:.6g}" in text
     assert "is at most 1 in 201" in text  # 200 images were measured, and the next one is as likely the farthest
     stated = re.search(r"#define NET_LOGIT_BOUND (\S+)f", text)  # as a float literal
@@ -150,4 +150,4 @@ def test_a_header_that_is_exact_states_a_bound_of_zero_and_compiles(tmp_path: Pa
 def test_a_model_whose_logits_overflow_is_refused() -> None:
     model = make_dense_model(np.full((4, 2), 3e38), np.zeros(2), scale=1.0)
     with pytest.raises(ConvscopeError, match="logits that are not finite"):
-        measure_deviation(model, quantize(model, IMAGES), IMAGES, 3)
+        measure_deviation(model, quantize(model, IMAGES), IMAGES)

@@ -11,6 +11,7 @@ In the file all names have a prefix, for which PREFIX stands here.
 
 from collections.abc import Sequence
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from convscope.architecture import Input
 from convscope.export.c_header.c_text import CArray, StepText, format_call, format_float
 from convscope.export.c_header.memory import WorkingMemory, format_address
 from convscope.export.c_header.steps import LINEAR, WRITES_LOGITS, ComputedStep, describe_step, move_outputs_first
+
+Arguments = tuple[str | int, ...]
 
 
 def format_float32_steps(steps: Sequence[ComputedStep], image: Input, memory: WorkingMemory) -> list[StepText]:
@@ -39,7 +42,7 @@ def format_float32_steps(steps: Sequence[ComputedStep], image: Input, memory: Wo
 def _format_step(step: ComputedStep, sources: list[str], target: str) -> StepText:
     """Format a step that reads the values at the addresses `sources` and writes its output to `target`."""
     arrays = _make_arrays(step)
-    function, arguments = _choose_call(step, sources, target, [f"PREFIX_{array.name}" for array in arrays])
+    function, arguments = choose_call(step, sources, target, [f"PREFIX_{array.name}" for array in arrays])
     functions, calls = [], []
     if function:
         functions.append(function)
@@ -51,36 +54,60 @@ def _format_step(step: ComputedStep, sources: list[str], target: str) -> StepTex
     return StepText(describe_step(step), tuple(functions), arrays, tuple(calls))
 
 
-def _choose_call(
-    step: ComputedStep, sources: list[str], target: str, weights: list[str]
-) -> tuple[str, tuple[str | int, ...]]:
-    """Choose the C function of a step and its arguments, in the order of float32.c; "" for an activation in place."""
-    size = prod(step.output_shape)
-    window: tuple[int, ...] = (*step.size, *step.strides, *step.padding)
+class IntegerArguments(NamedTuple):
+    """The arguments that only the functions of int8.c have; float32.c has none of them.
+
+    Attributes:
+        zeros: the integer that stands for 0, of each input.
+        operands: of each input of an `add` or `concatenate`, the factors that bring it to the steps of the output.
+        sums: the bias and shift of an `add`, the shift of a `concatenate`.
+        output_zero: the integer that stands for 0 in the output, if that has a scale of its own.
+    """
+
+    zeros: Arguments = ()
+    operands: Sequence[Arguments] = ((), ())
+    sums: Arguments = ()
+    output_zero: Arguments = ()
+
+
+_NONE = IntegerArguments()
+
+
+def choose_call(
+    step: ComputedStep, sources: list[str], target: str, weights: list[str], more: IntegerArguments = _NONE
+) -> tuple[str, Arguments]:
+    """Choose the C function of a step and its arguments; "" for an activation in place.
+
+    The order is always the same: the input, its weights, the window, the output. A value is given by its address, its
+    shape or size, and the integer that stands for 0.
+    """
+    size, pixels, zero, y_zero = prod(step.output_shape), prod(step.output_shape[:2]), more.zeros[:1], more.output_zero
+    x: Arguments = (*sources, *step.input_shape)
+    window: Arguments = (*step.size, *step.strides, *step.padding)
     match step.kind:
-        case "conv2d" if not step.is_plain:
-            window = (*step.size, *step.strides, *step.dilation, *step.padding)
-            shape = (*step.output_shape, step.groups)
-            return "grouped_conv2d", (*sources, *step.input_shape, *weights, *window, target, *shape)
+        case "conv2d" if step.is_plain:
+            return "conv2d", (*x, *zero, *weights, *window, target, *step.output_shape, *y_zero)
         case "conv2d":
-            return "conv2d", (*sources, *step.input_shape, *weights, *window, target, *step.output_shape)
+            window = (*step.size, *step.strides, *step.dilation, *step.padding)
+            y = (target, *step.output_shape, step.groups)
+            return "grouped_conv2d", (*x, *zero, *weights, *window, *y, *y_zero)
         case "depthwise":
             maps = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
-            return "depthwise", (*sources, *step.input_shape, *weights, *window, target, *maps)
+            return "depthwise", (*x, *zero, *weights, *window, target, *maps, *y_zero)
         case "dense":
-            return "dense", (*sources, prod(step.input_shape), *weights, target, size)
+            return "dense", (*sources, prod(step.input_shape), *zero, *weights, target, size, *y_zero)
         case "max_pool" | "average_pool":
-            return step.kind, (*sources, *step.input_shape, *window, target, *step.output_shape[:2])
+            return step.kind, (*x, *window, target, *step.output_shape[:2])
         case "pad":
-            return "pad", (*sources, *step.input_shape, *step.padding, target, *step.output_shape[:2])
-        case "add":
-            return "add", (*sources, size, target)
-        case "concatenate":
-            (a, b), pixels = step.size, prod(step.output_shape[:2])  # a and b: the channels of the two values
-            return "concatenate", (sources[0], a, sources[1], b, pixels, target)
+            return "pad", (*x, *step.padding, target, *step.output_shape[:2], *zero)
+        case "add" | "concatenate":
+            channels, count = ((), size) if step.kind == "add" else (step.size, pixels)
+            (a, b), zeros = sources, more.zeros
+            first, second = ((*channels[i : i + 1], *zeros[i : i + 1], *more.operands[i]) for i in (0, 1))
+            return step.kind, (a, *first, b, *second, *more.sums, count, target, *y_zero)
         case "soft_voting":
             return "soft_voting", (*sources, prod(step.input_shape) // size, target, size)  # members = inputs / classes
-        case "activation":  # `_format_step` adds the activation itself, which works in place
+        case "activation":  # the caller adds the activation itself, which works in place
             return ("", ()) if sources[0] == target else ("copy", (*sources, size, target))
 
 

@@ -14,7 +14,8 @@ Until the prefix is known, all names begin with PREFIX.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
 from pathlib import Path
 from textwrap import wrap
@@ -41,9 +42,10 @@ from convscope.export.c_header.int8_calls import format_int8_steps
 from convscope.export.c_header.memory import WorkingMemory, plan_memory
 from convscope.export.c_header.packing import make_int8_function
 from convscope.export.c_header.quantization import quantize
-from convscope.export.c_header.simulation import Deviation, measure_deviation, simulate
+from convscope.export.c_header.simulation import measure_deviation, simulate
 from convscope.export.c_header.steps import WRITES_LOGITS, ComputedStep, plan_steps
 from convscope.export.formats import MAX_NAME_LETTERS, MAX_SELF_TEST_IMAGES, check_calibration, check_prefix
+from convscope.export.records import Difference
 from convscope.training.model import Model
 
 CType = Literal["float32", "int8"]
@@ -85,16 +87,14 @@ def write_c(
         ValueError: if `prefix` cannot begin a name in C.
         ConvscopeError: if a weight is not finite, or the file cannot be written.
     """
-    if prefix is None:
-        prefix = _make_prefix(model.name)
+    prefix = _make_prefix(model.name) if prefix is None else prefix
     check_prefix(prefix)
     check_calibration(model, dtype, calibration_images)
-    tested = np.zeros((0, *model.architecture.input.shape), np.uint8)
-    if test_images is not None:
-        check_images(test_images, model.architecture.input.shape)
-        tested = test_images[: max(1, min(MAX_SELF_TEST_IMAGES, MAX_SELF_TEST_BYTES // prod(tested.shape[1:])))]
     images = calibration_images if dtype == "int8" else None
-    text = _format_float32(model, tested) if images is None else _format_int8(model, images, tested, float_layers)
+    if images is None:
+        text = _format_float32(model, test_images)
+    else:
+        text = _format_int8(model, images, test_images, float_layers)
     write_text(path, replace_prefix(text, prefix))
 
 
@@ -105,36 +105,37 @@ def _make_prefix(name: str) -> str:
     return prefix[:MAX_NAME_LETTERS].rstrip("_")
 
 
-def _format_float32(model: Model, tested: NDArray[np.uint8]) -> str:
+def _format_float32(model: Model, tested: NDArray[np.uint8] | None) -> str:
     steps = plan_steps(model)
     memory = _plan_memory(model, steps)
     parts = format_float32_steps(steps, model.architecture.input, memory)
     arithmetic = ["All arithmetic is float32, in the order that each function states."]
-    logits = model.logits(tested) if len(tested) else np.zeros((0, 1), np.float32)
-    self_test = _format_self_test(tested, logits, _round_off(logits))
-    return _format_header(model, "float32", parts, memory, arithmetic, self_test)
-
-
-def _round_off(logits: NDArray[np.float32]) -> float:
-    """Bound the difference of logits that are computed in another order."""
-    return 1e-4 * float(np.abs(logits).max(initial=1.0))
+    return _format_header(
+        model, "float32", parts, memory, arithmetic, _format_self_test(model, tested, model.logits, 1e-4)
+    )
 
 
 def _format_int8(
-    model: Model, images: NDArray[np.uint8], tested: NDArray[np.uint8], float_layers: Sequence[str]
+    model: Model, images: NDArray[np.uint8], tested: NDArray[np.uint8] | None, float_layers: Sequence[str]
 ) -> str:
     # Images that chose the ranges would show too small a deviation, so it is measured on the others.
     range_images, test_images = images[::2], images[1::2]
     network = quantize(model, range_images, float_layers=float_layers)
-    deviation = measure_deviation(model, network, test_images, len(range_images))
+    deviation = measure_deviation(model, network, test_images)
     memory = _plan_memory(model, tuple(quantized.step for quantized in network.steps))
     bits = {quantized.bits for quantized in network.steps if quantized.kernel is not None}
-    logits = simulate(network, tested) if len(tested) else np.zeros((0, 1), np.float32)
-    # Float sums may be rounded in another way on the device, so that an integer after them is off by one.
-    tolerance = max(deviation.largest, _round_off(logits)) if 32 in bits else 0.0
-    self_test = _format_self_test(tested, logits, tolerance)
+    # Float sums may be rounded in another way on the device, and an integer after them is off by one then.
+    self_test = _format_self_test(model, tested, partial(simulate, network), 0.1 if 32 in bits else 0.0)
     parts = format_int8_steps(network, memory)
-    return _format_header(model, "int8", parts, memory, _describe_int8(deviation, bits), self_test, deviation)
+    return _format_header(
+        model,
+        "int8",
+        parts,
+        memory,
+        _describe_int8(deviation, (len(range_images), len(test_images)), bits),
+        self_test,
+        deviation,
+    )
 
 
 def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
@@ -142,8 +143,8 @@ def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory
     return plan_memory(steps, prod(model.architecture.input.shape), keep_last=not writes_logits)
 
 
-def _describe_int8(deviation: Deviation, bits: set[int]) -> list[str]:
-    largest, count = f"{deviation.largest:.6g}", deviation.num_test_images
+def _describe_int8(deviation: Difference, num_images: tuple[int, int], bits: set[int]) -> list[str]:
+    largest, count = f"{deviation.largest:.6g}", num_images[1]
     kinds = "Weights and values are 8-bit integers"
     if bits - {8, 32}:
         kinds = f"Weights are integers of {' or '.join(map(str, sorted(bits - {32})))} bits, values of 8"
@@ -152,9 +153,9 @@ def _describe_int8(deviation: Deviation, bits: set[int]) -> list[str]:
     return [
         f"{kinds}; sums have 32 bits, logits are float. No sum can overflow: the exporter has checked each of them "
         "for the worst image.",
-        f"The ranges come from {deviation.num_range_images} images. On {count} other images, the largest logit "
+        f"The ranges come from {num_images[0]} images. On {count} other images, the largest logit "
         f"difference to the model was {largest}, and {deviation.num_changed} predictions changed. Stated bound for "
-        f"images like these: {deviation.bound:.6g}, twice the largest difference. The probability that the next such "
+        f"images like these: {2 * deviation.largest:.6g}, twice the largest difference. The probability that the next such "
         f"image exceeds even {largest} is at most 1 in {count + 1}. Other kinds of images may differ more.",
     ]
 
@@ -166,7 +167,7 @@ def _format_header(
     memory: WorkingMemory,
     arithmetic: list[str],
     self_test: list[str],
-    deviation: Deviation | None = None,
+    deviation: Difference | None = None,
 ) -> str:
     """Write the whole C file: comment, constants, functions, weights, and the function that computes the logits.
 
@@ -192,7 +193,7 @@ def _format_header(
         "MACS": architecture.macs,
     }
     if deviation is not None:
-        macros["LOGIT_BOUND"] = f"{deviation.bound:.9e}f"
+        macros["LOGIT_BOUND"] = f"{2 * deviation.largest:.9e}f"
     names = [format_string(name) for name in model.class_names]
     lines = [
         *_format_opening(model, dtype, macros, [*arithmetic, _SELF_TEST] if self_test else arithmetic),
@@ -231,14 +232,19 @@ def _format_header(
     return "\n".join(lines)
 
 
-def _format_self_test(images: NDArray[np.uint8], logits: NDArray[np.float32], tolerance: float) -> list[str]:
-    """Format the self-test of `images` (N, H, W, C), whose logits may differ by `tolerance` from `logits` (N, K)."""
-    if not len(images):
+def _format_self_test(
+    model: Model, images: NDArray[np.uint8] | None, compute: Callable[[NDArray[np.uint8]], Any], tolerance: float
+) -> list[str]:
+    """Format the self-test of images: their logits by `compute`, and a tolerance relative to the largest of them."""
+    if images is None:
         return []
+    check_images(images, model.architecture.input.shape)
+    images = images[: max(1, min(MAX_SELF_TEST_IMAGES, MAX_SELF_TEST_BYTES // prod(images.shape[1:])))]
+    logits = compute(images)
     return [
         "#ifdef PREFIX_SELF_TEST",
         f"#define PREFIX_SELF_TEST_IMAGES {len(images)}",
-        f"#define PREFIX_SELF_TEST_TOLERANCE {tolerance:.9e}f",
+        f"#define PREFIX_SELF_TEST_TOLERANCE {tolerance * float(np.abs(logits).max()):.9e}f",
         *(format_array(CArray(f"self_test_{name}", array)) for name, array in (("images", images), ("logits", logits))),
         "",
         read_function("predictions", "self_test") + "#endif",

@@ -10,14 +10,13 @@ A dense layer `dense_1` from 784 to 10 numbers, with 4-bit weights, becomes
 The input and the output are addresses in the working memory. In names, PREFIX stands for the header's own prefix.
 """
 
-from collections.abc import Iterable
-from itertools import chain
 from math import prod
 
 import numpy as np
 
 from convscope.export.c_header.c_text import CArray, StepText, format_call, format_float
 from convscope.export.c_header.fixed_point import LOWEST, Integers
+from convscope.export.c_header.float32_calls import Arguments, IntegerArguments, choose_call
 from convscope.export.c_header.memory import WorkingMemory, format_address
 from convscope.export.c_header.packing import pack
 from convscope.export.c_header.quantization import QuantizedNetwork, QuantizedStep
@@ -88,8 +87,8 @@ def _make_arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
         return CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias)
     kernel = pack(move_outputs_first(quantized.step, quantized.kernel), quantized.bits)
     arrays = [CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias.astype(np.int32))]
-    if quantized.logit_scales is not None:
-        return (*arrays, CArray(f"{name}_scale", quantized.logit_scales))
+    if quantized.output_scale is None:
+        return (*arrays, CArray(f"{name}_scale", quantized.units.astype(np.float32)))
     assert quantized.multipliers is not None
     assert quantized.shifts is not None
     multiplier = CArray(f"{name}_multiplier", quantized.multipliers.astype(np.int32))
@@ -98,54 +97,31 @@ def _make_arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
 
 def _choose_call(
     quantized: QuantizedStep, sources: list[str], target: str, weights: list[str]
-) -> tuple[str, tuple[str | int, ...]]:
-    """Choose the C function of a step and its arguments, in the order of int8.c; "" for a step that is only a table.
+) -> tuple[str, Arguments]:
+    """Choose the C function of a step and its arguments, see `choose_call`; "" for a step that is only a table.
 
-    The order is always the same: the input, its weights, the window, the output. A value is given by its address, its
-    shape or size, and the integer that stands for 0. An output has none if it keeps the scale of its input or becomes
-    logits; if a table follows, it is the zero of `sum_scale`, in which the table's input counts. `x` are the arguments
-    that describe the input, `y` those that describe the output.
+    If a table follows, the output's zero is that of `sum_scale`, in which the table's input counts.
     """
-    step, zeros = quantized.step, [scale.zero for scale in quantized.input_scales]
-    size, pixels = prod(step.output_shape), prod(step.output_shape[:2])
-    window: tuple[int, ...] = (*step.size, *step.strides, *step.padding)
+    step, zeros = quantized.step, tuple(scale.zero for scale in quantized.input_scales)
     output_zero = () if quantized.sum_scale is None else (quantized.sum_scale.zero,)
-    parts: Iterable[tuple[str | int, ...]]
+    operands: list[Arguments] = [(), ()]
+    sums: Arguments = ()
     match step.kind:
-        case "conv2d":
-            x, y = (*sources, *step.input_shape, zeros[0]), (target, *step.output_shape)
-            if step.is_plain:
-                return "conv2d", (*x, *weights, *window, *y, *output_zero)
-            window = (*step.size, *step.strides, *step.dilation, *step.padding)
-            return "grouped_conv2d", (*x, *weights, *window, *y, step.groups, *output_zero)
-        case "depthwise":
-            x, multiplier = (*sources, *step.input_shape, zeros[0]), step.output_shape[2] // step.input_shape[2]
-            return "depthwise", (*x, *weights, *window, target, *step.output_shape[:2], multiplier, *output_zero)
-        case "dense":
-            inputs: tuple[str | int, ...] = (*sources, prod(step.input_shape), zeros[0], *weights)
-            if quantized.output_scale is None:
-                return "dense_logits", (*inputs, "logits", size)
-            return "dense", (*inputs, target, size, *output_zero)
+        case "activation":
+            return "", ()
+        case "dense" if quantized.output_scale is None:
+            return "dense_logits", choose_call(step, sources, "logits", weights, IntegerArguments(zeros))[1]
         case "average_pool" if quantized.multipliers is not None:  # over a whole map, with a scale of its own
             factors = (*_to_ints(quantized.bias), *_to_ints(quantized.multipliers), *_to_ints(quantized.shifts))
-            channels = step.output_shape[2]
-            return "average_map", (*sources, prod(step.size), channels, zeros[0], *factors, target, *output_zero)
-        case "max_pool" | "average_pool":
-            return step.kind, (*sources, *step.input_shape, *window, target, *step.output_shape[:2])
-        case "pad":
-            return "pad", (*sources, *step.input_shape, *step.padding, target, *step.output_shape[:2], zeros[0])
-        case "add":
-            # (a, zero of a, multiplier of a, b, zero of b, multiplier of b), then one bias and one shift for the sum.
-            parts = zip(sources, zeros, _to_ints(quantized.multipliers), strict=True)
+            pixels, channels = prod(step.size), step.output_shape[2]
+            return "average_map", (*sources, pixels, channels, *zeros, *factors, target, *output_zero)
+        case "add":  # a multiplier for each input, and a bias and a shift for the sum
+            operands = [(multiplier,) for multiplier in _to_ints(quantized.multipliers)]
             sums = (*_to_ints(quantized.bias), *_to_ints(quantized.shifts))
-            return "add", (*chain(*parts), *sums, size, target, *output_zero)
-        case "concatenate":
-            # For each operand (value, channels, zero, multiplier, bias), then one shift for both.
-            multipliers, biases = _to_ints(quantized.multipliers), _to_ints(quantized.bias)
-            parts = zip(sources, step.size, zeros, multipliers, biases, strict=True)
-            return "concatenate", (*chain(*parts), *_to_ints(quantized.shifts), pixels, target, *output_zero)
-        case _:  # an activation
-            return "", ()
+        case "concatenate":  # a multiplier and a bias for each input, and a shift for both
+            operands = list(zip(_to_ints(quantized.multipliers), _to_ints(quantized.bias), strict=True))
+            sums = (*_to_ints(quantized.shifts),)
+    return choose_call(step, sources, target, weights, IntegerArguments(zeros, operands, sums, output_zero))
 
 
 def _to_ints(integers: Integers | None) -> list[int]:

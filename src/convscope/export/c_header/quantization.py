@@ -11,7 +11,7 @@ factor is a whole multiplier divided by a power of two.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -61,7 +61,7 @@ class QuantizedStep:
             or `concatenate` has one multiplier for each input and one shift; an `add` has one bias.
         sum_scale: the scale of the integers that `rescale` makes of the sums, which are the input of the table.
         table: the result of the activation for each of -128 to 127, (256,).
-        logit_scales: the factors that turn the last layer's sums into logits, (K,) float32.
+        units: the numbers that 1 stands for in the sums of each channel, for linear steps.
         bits: those of a weight of the kernel in the C file: 2 if all are -1 to 1, 4 if all are -7 to 7, else 8; 32 if
             it stays float.
     """
@@ -75,7 +75,7 @@ class QuantizedStep:
     shifts: Integers | None = None
     sum_scale: Scale | None = None
     table: Integers | None = None
-    logit_scales: NDArray[np.float32] | None = None
+    units: Array = field(default_factory=lambda: np.ones(1))
     bits: int = 8
 
 
@@ -207,7 +207,7 @@ def _quantize_step(
         if is_float:
             return QuantizedStep(step, inputs, None, *_scale_weights(step, inputs[0], 1.0), bits=32)
         kernel, bias, units, bits = _quantize_weights(step, inputs[0])
-        return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=units.astype(np.float32), bits=bits)
+        return QuantizedStep(step, inputs, None, kernel, bias, units=units, bits=bits)
     return _quantize_sums(step, inputs, range_, is_float=is_float)
 
 
@@ -215,7 +215,7 @@ def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range
     """Quantise a step that sums: its sums · multiplier / 2^shift are integers of `sum_scale`, and the table's input."""
     output_scale, sum_scale, table = _plan_table(step, range_)
     kernel: Integers | None = None
-    bits = 8
+    bits, units = 8, np.ones(1)
     if is_float and step.kind in LINEAR:
         weights = _scale_weights(step, inputs[0], sum_scale.scale)
         return QuantizedStep(step, inputs, output_scale, *weights, sum_scale=sum_scale, table=table, bits=32)
@@ -230,7 +230,7 @@ def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range
         assert step.kind in LINEAR, step.kind
         kernel, bias, units, bits = _quantize_weights(step, inputs[0])
         multipliers, shifts = to_fixed_point(units / sum_scale.scale)
-    return QuantizedStep(step, inputs, output_scale, kernel, bias, multipliers, shifts, sum_scale, table, bits=bits)
+    return QuantizedStep(step, inputs, output_scale, kernel, bias, multipliers, shifts, sum_scale, table, units, bits)
 
 
 def _align_inputs(

@@ -4,7 +4,6 @@ Notation: an integer q stands for the number scale · (q - zero) + residue, see 
 in three stages, like in the C file: integers → sums (32 bits) → rescaled integers (8 bits) → activation table.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from convscope.base.errors import ConvscopeError
 from convscope.export.c_header.arithmetic import compute_linear, concatenate, find_window_maxima, pad, sum_windows
 from convscope.export.c_header.fixed_point import LOWEST, Integers, Scale, rescale
 from convscope.export.c_header.quantization import QuantizedNetwork, QuantizedStep, split_images
+from convscope.export.records import Difference, compare_logits
 from convscope.training.model import Model
 
 
@@ -35,7 +35,7 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
         if quantized.output_scale is None:  # the last layer: sums become logits, without rounding to 8 bits
             with np.errstate(over="ignore"):  # infinite, as in C
                 sums = output.reshape(len(images), -1).astype(np.float32)
-                return sums if quantized.logit_scales is None else sums * quantized.logit_scales
+                return sums * quantized.units.astype(np.float32)
         # The table's first entry is the result for -128.
         values.append(output if quantized.table is None else quantized.table[output - LOWEST])
     # The network ends in another step: convert its integers to numbers. All in float32, to round as the C file does.
@@ -98,31 +98,7 @@ def _rescale(quantized: QuantizedStep, sums: NDArray[Any], *, is_multiplied: boo
     return rescale(sums, multipliers, quantized.shifts, quantized.sum_scale.zero)
 
 
-@dataclass(frozen=True)
-class Deviation:
-    """The difference between the logits of the 8-bit network and the model's, on images that no range was measured on.
-
-    Attributes:
-        num_range_images: from how many images the ranges of the integers were measured.
-        num_test_images: how many other images were compared.
-        largest: the largest difference of a logit on the test images.
-        num_changed: how many of their predictions differ.
-    """
-
-    num_range_images: int
-    num_test_images: int
-    largest: float
-    num_changed: int
-
-    @property
-    def bound(self) -> float:
-        """Twice `largest`, which no image like these is expected to exceed (see docs/c_header.md)."""
-        return 2 * self.largest
-
-
-def measure_deviation(
-    model: Model, network: QuantizedNetwork, images: NDArray[np.uint8], num_range_images: int
-) -> Deviation:
+def measure_deviation(model: Model, network: QuantizedNetwork, images: NDArray[np.uint8]) -> Difference:
     """Compare the logits of `network` with the model's on images (N, H, W, C) that no range was measured on.
 
     Raises:
@@ -131,5 +107,4 @@ def measure_deviation(
     logits, expected = simulate(network, images), model.logits(images)
     if not np.isfinite(expected).all():
         raise ConvscopeError("the model gives logits that are not finite; train it again")
-    num_changed = int((logits.argmax(axis=1) != expected.argmax(axis=1)).sum())
-    return Deviation(num_range_images, len(images), float(np.abs(logits - expected).max()), num_changed)
+    return compare_logits(expected, logits)
