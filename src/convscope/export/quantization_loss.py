@@ -85,14 +85,8 @@ def measure_layers_in_int8(
     count = int(np.clip(_MAX_MACS / (model.architecture.macs * (len(layers) + 1)), _MIN_IMAGES, _MAX_IMAGES))
     images = images[evenly(len(images), count)]
     outputs = frozenset(number for numbers in layers.values() for number in numbers)
-    weights = frozenset(
-        number
-        for layer, numbers in layers.items()
-        for number in numbers
-        if steps[number].kernel is not None
-        and kinds[layer] not in scheme.float_kinds
-        and not {*float_layers} & {*steps[number].layers}
-    )
+    in_float = {*float_layers, *(layer for layer in layers if kinds[layer] in scheme.float_kinds)}
+    weights = frozenset(n for n in outputs if steps[n].kernel is not None and not in_float & {*steps[n].layers})
     blocks = []
     for block in split_images(tuple(steps), model.architecture.input, images, _BLOCK_VALUES):
         exact, rounded = simulation.start(block)

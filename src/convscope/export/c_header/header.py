@@ -120,22 +120,14 @@ def _format_int8(
 ) -> str:
     # Images that chose the ranges would show too small a deviation, so it is measured on the others.
     range_images, test_images = images[::2], images[1::2]
-    network = quantize(model, range_images, float_layers=float_layers)
+    network = quantize(model, range_images, plan_steps(model, float_layers))
     deviation = measure_deviation(model, network, test_images)
     memory = _plan_memory(model, tuple(quantized.step for quantized in network.steps))
     bits = {quantized.bits for quantized in network.steps if quantized.kernel is not None}
     # Float sums may be rounded in another way on the device, and an integer after them is off by one then.
     self_test = _format_self_test(model, tested, partial(simulate, network), 0.1 if 32 in bits else 0.0)
-    parts = format_int8_steps(network, memory)
-    return _format_header(
-        model,
-        "int8",
-        parts,
-        memory,
-        _describe_int8(deviation, (len(range_images), len(test_images)), bits),
-        self_test,
-        deviation,
-    )
+    text = _describe_int8(deviation, len(images), bits)
+    return _format_header(model, "int8", format_int8_steps(network, memory), memory, text, self_test, deviation)
 
 
 def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
@@ -143,8 +135,8 @@ def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory
     return plan_memory(steps, prod(model.architecture.input.shape), keep_last=not writes_logits)
 
 
-def _describe_int8(deviation: Difference, num_images: tuple[int, int], bits: set[int]) -> list[str]:
-    largest, count = f"{deviation.largest:.6g}", num_images[1]
+def _describe_int8(deviation: Difference, num_images: int, bits: set[int]) -> list[str]:
+    largest, count = f"{deviation.largest:.6g}", num_images // 2
     kinds = "Weights and values are 8-bit integers"
     if bits - {8, 32}:
         kinds = f"Weights are integers of {' or '.join(map(str, sorted(bits - {32})))} bits, values of 8"
@@ -153,10 +145,10 @@ def _describe_int8(deviation: Difference, num_images: tuple[int, int], bits: set
     return [
         f"{kinds}; sums have 32 bits, logits are float. No sum can overflow: the exporter has checked each of them "
         "for the worst image.",
-        f"The ranges come from {num_images[0]} images. On {count} other images, the largest logit "
-        f"difference to the model was {largest}, and {deviation.num_changed} predictions changed. Stated bound for "
-        f"images like these: {2 * deviation.largest:.6g}, twice the largest difference. The probability that the next such "
-        f"image exceeds even {largest} is at most 1 in {count + 1}. Other kinds of images may differ more.",
+        f"The ranges come from {num_images - count} images. On {count} other images, the largest logit difference to "
+        f"the model was {largest}, and {deviation.num_changed} predictions changed. Stated bound for images like "
+        f"these: {2 * deviation.largest:.6g}, twice the largest difference. The probability that the next such image "
+        f"exceeds even {largest} is at most 1 in {count + 1}. Other kinds of images may differ more.",
     ]
 
 

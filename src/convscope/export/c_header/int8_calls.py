@@ -82,10 +82,11 @@ def _make_arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
     if quantized.kernel is None or quantized.bias is None:
         return ()
     name = quantized.step.name
+    kernel = move_outputs_first(quantized.step, quantized.kernel)
     if quantized.bits == 32:
-        kernel = move_outputs_first(quantized.step, quantized.kernel)
-        return CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias)
-    kernel = pack(move_outputs_first(quantized.step, quantized.kernel), quantized.bits)
+        floats = (("kernel", kernel), ("bias", quantized.bias))
+        return tuple(CArray(f"{name}_{part}", array.astype(np.float32)) for part, array in floats)
+    kernel = pack(kernel, quantized.bits)
     arrays = [CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias.astype(np.int32))]
     if quantized.output_scale is None:
         return (*arrays, CArray(f"{name}_scale", quantized.units.astype(np.float32)))

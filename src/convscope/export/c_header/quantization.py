@@ -10,7 +10,7 @@ to 4 (scale 4/255, zero -128), a sum times 1.54e-5 / (4/255) = 0.00098, less 128
 factor is a whole multiplier divided by a power of two.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -34,7 +34,6 @@ from convscope.export.c_header.packing import count_bits, find_grid
 from convscope.export.c_header.steps import LINEAR, ComputedStep, plan_steps
 from convscope.training.model import Model
 
-FloatArray = NDArray[np.float32]
 _ALL_INTEGERS = np.arange(LOWEST, HIGHEST + 1)
 # The ranges of 500 training images were too narrow: a logit of a held-out image was off by up to 1.56. With ranges 1.5
 # times as wide, it was off by up to 0.28.
@@ -55,8 +54,8 @@ class QuantizedStep:
     Attributes:
         input_scales: the scales of the values that the step reads.
         output_scale: the scale of its output, after the table; None if the sums become logits.
-        kernel: int8, for linear steps, in the order of the `ComputedStep`; float32 if it stays float.
-        bias: int32, of linear steps and of those that rescale their inputs; float32 with a float kernel.
+        kernel: int8, for linear steps, in the order of the `ComputedStep`; float64 if it stays float.
+        bias: int32, of linear steps and of those that rescale their inputs; float64 with a float kernel.
         multipliers, shifts: turn sums into integers, see `rescale`. One pair for each channel, or one for all. An `add`
             or `concatenate` has one multiplier for each input and one shift; an `add` has one bias.
         sum_scale: the scale of the integers that `rescale` makes of the sums, which are the input of the table.
@@ -95,15 +94,11 @@ class QuantizedNetwork:
 
 
 def quantize(
-    model: Model,
-    images: NDArray[np.uint8],
-    steps: tuple[ComputedStep, ...] | None = None,
-    margin: float = MARGIN,
-    float_layers: Sequence[str] = (),
+    model: Model, images: NDArray[np.uint8], steps: tuple[ComputedStep, ...] | None = None, margin: float = MARGIN
 ) -> QuantizedNetwork:
     """Quantise `model`, with ranges `margin` times as wide as the numbers that `images` (N, H, W, C) cause.
 
-    `steps` are those of `plan_steps`, by default without options. The weights and sums of `float_layers` stay float32.
+    `steps` are those of `plan_steps`, by default without options.
 
     Raises:
         ConvscopeError: if a weight or an activation is not finite, an average is over more than 8 million pixels, or
@@ -121,19 +116,10 @@ def quantize(
     image_scale, image_table = _choose_image_scale(image)
     scales: list[Scale | None] = [image_scale]
     quantized = []
-    for number, (step, (low, high)) in enumerate(
-        zip(steps, margin * _measure_ranges(steps, image, images), strict=True)
-    ):
+    ranges = (margin * _measure_ranges(steps, image, images)).tolist()
+    for number, (step, (low, high)) in enumerate(zip(steps, ranges, strict=True)):
         input_scales = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
-        quantized.append(
-            _quantize_step(
-                step,
-                input_scales,
-                (low, high),
-                is_last=number + 1 == len(steps),
-                is_float=bool({*float_layers} & {*step.layers}),
-            )
-        )
+        quantized.append(_quantize_step(step, input_scales, (low, high), is_last=number + 1 == len(steps)))
         scales.append(quantized[-1].output_scale)
     return QuantizedNetwork(image, image_table, tuple(scales), tuple(quantized))
 
@@ -183,9 +169,7 @@ def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
     return scale, scale.to_integers(numbers)
 
 
-def _quantize_step(
-    step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool, is_float: bool
-) -> QuantizedStep:
+def _quantize_step(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
     """Choose the scales of a step and its integers, kind by kind.
 
         max_pool, pad, average_pool of windows                  integers in the scale of the input
@@ -204,21 +188,17 @@ def _quantize_step(
         output_scale = choose_scale(numbers.min(), numbers.max())
         return QuantizedStep(step, inputs, output_scale, sum_scale=inputs[0], table=output_scale.to_integers(numbers))
     if step.kind == "dense" and is_last:  # no range is needed: sums times `units` are the logits
-        if is_float:
-            return QuantizedStep(step, inputs, None, *_scale_weights(step, inputs[0], 1.0), bits=32)
         kernel, bias, units, bits = _quantize_weights(step, inputs[0])
         return QuantizedStep(step, inputs, None, kernel, bias, units=units, bits=bits)
-    return _quantize_sums(step, inputs, range_, is_float=is_float)
+    return _quantize_sums(step, inputs, range_)
 
 
-def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_float: bool) -> QuantizedStep:
+def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range) -> QuantizedStep:
     """Quantise a step that sums: its sums · multiplier / 2^shift are integers of `sum_scale`, and the table's input."""
     output_scale, sum_scale, table = _plan_table(step, range_)
-    kernel: Integers | None = None
+    kernel: NDArray[Any] | None = None
+    bias: NDArray[Any]
     bits, units = 8, np.ones(1)
-    if is_float and step.kind in LINEAR:
-        weights = _scale_weights(step, inputs[0], sum_scale.scale)
-        return QuantizedStep(step, inputs, output_scale, *weights, sum_scale=sum_scale, table=table, bits=32)
     if step.kind in ("add", "concatenate"):
         bias, multipliers, shifts = _align_inputs(step, inputs, sum_scale)
     elif step.kind == "average_pool":
@@ -230,6 +210,8 @@ def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range
         assert step.kind in LINEAR, step.kind
         kernel, bias, units, bits = _quantize_weights(step, inputs[0])
         multipliers, shifts = to_fixed_point(units / sum_scale.scale)
+        if step.is_float:  # so that the sums count in units of `sum_scale`
+            kernel, bias = kernel / sum_scale.scale, bias / sum_scale.scale
     return QuantizedStep(step, inputs, output_scale, kernel, bias, multipliers, shifts, sum_scale, table, units, bits)
 
 
@@ -255,15 +237,7 @@ def _align_inputs(
     return bias.astype(np.int64), multipliers.astype(np.int64), np.array([shift])
 
 
-def _scale_weights(step: ComputedStep, input_scale: Scale, unit: float) -> tuple[FloatArray, FloatArray]:
-    """Scale kernel and bias in float32 so that sums of weight · (q - zero), with the bias, count in steps of `unit`."""
-    kernel, bias = step.weights
-    channels = kernel.reshape(prod(kernel.shape[:2]) if step.kind == "depthwise" else -1, len(bias))
-    bias = bias + input_scale.residue * channels.sum(axis=0)
-    return (kernel * (input_scale.scale / unit)).astype(np.float32), (bias / unit).astype(np.float32)
-
-
-def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers, Integers, Array, int]:
+def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[NDArray[Any], NDArray[Any], Array, int]:
     """Quantise the weights of a linear step.
 
     Returns the kernel from -127 to 127, the bias, each channel's unit (the number that 1 stands for in its sums), and
@@ -277,6 +251,8 @@ def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers,
         channels = kernel.reshape(prod(kernel.shape[:2]), -1)
     # Σ w · (scale · (q - zero) + residue) + bias: the part that does not depend on q joins the bias.
     bias = bias + input_scale.residue * channels.sum(axis=0)
+    if step.is_float:
+        return kernel * input_scale.scale, bias, np.ones(len(bias)), 32
     # Weights that are multiples of a step stay exact, if their sums do not overflow.
     grid = find_grid(channels)
     if grid is not None:

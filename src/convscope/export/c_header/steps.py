@@ -12,7 +12,7 @@ Values are numbered in the order in which they are computed: 0 is the image, n t
     Flatten, Dropout, Dense(10, softmax)                          dense           2       3: the logits
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Literal
@@ -61,6 +61,7 @@ class ComputedStep:
         dilation, groups: those of a conv2d, whose kernel is (U, V, C / groups, F).
         activation: applied to the result. A softmax at the end is left out, because the steps end in logits.
         slope: the slope of `leaky_relu` below zero.
+        is_float: true if the weights and sums of a linear step stay float where all others are integers.
     """
 
     kind: StepKind
@@ -78,6 +79,7 @@ class ComputedStep:
     activation: str = "linear"
     slope: float = LEAKY_SLOPE
     name: str = ""
+    is_float: bool = False
 
     @property
     def weights(self) -> tuple[Array, Array]:
@@ -97,10 +99,13 @@ class ComputedStep:
         return self.size == self.input_shape[:2] and self.output_shape[:2] == (1, 1) and self.padding == (0, 0)
 
 
-def plan_steps(model: Model, *, splits_normalization: bool = False) -> tuple[ComputedStep, ...]:
+def plan_steps(
+    model: Model, float_layers: Sequence[str] = (), *, splits_normalization: bool = False
+) -> tuple[ComputedStep, ...]:
     """Plan the steps that compute the model's logits, in their order; none if it only flattens the image.
 
     Args:
+        float_layers: layers that compute with float weights also in int8.
         splits_normalization: make two steps of a batch normalisation that is not folded: a product, and a sum.
 
     Raises:
@@ -116,7 +121,10 @@ def plan_steps(model: Model, *, splits_normalization: bool = False) -> tuple[Com
         }
         builder.add_layer(row, weights)
     names = FreeNames(("image",))  # which has a table of its own
-    steps = tuple(replace(step, name=names(step.layers[0][:MAX_NAME_LETTERS])) for step in builder.steps)
+    steps = tuple(
+        replace(step, name=names(step.layers[0][:MAX_NAME_LETTERS]), is_float=bool({*float_layers} & {*step.layers}))
+        for step in builder.steps
+    )
     for step in steps:
         with np.errstate(over="ignore"):  # a weight that overflows to infinity is refused here
             if step.kind in LINEAR and not all(np.isfinite(np.float32(weight)).all() for weight in step.weights):
