@@ -22,7 +22,7 @@ from convscope.training.model import Model, dataset_for
 
 _BLOCK = 1000  # images at once
 MEMORY_HEADER = ("file", "flash", "working memory", "stack")  # bytes
-LOSS_HEADER = ("layer", "alone: changed", "logit difference", "all but this: changed", "logit difference")
+LOSS_HEADER = ("layer", "changed alone", "logit difference", "changed if float", "logit difference")
 HEADER = ("file", "run by", "kB", "logit difference", "changed", "accuracy", "one image", "a thousand")
 
 
@@ -113,8 +113,8 @@ class ParityTable(TopicRecord, kw_only=True):
             ]
         if losses:
             parts.append(
-                "Alone: only this layer has 8 bits, in its weights and its output. All but this: all layers have 8 "
-                "bits, but the weights of this one stay float, as with `float_layers`."
+                "Alone: only this layer has 8 bits, in its weights and its output. If float: all layers have 8 bits, "
+                "but the weights of this one stay float, as with `float_layers`."
             )
         return "\n\n".join(parts)
 

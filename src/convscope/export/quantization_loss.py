@@ -23,7 +23,7 @@ from convscope.training.model import Model
 Array = NDArray[Any]
 """float32 here."""
 _MAX_IMAGES, _MIN_IMAGES = 1000, 50
-_MAX_MACS = 3e10  # of all images and layers: some seconds
+_MAX_MACS = 5e10  # of all images and layers: some seconds
 _BLOCK_VALUES = 2**20  # numbers of all steps at a time, few enough for the processor's cache
 
 
@@ -82,7 +82,8 @@ def measure_layers_in_int8(
             layers[step.layers[0]] = [number]
         elif step.kind not in ("max_pool", "pad"):
             layers[step.layers[0]].append(number)
-    count = int(np.clip(_MAX_MACS / (model.architecture.macs * (len(layers) + 1)), _MIN_IMAGES, _MAX_IMAGES))
+    macs = max(model.architecture.macs * (len(layers) + 1), 1)
+    count = int(np.clip(_MAX_MACS / macs, _MIN_IMAGES, _MAX_IMAGES))
     images = images[evenly(len(images), count)]
     outputs = frozenset(number for numbers in layers.values() for number in numbers)
     in_float = {*float_layers, *(layer for layer in layers if kinds[layer] in scheme.float_kinds)}

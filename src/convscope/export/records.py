@@ -60,11 +60,9 @@ class QuantizationLoss(Record, kw_only=True):
 
     @property
     def cells(self) -> list[tuple[str, ...]]:
-        """Rows of the first layers, at most `MAX_LAYERS`, each with the two numbers of `alone` and of `without`."""
-        return [
-            (loss.layer, *_difference_cells(loss.alone), *_difference_cells(loss.without))
-            for loss in self.layers[:MAX_LAYERS]
-        ]
+        """Rows of the first `MAX_LAYERS` layers, each with the two numbers of `alone` and of `without`."""
+        rows = [(loss.layer, *_difference_cells(loss.alone), *_difference_cells(loss.without)) for loss in self.layers]
+        return [*rows[:MAX_LAYERS], *[("…", "", "", "", "")] * (len(rows) > MAX_LAYERS)]
 
 
 def _difference_cells(difference: Difference | None) -> tuple[str, str]:

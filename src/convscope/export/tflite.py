@@ -77,23 +77,17 @@ def _measure_arena(content: bytes) -> int:
 
     The interpreter adds memory of its own, and gaps between tensors.
     """
-    # Fields of a model: 2 graphs, 4 buffers; of a graph: 0 tensors, 1 inputs, 2 outputs, 3 operators.
+    # Fields of a model: 2 graphs, 4 buffers; of a graph: 1 inputs, 2 outputs, 3 operators, which have 1 and 2 too.
     model = read_root(content)
     graph = model.tables(2)[0]
-    tensors = read_tensors(graph, model.tables(4))
-    # Of an operator: 1 inputs, 2 outputs. The graph's own inputs are written before all, its outputs read after all.
-    calls = [(operator.numbers(1, "<i4"), operator.numbers(2, "<i4")) for operator in graph.tables(3)]
-    nothing = np.empty(0, np.int32)
-    calls = [(nothing, graph.numbers(1, "<i4")), *calls, (graph.numbers(2, "<i4"), nothing)]
-    first, last = dict[int, int](), dict[int, int]()
-    for time, (inputs, outputs) in enumerate(calls):
-        first |= {int(number): time for number in outputs}
-        last |= {int(number): time for number in (*inputs, *outputs)}
-    sums = [0] * len(calls)
-    for number, start in first.items():
-        for time in range(start, last[number] + 1):
-            sums[time] += tensors[number].num_bytes
-    return max(sums)
+    calls = [{*operator.numbers(1, "<i4"), *operator.numbers(2, "<i4")} for operator in graph.tables(3)]
+    calls = [{*graph.numbers(1, "<i4")}, *calls, {*graph.numbers(2, "<i4")}]
+    sums = np.zeros(len(calls), np.int64)
+    for number, tensor in enumerate(read_tensors(graph, model.tables(4))):
+        times = [time for time, numbers in enumerate(calls) if number in numbers]
+        if tensor.data is None and times:  # no constant
+            sums[times[0] : times[-1] + 1] += tensor.num_bytes
+    return int(sums.max())
 
 
 def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:
