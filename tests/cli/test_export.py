@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import UNSET, convert
 
 import convscope as cs
+from convscope.export import Parity, ParityTable
 from convscope.report.evidence import render_evidence
+from convscope.report.evidence.exports import exports_section
+from convscope.report.evidence.section import Table
 from convscope.runs import page
 
 from .conftest import invoke, run_fails, succeed
@@ -75,7 +79,15 @@ def test_unknown_export_options_are_refused_before_writing(run: Path, arguments:
     [
         (("--format", "c", "--prefix", "3 best"), "prefix is '3 best'; it must be"),
         (("--format", "c", "--format", "safetensors", "--prefix", "net"), "--prefix is for c only; export safetensors"),
-        (("--format", "c", "--float-layers", "a"), "--float-layers is for int8; in float32"),
+        (("--format", "c", "--float-layers", "dense"), "--float-layers is for int8; in float32 no layer is in 8 bits"),
+        (
+            ("--format", "c", "--dtype", "int8", "--float-layers", "a"),
+            "'a' is no layer with weights; those are conv2d, ",
+        ),
+        (
+            ("--format", "c", "--format", "tflite", "--dtype", "int8", "--float-layers", "dense"),
+            "--float-layers is for onnx and c only; export tflite without it",
+        ),
     ],
 )
 def test_options_of_another_format_are_refused_before_a_file_is_written(run: Path, arguments: tuple, message: str):
@@ -83,10 +95,18 @@ def test_options_of_another_format_are_refused_before_a_file_is_written(run: Pat
     assert not (run / "exports").exists()
 
 
-def test_a_header_has_the_prefix_and_a_self_test_of_test_images(run: Path):
-    succeed("export", run, "--format", "c", "--prefix", "net", "--json")
-    text = (run / "exports" / "model.h").read_text()
-    assert "#define NET_SELF_TEST_IMAGES 10\n" in text
+def test_an_int8_header_has_prefix_and_self_test_and_its_proof_memory_and_layers(run: Path):
+    printed = succeed("export", run, "--format", "c", "--dtype", "int8", "--prefix", "net", "--json")
+    assert "#define NET_SELF_TEST_IMAGES 10\n" in (run / "exports" / "model-int8.h").read_text()
+    table = ParityTable(rows=(convert(printed["exports"][0], Parity),))
+    (row,) = table.rows
+    assert row.memory is not UNSET
+    assert row.quantization is not UNSET
+    assert {loss.layer for loss in row.quantization.layers} == {"conv2d", "conv2d_1", "dense", "dense_1"}
+    parts = exports_section(table).parts
+    assert [len(part.rows) for part in parts if isinstance(part, Table)] == [1, 1, 4]
+    assert f"{row.memory.arena_bytes:,}" in str(table)
+    assert row.quantization.layers[0].layer in str(table)
 
 
 def test_int8_of_a_model_file_needs_data(run: Path):

@@ -7,7 +7,6 @@ import pytest
 from tests.random_networks import random_images, random_model
 
 import convscope as cs
-from convscope.base.errors import InterchangeError
 from convscope.export import ExportOptions, export_model
 from convscope.export.formats import FORMATS
 from convscope.export.quantization_loss import measure_layers_in_int8
@@ -52,19 +51,3 @@ def test_all_layers_together_differ_as_the_file_does(name: str, seed: int, tmp_p
     largest = np.abs(FORMATS[name].open(path).logits(images) - model.logits(images)).max()
     total = measure_layers_in_int8(model, images, images, name).total
     assert total.largest == pytest.approx(largest, rel=0.3)
-
-
-@pytest.mark.parametrize(
-    ("name", "dtype", "layers", "message"),
-    [
-        ("tflite", "int8", ("spoiled",), "`float_layers` is for onnx and c only; export tflite without it"),
-        ("c", "float32", ("spoiled",), "in float32 no layer is in 8 bits"),
-        ("c", "int8", ("flatten",), "'flatten' is no layer with weights; those are spoiled, copy"),
-    ],
-)
-def test_float_layers_that_cannot_be_kept_are_refused(
-    name: str, dtype: str, layers: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(InterchangeError, match=message):
-        export_model(make_spoiled_model(), tmp_path / "x", name, ExportOptions(dtype, IMAGES, float_layers=layers))
-    assert not list(tmp_path.iterdir())

@@ -17,6 +17,7 @@ from convscope.base.errors import InterchangeError
 from convscope.export.c_header import open_c, write_c
 from convscope.export.c_header.quantization import quantize
 from convscope.export.c_header.simulation import simulate
+from convscope.export.c_header.steps import plan_steps
 from convscope.export.formats import MAX_NAME_LETTERS
 
 HOSTILE_NAMES = (
@@ -77,6 +78,15 @@ def test_c_computes_what_the_model_does_with_all_warnings_and_sanitizers(
     output = run(build(compiler, logits_program("net"), tmp_path, *SANITIZERS, SELF_TEST), images.tobytes())
     # Every second calibration image sets the ranges; the others measure the deviation that the header states.
     assert output == simulate(quantize(model, calibration[::2]), images).tobytes()
+
+    float_layers = [layer.name for layer in model.architecture.layers if layer.kind in ("Conv2D", "Dense")][::2]
+    images = calibration[:10]
+    arguments = {"calibration_images": calibration, "test_images": images, "float_layers": float_layers}
+    write_c(model, tmp_path / "net.h", dtype="int8", prefix="net", **arguments)
+    output = run(build(compiler, logits_program("net"), tmp_path, *SANITIZERS, SELF_TEST), images.tobytes())
+    expected = simulate(quantize(model, calibration[::2], plan_steps(model, float_layers)), images)
+    # A float sum that another order of additions rounds to another integer would differ by a step.
+    assert np.isclose(np.frombuffer(output, np.float32).reshape(10, -1), expected, atol=1e-4).mean() > 0.9
 
 
 @pytest.mark.slow

@@ -6,20 +6,12 @@ import numpy as np
 import pytest
 from tests.export.c_header.programs import COMPILERS, build, logits_program
 from tests.export.c_header.test_memory import make_model
+from tests.random_networks import random_images, random_model
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError
 from convscope.export.c_header import open_c, write_c
 from convscope.export.c_header.header import MAX_STACK_BYTES
-
-RESIDUAL = (
-    cs.Conv2D(2, padding="same", activation="gelu", name="start"),
-    cs.DepthwiseConv2D(padding="same"),
-    cs.Add("start"),
-    cs.AveragePooling2D(),
-    cs.Flatten(),
-    cs.Dense(2),
-)
 
 
 @pytest.fixture
@@ -41,7 +33,8 @@ def test_memory_is_that_of_the_file_and_the_stack_within_the_stated_limit(compil
     assert memory is not None
     # 96 numbers of the image, and weights for 2 classes, as floats; the 2 logits are part of the working memory.
     assert (memory.flash_bytes, memory.arena_bytes) == (4 * (96 * 2 + 2), 4 * (96 + 2))
-    model, images = make_model(*RESIDUAL), np.zeros((4, 8, 6, 2), np.uint8)
+    model = random_model(np.random.default_rng(0))
+    images = random_images(model.architecture, np.random.default_rng(0), 4)
     write_c(model, header.parent / "net.h", dtype="int8", calibration_images=images, prefix="net")
     for level in ("-O0", "-O3"):
         build(compiler, logits_program("net"), header.parent, level, "-fstack-usage")
