@@ -79,7 +79,7 @@ def test_unknown_export_options_are_refused_before_writing(run: Path, arguments:
     [
         (("--format", "c", "--prefix", "3 best"), "prefix is '3 best'; it must be"),
         (("--format", "c", "--format", "safetensors", "--prefix", "net"), "--prefix is for c only; export safetensors"),
-        (("--format", "c", "--float-layers", "dense"), "--float-layers is for int8; in float32 no layer is in 8 bits"),
+        (("--format", "c", "--float-layers", " dense"), "--float-layers is for int8; in float32 no layer is in 8 bits"),
         (
             ("--format", "c", "--dtype", "int8", "--float-layers", "a"),
             "'a' is no layer with weights; those are conv2d, ",

@@ -40,14 +40,8 @@ _ALL, _CARD = "all", "card"
 )
 @click.option("--dataset", help="Data set for the verification, without a stored table; by default that of the run.")
 @click.option("--licence", metavar="ID", help="Card: licence of the model, as the hub calls it, such as apache-2.0.")
-@click.option(
-    "--prefix", metavar="NAME", help="C: prefix of all names in the header; by default the architecture's name."
-)
-@click.option(
-    "--float-layers",
-    metavar="NAMES",
-    help="int8 of ONNX and C: layers whose weights stay float32, separated by commas.",
-)
+@click.option("--prefix", metavar="NAME", help="C: prefix of all names; by default the architecture's name.")
+@click.option("--float-layers", metavar="NAMES", help="int8 of ONNX and C: layers that stay float, as in a,b,c.")
 @click.option("--force", is_flag=True, help="Allow existing files to be replaced.")
 @json_option
 def export(
@@ -80,7 +74,7 @@ def export(
     files = _choose_files(formats, dtypes)
     if out is not None and len(files) > 1 and any(is_file(out, form) for form, _ in files):
         raise click.UsageError(f"--out {out}: several files would be written; name a folder")
-    layers = tuple(float_layers.split(",")) if float_layers is not None else ()
+    layers = tuple(name.strip() for name in float_layers.split(",")) if float_layers is not None else ()
     request = ExportRequest(files, out, dataset, _ALL in formats, force, prefix, layers)
     with JobProgress(quiet=as_json) as progress:
         result = export_run(run_path, request, progress.listeners())

@@ -100,18 +100,22 @@ class ParityTable(TopicRecord, kw_only=True):
         uses = [(row.file, row.memory) for row in self.rows if row.memory is not UNSET]
         return [(file, *("" if count is None else f"{count:,}" for count in astuple(memory))) for file, memory in uses]
 
+    @property
+    def losses(self) -> list[tuple[str, QuantizationLoss]]:
+        """The effect of 8 bits by layer, with the name of the file."""
+        return [(row.file, row.quantization) for row in self.rows if row.quantization is not UNSET]
+
     def __str__(self) -> str:
         parts = [text_table(HEADER, [row.cells for row in self.rows], left=2)]
         if self.memory_cells:
             parts += ["Bytes on a device:", text_table(MEMORY_HEADER, self.memory_cells)]
-        losses = [(row.file, row.quantization) for row in self.rows if row.quantization is not UNSET]
-        for file, loss in losses:
+        for file, loss in self.losses:
             changed, largest = loss.total.num_changed, loss.total.largest
             parts += [
                 f"{file}: 8 bits change {changed:,} of {loss.num_images:,} predictions, and logits by {largest:.2g}.",
                 text_table(LOSS_HEADER, loss.cells),
             ]
-        if losses:
+        if self.losses:
             parts.append(
                 "Alone: only this layer has 8 bits, in its weights and its output. If float: all layers have 8 bits, "
                 "but the weights of this one stay float, as with `float_layers`."

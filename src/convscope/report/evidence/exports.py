@@ -1,7 +1,5 @@
 """The section on exported files: how far their predictions are from the model's, and what they cost."""
 
-from msgspec import UNSET
-
 from convscope.export.parity import ParityTable
 from convscope.report.evidence.section import Section, Table, topic_section
 from convscope.report.findings import percent
@@ -17,18 +15,16 @@ def exports_section(table: ParityTable) -> Section:
     parts = [Table(_finding(table), say("evidence.exports.look"), header, rows, left=2)] if rows else []
     if table.memory_cells:
         header = [say("head.file"), *(say(f"evidence.exports.{name}") for name in ("flash", "arena", "stack"))]
-        parts.append(
-            Table(say("evidence.exports.memory"), say("evidence.exports.memoryLook"), header, table.memory_cells)
-        )
-    heads = [say(f"evidence.exports.{name}") for name in ("layer", "alone", "difference", "without", "difference")]
-    for row in table.rows:
-        if row.quantization is not UNSET and row.quantization.layers:
-            loss = row.quantization
-            images, difference = say("counted.images", n=loss.num_images), format_rounded(loss.total.largest, 2)
-            title = say(
-                "evidence.exports.layers", file=row.file, n=loss.total.num_changed, images=images, difference=difference
-            )
-            parts.append(Table(title, say("evidence.exports.layersLook"), heads, loss.cells))
+        title, look = say("evidence.exports.memory"), say("evidence.exports.memoryLook")
+        parts.append(Table(title, look, header, table.memory_cells))
+    header = [say(f"evidence.exports.{name}") for name in ("layer", "alone", "difference", "without", "difference")]
+    for file, loss in table.losses:
+        values = {
+            "images": say("counted.images", n=loss.num_images),
+            "difference": format_rounded(loss.total.largest, 2),
+        }
+        title = say("evidence.exports.layers", file=file, n=loss.total.num_changed, **values)
+        parts.append(Table(title, say("evidence.exports.layersLook"), header, loss.cells))
     return topic_section("exports", parts)
 
 
