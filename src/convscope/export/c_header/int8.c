@@ -300,7 +300,7 @@ static inline int8_t PREFIX_requantize(int32_t sum, int32_t multiplier, int32_t 
 static inline int8_t PREFIX_round(float sum, int32_t zero)
 {
     const float y = sum + 0.5f + (float)(zero + 128);
-    return (int8_t)((int32_t)(y < 0.0f ? 0.0f : y > 255.0f ? 255.0f : y) - 128);
+    return (int8_t)((int32_t)(y > 0.0f ? y < 255.0f ? y : 255.0f : 0.0f) - 128);
 }
 
 //// to_logits

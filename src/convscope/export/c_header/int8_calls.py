@@ -84,8 +84,8 @@ def _make_arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
     name = quantized.step.name
     kernel = move_outputs_first(quantized.step, quantized.kernel)
     if quantized.bits == 32:
-        floats = (("kernel", kernel), ("bias", quantized.bias))
-        return tuple(CArray(f"{name}_{part}", array.astype(np.float32)) for part, array in floats)
+        floats = (np.clip(array, -3e38, 3e38).astype(np.float32) for array in (kernel, quantized.bias))
+        return tuple(CArray(f"{name}_{part}", array) for part, array in zip(("kernel", "bias"), floats, strict=True))
     kernel = pack(kernel, quantized.bits)
     arrays = [CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias.astype(np.int32))]
     if quantized.output_scale is None:
