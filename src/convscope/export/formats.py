@@ -170,5 +170,6 @@ FORMATS: Mapping[str, ExportFormat] = {
         ExportFormat("tflite", ".tflite", DTYPES, "tflite", _INT8),
         ExportFormat("torch", ".pt2", ("float32",), "torch"),
         ExportFormat("c", ".h", ("float32", "int8"), "c_header", (*_INT8, "float_layers", "test_images", "prefix")),
+        ExportFormat("js", ".mjs", ("float32",), "javascript"),
     )
 }

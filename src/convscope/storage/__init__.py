@@ -1,6 +1,6 @@
 """Store runs on disk: model files, training states, run folders, databases of many runs, and locks for writers."""
 
-from convscope.storage.model_file import save_model, write_model
+from convscope.storage.model_file import pack_model, save_model, write_model
 from convscope.storage.opening import (
     find_stored,
     list_runs,
@@ -30,6 +30,7 @@ __all__ = [
     "load_start",
     "load_trained_on",
     "open_run",
+    "pack_model",
     "save_model",
     "save_trained_on",
     "write_model",

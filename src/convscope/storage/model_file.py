@@ -46,6 +46,11 @@ def save_model(model: Model, path: Path | str) -> None:
 
 def write_model(model: Model, path: Path) -> None:
     """Write `model` as `save_model` does, and create missing folders."""
+    write_bytes(path, pack_model(model))
+
+
+def pack_model(model: Model) -> bytes:
+    """Make the bytes of a file with `model`."""
     description = {
         "architecture": model.architecture.to_dict(),
         "class_names": list(model.class_names),
@@ -54,7 +59,7 @@ def write_model(model: Model, path: Path) -> None:
         **({"handwriting": model.handwriting.to_dict()} if model.handwriting else {}),
     }
     weights = {name: np.ascontiguousarray(array, np.float32) for name, array in model.weights.items()}
-    write_tensors(path, weights, description)
+    return _pack_tensors(weights, description)
 
 
 @checked
@@ -129,10 +134,14 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], description: 
 
     The description begins with the format, and the version that wrote it.
     """
+    write_bytes(path, _pack_tensors(tensors, description))
+
+
+def _pack_tensors(tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> bytes:
     description = {"format": FORMAT, "version": own_version(), **description}
     # One metadata entry: the library keeps no order of several, so that the same content would give other bytes.
     text = json.dumps(description, allow_nan=False, ensure_ascii=False)
-    write_bytes(path, save(dict(tensors), metadata={"convscope": text}))
+    return save(dict(tensors), metadata={"convscope": text})
 
 
 def open_tensors(path: Path) -> safe_open:
