@@ -43,9 +43,7 @@ def test_the_page_claims_no_result_and_has_no_report(page: str) -> None:
     assert parsed.open == []
     assert parsed.tags["main"] == parsed.tags["nav"] == 0
     assert parsed.tags["h1"] == 1
-    assert parsed.tags["script"] == 4 + len(
-        load_bundle().texts
-    )  # as a report: payload, engine, script, start; languages
+    assert parsed.tags["script"] == 5 + len(load_bundle().texts)  # as a report
     assert "popovertarget" not in page
     assert re.search(r"<noscript><p[^>]*>This page trains a network in the browser, which needs JavaScript", page)
 

@@ -97,8 +97,8 @@ def test_every_element_is_closed(page: Page) -> None:
 
 
 def test_the_content_security_policy_allows_only_the_scripts_of_the_page(page: Page) -> None:
-    # The payload, the engine, the script and the start of the page, and a script for each language.
-    assert page.tags["script"] == 4 + len(page_bundle.load_bundle().texts)
+    # The payload, the engine, the module, the script and the start of the page, and a script for each language.
+    assert page.tags["script"] == 5 + len(page_bundle.load_bundle().texts)
     start, script = (
         f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
         for text in (page.last_script.encode(), unpack_script(page.source, "script"))

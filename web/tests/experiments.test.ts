@@ -1,6 +1,5 @@
 // Experiments on overfitting: their conditions, the axis of their curves, and what is said of the gap.
 import { expect, test } from 'vitest';
-import { conditionsText, rowsOf } from '../src/bench/training/earlier';
 import { gapText } from '../src/bench/training/gap';
 import type { EpochPoint } from '../src/training/epoch';
 import { augmentationText } from '../src/bench/training/words';
@@ -61,21 +60,4 @@ test('the gap is called overfitting only where it is more than chance', () => {
   expect(gapText(at(5, 90, 89), 'test')).toContain('within chance: 300 test images');
   expect(gapText(at(5, 100, 86), 'test')).toContain('100 images that it trains on, the network is 14.0 points better');
   expect(gapText(at(5, 80, 90), 'test')).toContain('better on the test images');
-});
-
-test('trainings are listed with their conditions once an epoch is done', () => {
-  const started = {
-    recipe: { ...fast, augmentation: { shift: 1 } },
-    conditions: { images: 20, wrongLabels: 0.25 },
-    dropout: 0.5,
-    seed: 0,
-    numImages: 20,
-  };
-  expect(conditionsText(started)).toBe('20 images, 25 % wrong labels, dropout 50 %, augmentation (shift 1)');
-  const rows = rowsOf([
-    { started, epochs: [at(0, 10, 10), at(1, 100, 80)] },
-    { started, epochs: [at(0, 10, 10)] },
-  ]);
-  expect(rows).toHaveLength(1);
-  expect(rows[0]).toMatchObject({ epochs: 1, train: 1, test: 0.8, gap: 0.2 });
 });

@@ -138,6 +138,7 @@ const EXCEPTIONS: Record<string, string[]> = {
   ],
   'bench/ablations/Ablations.svelte': ['filter ablation', 'correct predictions'], // in a file's name
   'bench/models/TwoModels.svelte': ['two models'], // in a file's name
+  'bench/parts/SaveNetwork.svelte': ['const convscopeFiles ='],
   'bench/parts/file_name.ts': ['with ablation'], // in a file's name
   'bench/step/Step.svelte': ['loss of one image', '(prefers-reduced-motion: reduce)'], // a file's name
   'bench/lens/LensWork.svelte': ['(pointer: coarse)'],
@@ -145,6 +146,7 @@ const EXCEPTIONS: Record<string, string[]> = {
   'bench/training/Train.svelte': ['trained here'], // in a file's name
   'bench/training/TrainProgress.svelte': ['accuracy by epoch'], // in a file's name
   'charts/svg.ts': ['system-ui, "Liberation Sans", "DejaVu Sans", sans-serif'],
+  'module/model.ts': ['The images are', '; give a Uint8Array of bytes.'], // errors for developers
   'report/bench_link.ts': ['(prefers-reduced-motion: reduce)'],
   'report/language.svelte.ts': ['main td:not(.name, .left), #verdict dd, .score'],
   'state/made_page.ts': ['own classes'], // the name of the data, in files' names

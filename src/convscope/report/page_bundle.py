@@ -22,6 +22,7 @@ class Bundle:
     Attributes:
         start: a script that inflates `script` and runs it.
         script: deflated and in base64, as is the `engine`, which is WebAssembly.
+        module: what stands before a network that is saved as JavaScript, packed like the script.
         policy: lets these two scripts run and no other.
         texts: the keys of the catalogue as `keys`, and by language other than English the texts at these keys, as JSON,
             packed like the script.
@@ -32,19 +33,21 @@ class Bundle:
     policy: str
     css: Markup
     engine: Markup
+    module: Markup
     texts: dict[str, Markup]
 
     @property
     def num_bytes(self) -> int:
         """The bytes that they take of a page."""
-        texts = (self.start, self.script, self.css, self.engine, *self.texts.values())
+        texts = (self.start, self.script, self.css, self.engine, self.module, *self.texts.values())
         return sum(len(text.encode()) for text in texts)
 
 
 @cache
 def load_bundle() -> Bundle:
     """Read the bundle in this folder and pack it for a page, once in a process."""
-    start, script, style = (read_resource(name) for name in ("start.js", "bundle/bench.js", "bundle/bench.css"))
+    names = ("start.js", "bundle/bench.js", "bundle/bench.css", "bundle/model.mjs")
+    start, script, style, module = map(read_resource, names)
     assert "</style" not in style.lower(), "the style sheet would end its element"
     engine = files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()
     catalogue = {language: dict(_leaves(texts)) for language, texts in catalogues().items()}
@@ -57,7 +60,8 @@ def load_bundle() -> Bundle:
         for name, texts_of_language in lists.items()
     }
     policy = live_policy(start, script)
-    return Bundle(Markup(start), _pack_file(script.encode()), policy, Markup(style), _pack_file(engine), packed)
+    packed_script, packed_module = (_pack_file(text.encode()) for text in (script, module))
+    return Bundle(Markup(start), packed_script, policy, Markup(style), _pack_file(engine), packed_module, packed)
 
 
 def _leaves(texts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ function base64Of(bytes: Uint8Array): string {
   return btoa(parts.join(''));
 }
 
-async function deflate(bytes: Uint8Array): Promise<string> {
+export async function deflate(bytes: Uint8Array): Promise<string> {
   const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new CompressionStream('deflate'));
   return base64Of(new Uint8Array(await new Response(stream).arrayBuffer()));
 }

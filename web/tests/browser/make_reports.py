@@ -68,7 +68,7 @@ def mnist(folder: Path) -> None:
     measured = measure_slow_topics(kept.load_model(), take_first_images(cs.load_dataset("mnist")), RECIPE)
     for topic, record in measured.items():  # as `convscope report RUN all` does, of fewer images
         kept.write_evidence(topic, record, kept.load_model())
-    run_command("export", "--format", "safetensors", folder)
+    run_command("export", "--format", "safetensors", "--format", "js", folder)
     run_command("report", folder)
     write_photo(folder / PHOTO)
 

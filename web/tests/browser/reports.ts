@@ -4,6 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import type { Payload } from '../../src/payload/types';
+import { unpackBytes } from '../../src/payload/unpack';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 export const PYTHON = process.env.CONVSCOPE_PYTHON ?? join(ROOT, '.venv/bin/python');
@@ -53,6 +55,13 @@ export function existingReports(folder: string, names: ReportName[]): ReportName
 
 export function expectedOf(folder: string, name: ReportName): Expected {
   return JSON.parse(readFileSync(join(folder, name, 'expected.json'), 'utf8')) as Expected;
+}
+
+// Reads the bytes of the first test images in a page.
+export async function firstImages(path: string, count: number): Promise<Uint8Array> {
+  const [, json] = /<script type="application\/json" id="payload">(.*?)<\/script>/s.exec(readFileSync(path, 'utf8'))!;
+  const { pixels } = (JSON.parse(json) as Payload).live.images;
+  return (await unpackBytes(pixels)).slice(0, count * pixels.shape.slice(1).reduce((size, n) => size * n));
 }
 
 // CONVSCOPE_REPORTS names a folder of reports that exist already, which saves the time to make them.

@@ -2,12 +2,14 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Page } from 'puppeteer-core';
 import { afterAll, expect, inject, test } from 'vitest';
+import type { Classifier } from '../../src/module/head.mjs';
 import { axeFindings, GRAVE } from './axe';
-import { click, handedOver, logitsOf, openTab, pause } from './bench';
+import { click, handedOver, largestDifference, logitsOf, openTab, pause } from './bench';
 import { inEachBrowser, visit } from './open';
-import { pagePath } from './reports';
+import { firstImages, pagePath } from './reports';
 
 const path = pagePath(inject('reports'), 'mnist');
 const CHANCE = 0.1;
@@ -44,7 +46,6 @@ inEachBrowser((browser, name) => {
 
       const augmented = await experiment(page, 'augmented');
       expect(augmented.gap).toBeLessThan(few.gap);
-      expect(await page.$$eval('.earlier tbody tr', (rows) => rows.length)).toBe(2);
       expect(await page.$$eval('.preview canvas', (copies) => copies.length)).toBeGreaterThan(3);
       if (name === 'chromium') expect(await axeFindings(page, '.train', GRAVE)).toEqual([]);
 
@@ -59,6 +60,13 @@ inEachBrowser((browser, name) => {
 
       const logits = await logitsOf(page);
       const accuracy = await page.$eval('header [data-accuracy]', (element) => element.textContent);
+      const module = join(folder, 'model.mjs');
+      writeFileSync(module, (await handedOver(page, '.train [data-save="module"]')).bytes);
+      const { load } = (await import(pathToFileURL(module).href)) as { load: () => Promise<Classifier> };
+      const network = await load();
+      expect(largestDifference(logits, [...network.logits(await firstImages(path, 1))])).toBeLessThan(1e-5);
+      expect(network.classNames).toHaveLength(10);
+
       const saved = await handedOver(page, '.train [data-save="page"]');
       expect(saved.bytes.length).toBeLessThan(statSync(path).size);
       const copy = join(folder, `${name}.html`);
