@@ -19,8 +19,8 @@ from convscope.architecture import Layer
 SEEDS = range(10)
 
 
-def test_twenty_networks_have_layers_of_every_kind_and_every_activation() -> None:
-    layers = [layer for seed in range(20) for layer in random_architecture(np.random.default_rng(seed)).layers]
+def test_forty_networks_have_layers_of_every_kind_and_every_activation() -> None:
+    layers = [layer for seed in range(40) for layer in random_architecture(np.random.default_rng(seed)).layers]
     assert {layer.kind for layer in layers} == {kind.kind for kind in get_args(Layer)} - {"SoftVoting"}
     assert {getattr(layer, "activation", "linear") for layer in layers} == {*ACTIVATIONS, "softmax"}
     assert any(getattr(layer, "groups", 1) > 1 for layer in layers)

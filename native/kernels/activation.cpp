@@ -62,6 +62,9 @@ CONVSCOPE_INLINE Vector silu_derivative(Vector x) {
 
 CONVSCOPE_INLINE Vector hard_sigmoid(Vector x) { return clamp(x + 3.0f, 0, 6) * (1 / 6.0f); }
 
+// λ and λ α of Klambauer and others 2017.
+constexpr float selu_scale = 1.05070098736f, selu_bend = 1.75809934085f;
+
 // Near zero, where 1 - 2 / (e^2x + 1) would cancel, Cephes's polynomial.
 CONVSCOPE_INLINE Vector hyperbolic_tangent(Vector x) {
     const Vector zero{}, squared = x * x, size = x < zero ? -x : x;
@@ -121,8 +124,13 @@ void activate(Activation activation, float slope, const float* x, int64_t count,
         case Activation::relu6: return apply(x, count, y, [](Vector x) { return clamp(x, 0, 6); });
         case Activation::elu:
             return apply(x, count, y, [](Vector x) { return x > Vector{} ? x : exponential_less_one(x); });
+        case Activation::selu:
+            return apply(x, count, y, [](Vector x) {
+                return x > Vector{} ? x * selu_scale : exponential_less_one(x) * selu_bend;
+            });
         case Activation::silu: return apply(x, count, y, [](Vector x) { return silu(x); });
         case Activation::hard_silu: return apply(x, count, y, [](Vector x) { return x * hard_sigmoid(x); });
+        case Activation::hard_sigmoid: return apply(x, count, y, [](Vector x) { return hard_sigmoid(x); });
     }
 }
 
@@ -160,11 +168,20 @@ void activate_backward(Activation activation, float slope, const float* x, const
         case Activation::elu:
             return apply_backward(x, dy, count, dx,
                                   [](Vector x) { return x > Vector{} ? broadcast(1) : exponential(x); });
+        case Activation::selu:
+            return apply_backward(x, dy, count, dx, [](Vector x) {
+                return x > Vector{} ? broadcast(selu_scale) : exponential(x) * selu_bend;
+            });
         case Activation::silu: return apply_backward(x, dy, count, dx, [](Vector x) { return silu_derivative(x); });
         case Activation::hard_silu:
             return apply_backward(x, dy, count, dx, [](Vector x) {
                 const Vector share = hard_sigmoid(x), sum = share + x * (1 / 6.0f);
                 return x > broadcast(-3) ? (x < broadcast(3) ? sum : share) : share;
+            });
+        case Activation::hard_sigmoid:
+            return apply_backward(x, dy, count, dx, [](Vector x) {
+                const Vector zero{};
+                return x > broadcast(-3) ? (x < broadcast(3) ? broadcast(1 / 6.0f) : zero) : zero;
             });
     }
 }

@@ -18,7 +18,7 @@
 namespace convscope {
 
 // Activations that are a pass of their own. Relu usually is not: it is part of a product's Finish.
-enum class Activation { none, leaky_relu, gelu, tanh, sigmoid, relu, relu6, elu, silu, hard_silu };
+enum class Activation { none, leaky_relu, gelu, tanh, sigmoid, relu, relu6, elu, selu, silu, hard_silu, hard_sigmoid };
 
 // What a product does with its sums.
 enum class Finish {

@@ -39,8 +39,9 @@ constexpr std::span<const Named<Kind>> names_of(Kind) { return kind_names; }
 constexpr Named<Activation> activation_names[] = {
     {"linear", Activation::none},
     {"relu", Activation::relu}, {"leaky_relu", Activation::leaky_relu}, {"relu6", Activation::relu6},
-    {"elu", Activation::elu}, {"gelu", Activation::gelu}, {"silu", Activation::silu},
+    {"elu", Activation::elu}, {"selu", Activation::selu}, {"gelu", Activation::gelu}, {"silu", Activation::silu},
     {"hard_silu", Activation::hard_silu}, {"tanh", Activation::tanh}, {"sigmoid", Activation::sigmoid},
+    {"hard_sigmoid", Activation::hard_sigmoid},
     {"softmax", Activation::none},  // only of the last layer; the engine returns the logits before it
 };
 constexpr std::span<const Named<Activation>> names_of(Activation) { return activation_names; }

@@ -33,9 +33,11 @@ const Case cases[] = {
     {Activation::relu, 0.2f, epsilon, least, epsilon},
     {Activation::relu6, 0.2f, epsilon, least, epsilon},
     {Activation::elu, 0.2f, 2 * epsilon, least, 2 * epsilon},
+    {Activation::selu, 0.2f, 3 * epsilon, least, 4 * epsilon},
     // Absolute: for x < -87, where the exponential is clamped.
     {Activation::silu, 0.2f, 3 * epsilon, 1e-36, 3 * epsilon},
     {Activation::hard_silu, 0.2f, 2 * epsilon, least, 2 * epsilon},
+    {Activation::hard_sigmoid, 0.2f, 2 * epsilon, 2 * epsilon, epsilon},
 };
 
 // Returns 0, numbers of all magnitudes, and many where the functions bend, each with either sign. The kernel computes
@@ -47,7 +49,7 @@ std::vector<float> grid() {
         grid.push_back(static_cast<float>(x));
         grid.push_back(-static_cast<float>(x));
     };
-    for (float x : {0.0f, Limits::denorm_min(), Limits::min(), 0.625f, 87.0f, 88.0f, 1e38f, Limits::max()}) {
+    for (float x : {0.0f, Limits::denorm_min(), Limits::min(), 0.625f, 87.0f, 88.0f, 1e38f, 3e38f}) {
         add(static_cast<double>(x));
     }
     for (int power = -40; power <= 37; ++power) add(std::pow(10.0, power));

@@ -31,10 +31,14 @@ inline double activated(Activation activation, float slope, double x) {
             return std::min(std::max(x, 0.0), 6.0);
         case Activation::elu:
             return x > 0 ? x : std::expm1(x);
+        case Activation::selu:
+            return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * std::expm1(x));
         case Activation::silu:
             return x / (1 + std::exp(-x));
         case Activation::hard_silu:
             return x * std::min(std::max(x + 3, 0.0), 6.0) / 6;
+        case Activation::hard_sigmoid:
+            return std::min(std::max(x + 3, 0.0), 6.0) / 6;
     }
     return x;
 }
@@ -57,11 +61,15 @@ inline double derivative(Activation activation, float slope, double x) {
             return x > 0 && x < 6 ? 1 : 0;
         case Activation::elu:
             return x > 0 ? 1 : std::exp(x);
+        case Activation::selu:
+            return 1.0507009873554805 * (x > 0 ? 1 : 1.6732632423543772 * std::exp(x));
         case Activation::silu:
             if (std::fabs(x) > 700) return x > 0 ? 1 : 0;  // exp(x) or exp(-x) would overflow beyond 709
             return (1 + x / (1 + std::exp(x))) / (1 + std::exp(-x));
         case Activation::hard_silu:
             return x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6;
+        case Activation::hard_sigmoid:
+            return x <= -3 || x >= 3 ? 0 : 1 / 6.0;
     }
     return 1;
 }
@@ -71,10 +79,12 @@ inline double distance_from_jump(Activation activation, double x) {
     switch (activation) {
         case Activation::relu:
         case Activation::leaky_relu:
+        case Activation::selu:
             return std::fabs(x);
         case Activation::relu6:
             return std::min(std::fabs(x), std::fabs(x - 6));
         case Activation::hard_silu:
+        case Activation::hard_sigmoid:
             return std::fabs(std::fabs(x) - 3);
         default:
             return std::numeric_limits<double>::infinity();

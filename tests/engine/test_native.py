@@ -16,7 +16,7 @@ from convscope.engine import initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets, measure_peak
 from convscope.engine.reference import ReferenceNetwork
-from convscope.engine.reference_layers import ACTIVATIONS
+from convscope.engine.reference_activations import ACTIVATIONS
 
 
 def random_images(shape: tuple[int, int, int], count: int, seed: int = 0) -> NDArray[np.uint8]:

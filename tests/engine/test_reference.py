@@ -16,8 +16,8 @@ from convscope.engine import EpochOptions, initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward, loss_factors, softmax
 from convscope.engine.optimizer_steps import adam, clip_gradients, momentum
 from convscope.engine.reference import ReferenceNetwork
+from convscope.engine.reference_activations import ACTIVATIONS, prelu
 from convscope.engine.reference_layers import (
-    ACTIVATIONS,
     _split_mix,
     average_pooling,
     convolution,
@@ -26,7 +26,6 @@ from convscope.engine.reference_layers import (
     dropout,
     max_pooling,
     max_pooling_backward,
-    prelu,
 )
 from convscope.recipes import SGD, Adam
 
@@ -114,10 +113,12 @@ def test_pooling_with_same_padding_neither_takes_nor_counts_the_padding():
         ("relu6", [0, 0, 1]),
         ("leaky_relu", [-0.4, 0, 1]),
         ("elu", [-0.8646647167633873, 0, 1]),
+        ("selu", [-1.520166468595695, 0, 1.0507009873554805]),  # Keras 3.15 and PyTorch 2.13 in float64
         ("gelu", [-0.04550026389635842, 0, 0.8413447460685429]),  # -2 Φ(-2) and Φ(1), from tables of the normal law
         ("silu", [-0.2384058440442351, 0, 0.7310585786300049]),
         ("hard_silu", [-1 / 3, 0, 2 / 3]),
         ("tanh", [-0.9640275800758169, 0, 0.7615941559557649]),
+        ("hard_sigmoid", [1 / 6, 0.5, 2 / 3]),
         ("sigmoid", [0.11920292202211755, 0.5, 0.7310585786300049]),
     ],
 )
@@ -129,6 +130,7 @@ def test_activations_give_the_ends_of_their_ranges():
     x = np.array([-1000.0, -3, 3, 6, 7, 1000])
     np.testing.assert_array_equal(ACTIVATIONS["relu6"][0](x), [0, 0, 3, 6, 6, 6])
     np.testing.assert_array_equal(ACTIVATIONS["hard_silu"][0](x), [0, 0, 3, 6, 7, 1000])
+    np.testing.assert_array_equal(ACTIVATIONS["hard_sigmoid"][0](x), [0, 0, 1, 1, 1, 1])
     np.testing.assert_allclose(ACTIVATIONS["elu"][0](x), [-1, np.exp(-3) - 1, 3, 6, 7, 1000])
     np.testing.assert_allclose(ACTIVATIONS["silu"][0](x), [0, -3 / (1 + np.exp(3)), *x[2:] / (1 + np.exp(-x[2:]))])
 

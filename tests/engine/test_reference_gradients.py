@@ -11,10 +11,8 @@ from convscope.architecture.layers import Window
 from convscope.base.streams import random_stream
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.reference import ReferenceNetwork
+from convscope.engine.reference_activations import ACTIVATIONS, activate, activate_backward, prelu, prelu_backward
 from convscope.engine.reference_layers import (
-    ACTIVATIONS,
-    activate,
-    activate_backward,
     average_pooling,
     average_pooling_backward,
     convolution,
@@ -28,8 +26,6 @@ from convscope.engine.reference_layers import (
     dropout_backward,
     max_pooling,
     max_pooling_backward,
-    prelu,
-    prelu_backward,
     whole_map,
     zero_padding,
     zero_padding_backward,

@@ -64,7 +64,8 @@ ARCHITECTURES = {
         cs.Input(9, 8, 2),
         (cs.Conv2D(5, 3, activation="relu6"), cs.BatchNormalization(activation="hard_silu"),
          cs.DepthwiseConv2D(2, activation="silu"), cs.MaxPooling2D(2), cs.Activation("elu"), cs.Flatten(),
-         cs.Dense(9, "hard_silu"), cs.Dense(3, "softmax")),
+         cs.Dense(9, "hard_silu"), cs.Dense(8, "selu"), cs.Dense(8), cs.Activation("hard_sigmoid"),
+         cs.Dense(3, "softmax")),
     ),
     "dilation and groups": cs.Architecture(
         cs.Input(11, 12, 2),

@@ -25,7 +25,7 @@ def network(size: tuple[int, int, int], classes: int):
     x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
     x = layers.Add()([x, shortcut])
     x = layers.DepthwiseConv2D(3, padding="same", activation="gelu")(x)
-    for activation in ("relu6", "silu", "hard_silu", "elu"):
+    for activation in ("relu6", "silu", "hard_silu", "elu", "selu", "hard_sigmoid"):
         x = layers.Conv2D(8, 1, activation=activation)(x)
     x = layers.MaxPooling2D(2, padding="same")(x)
     x = layers.AveragePooling2D(2)(x)

@@ -72,7 +72,7 @@ def activation_network(channels: int, classes: int) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(channels, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU6(), nn.Conv2d(6, 6, 3, padding=1),
         nn.Hardswish(), nn.MaxPool2d(2), nn.SiLU(), nn.Conv2d(6, 6, 3), nn.ELU(), nn.Hardtanh(0, 6), nn.Flatten(),
-        nn.Linear(72, 9), nn.Hardswish(), nn.Linear(9, classes),
+        nn.Linear(72, 9), nn.Hardswish(), nn.Linear(9, 9), nn.SELU(), nn.Hardsigmoid(), nn.Linear(9, classes),
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_paddings_on_both_sides_give_the_logits_of_pytorch(exporter: str, size, 
 def test_activations_give_the_logits_of_pytorch(exporter: str, tmp_path: Path):
     architecture = compare(shaken(activation_network(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
     own = [layer.activation for layer in architecture.layers if getattr(layer, "activation", "linear") != "linear"]
-    assert own == ["relu6", "hard_silu", "silu", "elu", "relu6", "hard_silu"]
+    assert own == ["relu6", "hard_silu", "silu", "elu", "relu6", "hard_silu", "selu", "hard_sigmoid"]
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)

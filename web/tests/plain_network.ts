@@ -33,6 +33,7 @@ const FUNCTIONS: Record<string, (x: number) => number> = {
   relu6: (x) => Math.max(x, 0) - Math.max(x - 6, 0),
   elu: (x) => Math.max(x, 0) + Math.exp(Math.min(x, 0)) - 1,
   silu: (x) => (x * Math.exp(x)) / (1 + Math.exp(x)),
+  hard_sigmoid: (x) => Math.min(Math.max(x / 6 + 0.5, 0), 1),
   hard_silu: (x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1),
   gelu: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
   tanh: (x) => (Math.exp(2 * x) - 1) / (Math.exp(2 * x) + 1),

@@ -31,11 +31,9 @@ from convscope.architecture import (
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
 from convscope.engine.network import Ablation
+from convscope.engine.reference_activations import ACTIVATIONS, activate, activate_backward, prelu, prelu_backward
 from convscope.engine.reference_layers import (
-    ACTIVATIONS,
     Array,
-    activate,
-    activate_backward,
     average_pooling,
     average_pooling_backward,
     convolution,
@@ -49,8 +47,6 @@ from convscope.engine.reference_layers import (
     dropout_backward,
     max_pooling,
     max_pooling_backward,
-    prelu,
-    prelu_backward,
     whole_map,
     zero_padding,
     zero_padding_backward,

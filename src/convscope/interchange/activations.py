@@ -39,6 +39,11 @@ ACTIVATION_FORMS: Mapping[str, ActivationForms] = {
     "relu": ActivationForms("ReLU", lambda tf, x: tf.nn.relu(x), "Relu", tflite=(19, "RELU")),
     "relu6": ActivationForms("ReLU6", lambda tf, x: tf.nn.relu6(x)),  # in ONNX a Clip with two constants
     "elu": ActivationForms("ELU", lambda tf, x: tf.nn.elu(x), "Elu", tflite=(111, "ELU")),
+    "selu": ActivationForms(
+        "SELU",
+        lambda tf, x: tf.nn.selu(x),
+        "Selu",
+    ),
     # In ONNX, an operator of its own from opset 20 on, and five operators before.
     "gelu": ActivationForms("GELU", lambda tf, x: tf.nn.gelu(x, approximate=False)),
     "silu": ActivationForms(
@@ -62,6 +67,13 @@ ACTIVATION_FORMS: Mapping[str, ActivationForms] = {
     ),
     "tanh": ActivationForms("Tanh", lambda tf, x: tf.tanh(x), "Tanh", tflite=(28, "TANH")),
     "sigmoid": ActivationForms("Sigmoid", lambda tf, x: tf.sigmoid(x), "Sigmoid", tflite=(14, "LOGISTIC")),
+    "hard_sigmoid": ActivationForms(
+        "Hardsigmoid",
+        lambda tf, x: tf.nn.relu6(x + 3) * (1 / 6),
+        "HardSigmoid",
+        {"alpha": 1 / 6, "beta": 0.5},
+        aten="hardsigmoid",
+    ),
 }
 """All activations except `linear`, `softmax`, and `leaky_relu`, which has a slope."""
 # "Elu" is read as elu, "Swish" as silu. "Sigmoid" stands in the row of silu too, but there it is only a factor.

@@ -128,6 +128,16 @@ GRAPHS = {
             node("Add", "b three", "c"), node("Clip", "c zero six", "d"), node("Mul", "b d", "e"),
             node("Div", "e six", "q"), node("HardSigmoid", "q", "h", alpha=1 / 6), node("Mul", "q h", "m"), *HEAD, ],
         {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)}),
+    "hard sigmoids of three forms, and half of one": ([
+            node("HardSigmoid", "x", "a"), node("HardSigmoid", "a", "b", alpha=0.5, beta=0.25),
+            node("Add", "b three", "c"), node("Clip", "c zero six", "d"), node("Sub", "d six", "e"),
+            node("Add", "e three", "g"), node("Clip", "g zero", "m"), *HEAD, ],
+        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)}),
+    "a selu, and one of comparison and exponential": ([
+            node("Selu", "x", "s"), node("Greater", "s zero", "c"), node("Exp", "s", "e"), node("Sub", "e one", "g"),
+            node("Mul", "g bend", "b"), node("Mul", "s scale", "l"), node("Where", "c l b", "m"), *HEAD, ], {
+            "zero": np.float32(0), "one": np.float32(1), "bend": np.float32(1.7580993), "scale": np.float32(1.050701),
+            "k": numbers(126, 4), }),
     "a relu6, a relu and an elu": (
         [node("Clip", "x zero six", "a"), node("Clip", "a zero", "b"), node("Elu", "b", "m"), *HEAD],
         {"zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
@@ -209,7 +219,7 @@ def test_a_weight_that_two_nodes_read_is_copied(tmp_path):
 # By name, the nodes of a graph, its constants beside k, and a part of the error.
 REFUSED = {
     "an unknown operator": (
-        [node("Selu", "x", "m"), *HEAD], {}, r"'n_m' \(Selu\) is not supported: .*docs/architecture.md",
+        [node("Celu", "x", "m"), *HEAD], {}, r"'n_m' \(Celu\) is not supported: .*docs/architecture.md",
     ),
     "two branches that scale the image each in its own way": (
         [node("Mul", "x s", "z"), node("Conv", "z w", "a"), node("Conv", "x w", "b"), node("Add", "a b", "m"), *HEAD],
@@ -240,12 +250,11 @@ REFUSED = {
     "slopes by pixel": ([node("PRelu", "x c", "m"), *HEAD], {"c": numbers(2, 9, 7)}, "one per channel"),
     "another elu": ([node("Elu", "x", "m", alpha=0.5), *HEAD], {}, "alpha 0.5; the layer has 1"),
     "other bounds": ([node("Clip", "x a b", "m"), *HEAD], {"a": np.float32(-1), "b": np.float32(1)}, "to -1 and 1"),
-    "half a hard sigmoid": ([node("Add", "x three", "a"), node("Clip", "a zero", "m"), *HEAD],
-        {"three": np.float32(3), "zero": np.float32(0)}, "outside of a HardSwish"),
+    "another selu": ([node("Selu", "x", "m", alpha=2.0), *HEAD], {}, "alpha 2; the layer has 1.67326"),
+    "an exponential by itself": ([node("Exp", "x", "m"), *HEAD], {}, "outside of a SELU"),
     "a factor inside of a hard sigmoid": ([node("Add", "x three", "a"), node("Clip", "a zero", "b"),
             node("Mul", "b six", "c"), node("Clip", "c - six", "d"), node("Mul", "x d", "m"), *HEAD],
         {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6)}, "to -inf and 6; only 0 and 6"),
-    "another hard sigmoid": ([node("HardSigmoid", "x", "m"), *HEAD], {}, "another alpha and beta"),
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
     "minus infinity around what is no maximum": (
         [node("Pad", "x p", "q", value=-np.inf), node("Relu", "q", "m"), *HEAD],

@@ -26,11 +26,13 @@ const ROWS = {
   relu6: { compute: (x) => Math.min(Math.max(x, 0), 6) },
   leaky_relu: { compute: (x, slope) => (x > 0 ? x : slope * x) },
   elu: { compute: (x) => (x > 0 ? x : Math.expm1(x)) },
+  selu: { compute: (x) => 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * Math.expm1(x)) },
   gelu: { compute: (x) => x * normalCdf(x) },
   silu: { compute: (x) => x / (1 + Math.exp(-x)) },
   hard_silu: { compute: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6 },
   tanh: { compute: Math.tanh },
   sigmoid: { compute: (x) => 1 / (1 + Math.exp(-x)) },
+  hard_sigmoid: { compute: (x) => Math.min(Math.max(x + 3, 0), 6) / 6 },
   softmax: { compute: (x) => x }, // softmax.ts computes it, since it needs all logits
 } satisfies Record<string, ActivationRow>;
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture.layers import Window
-from convscope.engine.reference_layers import ACTIVATIONS, Array, convolution, depthwise, max_pooling
+from convscope.engine.reference_activations import ACTIVATIONS
+from convscope.engine.reference_layers import Array, convolution, depthwise, max_pooling
 from convscope.export.c_header.steps import ComputedStep
 
 

@@ -199,6 +199,16 @@ static inline void PREFIX_grouped_conv2d(
     }
 }
 
+//// hard_sigmoid
+/* (y + 3) / 6, kept between 0 and 1. */
+static inline void PREFIX_hard_sigmoid(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        const float gate = y[i] + 3.0f;
+        y[i] = (gate < 0.0f ? 0.0f : gate > 6.0f ? 6.0f : gate) / 6.0f;
+    }
+}
+
 //// hard_silu
 /* y * (y + 3) / 6, with y + 3 kept between 0 and 6. */
 static inline void PREFIX_hard_silu(float *y, int32_t size)
@@ -284,6 +294,14 @@ static inline void PREFIX_relu6(float *y, int32_t size)
 {
     for (int32_t i = 0; i < size; i++) {
         y[i] = y[i] > 6.0f ? 6.0f : y[i] > 0.0f ? y[i] : 0.0f;
+    }
+}
+
+//// selu
+static inline void PREFIX_selu(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = y[i] > 0.0f ? 1.05070099f * y[i] : 1.75809934f * expm1f(y[i]);
     }
 }
 

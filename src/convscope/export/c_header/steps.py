@@ -24,7 +24,7 @@ from convscope.architecture import Architecture, LayerRow, Shape
 from convscope.architecture.layers import Pair
 from convscope.architecture.network import FreeNames
 from convscope.base.errors import ConvscopeError
-from convscope.engine.reference_layers import LEAKY_SLOPE
+from convscope.engine.reference_activations import LEAKY_SLOPE
 from convscope.export.formats import MAX_NAME_LETTERS
 from convscope.training.model import Model
 

@@ -12,6 +12,8 @@ from convscope.interchange.translation.steps import NotTranslated
 
 DEFAULT_SLOPE = 0.2
 """The slope of an activation named "leaky_relu", in Keras and here."""
+HARD_SIGMOID_OF_KERAS_2 = "hard_sigmoid of Keras 2"
+"""0.2 · x + 0.5, limited to 0 to 1: ours of 1.2 · x. Keras 3 has another function of the same name, which is ours."""
 _NAMES = get_args(ActivationName)
 _OTHER_NAMES = {alias: name for name, forms in ACTIVATION_FORMS.items() for alias in forms.other_names}
 _OTHER_NAMES["softmax_v2"] = "softmax"  # Keras 2's name of tf.nn.softmax
@@ -25,10 +27,11 @@ def is_activation(name: str) -> bool:
 
 @dataclass(frozen=True)
 class KerasActivation:
-    """An activation by our name; only `leaky_relu` uses `negative_slope`."""
+    """An activation by our name, of `factor` · x; only `leaky_relu` uses `negative_slope`."""
 
     name: str
     negative_slope: float = DEFAULT_SLOPE
+    factor: float = 1.0
 
 
 def read_activation(value: Any) -> KerasActivation:
@@ -37,6 +40,8 @@ def read_activation(value: Any) -> KerasActivation:
         return KerasActivation("linear")
     if isinstance(value, str):
         value = _OTHER_NAMES.get(value, value)
+        if value == HARD_SIGMOID_OF_KERAS_2:
+            return KerasActivation("hard_sigmoid", factor=1.2)
         if value not in _NAMES:
             raise NotTranslated(f"its activation is {quote(value)}; {_NEEDED}")
         return KerasActivation(value)

@@ -383,4 +383,6 @@ def _activate(state: State, value: FileTensor, activation: KerasActivation, name
         if value.index.ndim != 1:
             raise NotTranslated("it takes a softmax of maps; one over the classes is needed, at the end")
         return replace(value, curve="softmax")
+    if activation.factor != 1:
+        value = replace(state.finish(replace(value, factor=activation.factor)), users=value.users)
     return activate(state, value, activation.name, activation.negative_slope, name)

@@ -1,12 +1,12 @@
 """Translate layers of Keras 1, and TensorFlow's functions in models of Keras 2, to the names of Keras 2 and 3.
 
-Only the names changed between these versions.
+Only the names changed between these versions, and what `hard_sigmoid` computes.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from convscope.interchange.keras_files.activations import is_activation
+from convscope.interchange.keras_files.activations import HARD_SIGMOID_OF_KERAS_2, is_activation
 
 _CLASSES = {  # Keras 2's class by Keras 1's
     "Convolution2D": "Conv2D",
@@ -28,12 +28,14 @@ _MERGES = {"sum": "Add", "concat": "Concatenate"}
 _DATA_FORMATS = {"tf": "channels_last"}  # "th" stores kernels in another order, so it keeps its name and is refused
 
 
-def modernize(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def modernize(class_name: str, config: Mapping[str, Any], is_keras_2: bool) -> tuple[str, Mapping[str, Any]]:
     """Translate a layer's class and configuration to Keras 2's; those that are Keras 2's or 3's stay as they are.
 
     Example: the Convolution2D {"nb_filter": 8, "nb_row": 3, "nb_col": 3, "border_mode": "same"} becomes the Conv2D
     {"filters": 8, "kernel_size": [3, 3], "padding": "same"}.
     """
+    if is_keras_2 and config.get("activation") == "hard_sigmoid":
+        config = {**config, "activation": HARD_SIGMOID_OF_KERAS_2}
     if class_name == "TFOpLambda":
         function = config.get("function")
         if function in _SUMS:

@@ -72,16 +72,17 @@ class KerasGraph:
     is_part: bool = False
 
 
-def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGraph:
+def read_graph(model: Mapping[str, Any], output: str | None = None, version: str | None = None) -> KerasGraph:
     """Read the layers of a model's configuration, `{"class_name": ..., "config": ...}`.
 
     Args:
         output: the layer at the output that is wanted, of several; layers that do not lead to it are left out.
+        version: Keras's, if the file states it elsewhere.
 
     Raises:
         ModelFileError: if it is not a Sequential or Functional model with one input, or damaged.
     """
-    reader = _Reader()
+    reader = _Reader(str(version or model.get("keras_version"))[:2] in ("1.", "2."))
     kind = str(model.get("class_name"))
     if kind not in _CHAINS + _GRAPHS or _is_foreign(model):
         raise ModelFileError(
@@ -158,7 +159,8 @@ def _find_end(graph: KerasGraph, output: str) -> int:
 class _Reader:
     """Collects the layers of a model and of the models nested in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_old: bool) -> None:
+        self._is_old = is_old  # written by a Keras before 3
         self.layers: list[KerasLayer] = []
         self.input_shape: tuple[int | None, ...] | None = None
         self._entries = 0
@@ -231,7 +233,7 @@ class _Reader:
         """Append a layer or the layers of a nested model, and return the indices of its outputs."""
         kind, name, config = str(entry.get("class_name")), _read_name(entry), entry.get("config")
         if isinstance(config, dict):
-            kind, config = modernize(kind, config)
+            kind, config = modernize(kind, config, self._is_old)
         is_foreign = _is_foreign(entry)
         if kind in _CHAINS + _GRAPHS and not is_foreign:
             return self.read_model(entry, inputs, (*path, name), group)

@@ -59,14 +59,14 @@ def read_keras(
 
 
 def _read_archive(archive: Archive, image_shape: Shape | None, output: str | None) -> Imported:
-    graph = read_graph(_read_json(archive, CONFIG), output)
-    stored_layers = list_arrays(graph, image_shape)  # before any weight is read: their size bounds the member's
     metadata = _read_json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
+    version = version if isinstance(version, str) else None
+    graph = read_graph(_read_json(archive, CONFIG), output, version)
+    stored_layers = list_arrays(graph, image_shape)  # before any weight is read: their size bounds the member's
     sizes = [prod(shape) for stored_layer in stored_layers for shape in stored_layer.variables.values()]
     max_bytes = _STATE_BYTES * sum(sizes) + _ARRAY_BYTES * (len(sizes) + 1)  # weights and optimizer state
     file = BytesIO(archive.read_weights(WEIGHTS, max_bytes))
-    version = version if isinstance(version, str) else None
     imported = _convert(file, Hdf5File(file), graph, stored_layers, image_shape, version)
     if not archive.has(DESCRIPTION):
         return imported
@@ -108,7 +108,7 @@ def _read_hdf5(
                 if output is not None:
                     raise ModelFileError("has one output; omit `output`")
                 return _read_weights(file, contents, architecture_in(description, image_shape), version)
-    graph = read_graph(description, output)
+    graph = read_graph(description, output, version)
     return _convert(file, contents, graph, list_arrays(graph, image_shape), image_shape, version)
 
 

@@ -164,8 +164,9 @@ def _concatenation(call: Call) -> None:
     call.activate(call.step("Concat", parts, axis=call.whole(0)), call.whole(1, "b"))
 
 
-def _prelu(call: Call) -> None:
-    call.end("PRelu", [call.input_name(0), call.input_name(1)])
+def _inputs(operator: str, call: Call) -> None:
+    """Translate an operator with several inputs and no options."""
+    call.end(operator, [call.input_name(position) for position in range(len(call.inputs))])
 
 
 def _arg_max(call: Call) -> None:
@@ -198,16 +199,19 @@ OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     42: ("DIV", partial(_arithmetic, "Div")),
     43: ("SQUEEZE", _reshape),
     50: ("LOG_SOFTMAX", partial(_plain, "LogSoftmax", axis=-1)),
+    47: ("EXP", partial(_plain, "Exp")),
     53: ("CAST", partial(_plain, "Identity")),
-    54: ("PRELU", _prelu),
+    54: ("PRELU", partial(_inputs, "PRelu")),
     56: ("ARG_MAX", _arg_max),
     59: ("NEG", partial(_plain, "Neg")),
     60: ("PADV2", _pad),
+    61: ("GREATER", partial(_inputs, "Greater")),
     70: ("EXPAND_DIMS", _reshape),
     73: ("LOG", partial(_plain, "Log")),
     82: ("REDUCE_MAX", partial(_reduce, "ReduceMax")),
     98: ("LEAKY_RELU", _leaky_relu),
     114: ("QUANTIZE", partial(_plain, "Identity")),
+    123: ("SELECT_V2", partial(_inputs, "Where")),
     150: ("GELU", _gelu),
 }
 """(name, function that translates it) of each operator, by the operator's number."""

@@ -79,10 +79,9 @@ def _clip(call: Call, **defaults: float | None) -> None:
 
 
 def _elu(call: Call) -> None:
-    if call.get("scale", 1) != 1 or call.get("input_scale", 1) != 1:
-        call.end("Selu", [call.first.name])
-        return
-    call.end("Elu", [call.first.name], alpha=float(call.get("alpha", 1)))
+    alpha, scale = float(call.get("alpha", 1)), float(call.get("scale", 1))
+    operator = "Elu of a multiple" if call.get("input_scale", 1) != 1 else "Elu" if scale == 1 else "Selu"
+    call.end(operator, [call.first.name], alpha=alpha, gamma=scale)
 
 
 def _prelu(call: Call) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.errors import ArchitectureError
 from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.refusal import ModelFileError
-from convscope.interchange.translation import constants, elementwise, shapes, windows
+from convscope.interchange.translation import activations, constants, elementwise, shapes, windows
 from convscope.interchange.translation.image import Size, open_image
 from convscope.interchange.translation.nodes import Graph, Node
 from convscope.interchange.translation.outputs import find_class_scores
@@ -20,25 +20,27 @@ from convscope.interchange.translation.steps import FileTensor, NotTranslated
 
 Converter = Callable[[State, Node], FileTensor | NDArray[Any]]
 OPERATORS: Mapping[str, Converter] = {
-    **dict.fromkeys(("LeakyRelu", *ONNX_ACTIVATIONS), elementwise.activation),
+    **dict.fromkeys(("LeakyRelu", *ONNX_ACTIVATIONS), activations.activation),
     **dict.fromkeys(("Add", "Div", "Mul", "Sub"), elementwise.arithmetic),
     "AveragePool": windows.average_pool,
     "BatchNormalization": elementwise.batch_normalization,
     "Cast": elementwise.cast,
     "CastLike": elementwise.cast_like,
-    "Clip": elementwise.clip,
+    "Clip": activations.clip,
     "Concat": elementwise.concatenation,
     "Constant": constants.constant,
     "Conv": windows.conv,
     **dict.fromkeys(("Dropout", "Identity"), elementwise.pass_through),
-    **dict.fromkeys(("Erf", "Erfc"), elementwise.erf),
+    **dict.fromkeys(("Erf", "Erfc"), activations.erf),
+    "Exp": activations.exponential,
     "Flatten": shapes.flatten,
-    "Gelu": elementwise.gelu,
+    "Gelu": activations.gelu,
     "Gemm": shapes.gemm,
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), windows.global_pool),
-    "HardSigmoid": elementwise.hard_sigmoid,
-    "Log": elementwise.log,
-    **dict.fromkeys(("LogSoftmax", "Softmax"), elementwise.softmax),
+    "Greater": activations.greater,
+    "HardSigmoid": activations.hard_sigmoid,
+    "Log": activations.log,
+    **dict.fromkeys(("LogSoftmax", "Softmax"), activations.softmax),
     "MatMul": shapes.matmul,
     "MaxPool": windows.max_pool,
     "Neg": elementwise.negative,
@@ -50,6 +52,7 @@ OPERATORS: Mapping[str, Converter] = {
     "Squeeze": shapes.squeeze,
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
+    "Where": activations.where,
 }
 """The operators that are read, and their converters."""
 _ON_CONSTANTS = ("Expand", "Gather", "Slice", "Sqrt")

@@ -114,8 +114,11 @@ class State:
         if value.curve in ACTIVATION_FORMS:
             plain = activate(self, replace(value, curve="", factor=1.0, shift=0.0), value.curve)
             value = replace(plain, factor=value.factor, shift=value.shift)
-        if value.curve in ("relu_of_3_more", "hard_sigmoid"):
-            raise NotTranslated("uses a hard sigmoid outside of a HardSwish; no layer does that")
+        if value.curve == "relu_of_3_more":
+            plain = activate(self, self.finish(replace(value, curve="", factor=1.0, shift=3.0)), "relu")
+            value = replace(plain, factor=value.factor, shift=value.shift)
+        if value.curve in ("positive", "exp"):
+            raise NotTranslated("uses a comparison or an exponential outside of a SELU or an ELU; no layer does that")
         if value.curve == "padded":
             raise NotTranslated("has pixels of minus infinity around its input; only a MaxPool can have them")
         if value.curve:
