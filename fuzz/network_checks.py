@@ -59,8 +59,12 @@ _COMPUTED = (
     "depthwise",
     "depthwise_backward",
     "max_pooling_backward",
+    "multiply",
+    "multiply_backward",
     "prelu",
     "prelu_backward",
+    "soft_voting",
+    "soft_voting_backward",
 )
 
 

@@ -47,9 +47,18 @@ bool has_clean_frame(const Layout& layout, const float* map) {
     }
 }
 
-// Rewrites layers for the engine: relu becomes part of its layer (`Layer::relu`), and a convolution whose groups have
-// one channel each becomes a depthwise convolution, whose weights have the same layout.
+// Rewrites layers for the engine: relu becomes part of its layer (`Layer::relu`), a convolution whose groups have one
+// channel each becomes a depthwise convolution, and a dense layer before a map, such as those whose outputs multiply
+// maps, a convolution of one pixel. The weights have the same layout.
 std::vector<Layer> as_computed(std::vector<Layer> layers) {
+    const auto last_map = std::find_if(layers.rbegin(), layers.rend(), [](const Layer& layer) { return layer.reads_map(); });
+    for (auto layer = last_map; layer != layers.rend(); ++layer) {
+        if (layer->kind != Kind::dense) continue;
+        layer->kind = Kind::convolution;
+#if !defined(CONVSCOPE_NO_BFLOAT16)
+        layer->bfloat16 = false;  // dense layers multiply in float32
+#endif
+    }
     for (Layer& layer : layers) {
         if (layer.kind == Kind::convolution && layer.groups > 1 && layer.groups == layer.input.channels) {
             layer.kind = Kind::depthwise;

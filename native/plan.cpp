@@ -29,14 +29,9 @@ bool works_on_maps(const Layer& layer) { return layer.kind != Kind::flatten && l
 // Finds where the maps end: the first flatten or dense layer after which no layer reads a map. In convolution, flatten,
 // branch, convolution, flatten, dense it is the second flatten.
 std::size_t find_end_of_maps(const std::vector<Layer>& layers) {
-    const auto reads_map = [](const Layer& layer) {
-        const bool is_windowed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise ||
-                                 layer.kind == Kind::max_pooling || layer.kind == Kind::average_pooling;
-        return is_windowed || layer.input.height * layer.input.width > 1;
-    };
     auto end = layers.begin();
     for (auto layer = end; layer != layers.end(); ++layer) {
-        if (reads_map(*layer)) end = layer;
+        if (layer->reads_map()) end = layer;
     }
     return static_cast<std::size_t>(std::find_if_not(end, layers.end(), works_on_maps) - layers.begin());
 }
@@ -275,6 +270,7 @@ std::unique_ptr<MapLayer> Plan::make_layer(const StepContext& context, Step& ste
             return normalization;
         }
         case Kind::addition: return make_joining<Addition>(context);
+        case Kind::multiplication: return make_joining<Multiplication>(context);
         case Kind::branch:
         case Kind::concatenation: return make_joining<Concatenation>(context);
         case Kind::soft_voting: return std::make_unique<SoftVoting>(context);

@@ -5,10 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from convscope.architecture import Add, Branch, Concatenate, GlobalAveragePooling2D, GlobalMaxPooling2D, Layer, Shape
+from convscope.architecture import (
+    Add,
+    Branch,
+    Concatenate,
+    Dense,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    Multiply,
+    Shape,
+)  # fmt: skip
 from convscope.architecture.layers import ActivationName
 
-JOINING = ("Add", "Branch", "Concatenate")
+JOINING = ("Add", "Multiply", "Branch", "Concatenate")
 VECTOR = "vector "
 """Stands before a kind in a sequence where the layer works on vectors: an engine may compute it otherwise there."""
 
@@ -24,8 +34,9 @@ def joining_layer(
     """Return a layer that reads an earlier one, which gets a name, and the shape it is given; None where none fits.
 
     `shapes` begins with the image's, so the layer at `index` gives shapes[index + 1], and -1 is the image. A `Branch`
-    goes back to any map or vector, or only to the last one unless it `may_leave` that one unread. An `Add` reads the
-    same shape, a `Concatenate` one that differs in channels alone; both prefer what nobody reads yet.
+    goes back to any map or vector, or only to the last one unless it `may_leave` that one unread. An `Add` and a
+    `Multiply` read the same shape, a `Concatenate` one that differs in channels alone; all prefer what nobody reads
+    yet.
     """
     last, axes = shapes[-1], 1 if kind.startswith(VECTOR) else 3
     kind = kind.removeprefix(VECTOR)
@@ -34,7 +45,7 @@ def joining_layer(
         if not may_leave and len(last) == axes:
             fitting = [len(layers) - 1]
     else:
-        compared = slice(0, None if kind == "Add" else -1)
+        compared = slice(0, None if kind in ("Add", "Multiply") else -1)
         fitting = [index for index in range(-1, len(layers)) if shapes[index + 1][compared] == last[compared]]
         fitting = [index for index in fitting if index in unread(layers)] or fitting
     if not fitting or (not layers and kind != "Branch"):
@@ -43,8 +54,8 @@ def joining_layer(
     name, shape = _name(layers, index), shapes[index + 1]
     if kind == "Add":
         return Add(name, activation), last
-    if kind == "Branch":
-        return Branch(name), shape
+    if kind in ("Branch", "Multiply"):
+        return (Branch if kind == "Branch" else Multiply)(name), shape
     return Concatenate(name), (*last[:-1], shape[-1] + last[-1])
 
 
@@ -54,6 +65,15 @@ def _name(layers: list[Layer], index: int) -> str:
         return "input"
     layers[index] = replace(layers[index], name=layers[index].name or f"layer_{index}")
     return layers[index].name
+
+
+def weight_channels(rng: np.random.Generator, layers: list[Layer], shapes: list[Shape]) -> None:
+    """Append a squeeze-and-excitation block, whose dense layers stand before layers that read maps."""
+    name, shape = _name(layers, len(layers) - 1), shapes[-1]
+    gate: ActivationName = "sigmoid" if rng.random() < 0.5 else "hard_sigmoid"
+    units = int(rng.integers(1, 20))
+    layers += [GlobalAveragePooling2D(), Dense(units, "relu"), Dense(shape[-1], gate), Multiply(name)]
+    shapes += [shape[-1:], (units,), shape[-1:], shape]
 
 
 def unread(layers: list[Layer]) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.random_branches import JOINING, VECTOR, join_unread, joining_layer, unread
+from tests.random_branches import JOINING, VECTOR, join_unread, joining_layer, unread, weight_channels
 
 import convscope as cs
 from convscope import Model
@@ -26,11 +26,12 @@ INPUTS = ((1 / 255, 0.0), (1 / 127.5, -1.0), (1 / 100, -0.3))  # scale and offse
 
 MAP_KINDS = (
     "Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "BatchNormalization", "Dropout", "Add", "Branch",
-    "Concatenate", "ZeroPadding2D", "Activation", "PReLU",
+    "Concatenate", "Multiply", "ZeroPadding2D", "Activation", "PReLU",
 )  # fmt: skip
 WAYS_TO_VECTORS = ("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
 VECTOR_KINDS = (
-    "Dense", "BatchNormalization", "Dropout", "Add", "Branch", "Concatenate", "Flatten", "Activation", "PReLU",
+    "Dense", "BatchNormalization", "Dropout", "Add", "Branch", "Concatenate", "Multiply", "Flatten", "Activation",
+    "PReLU",
 )  # fmt: skip
 
 MAX_NUMBERS = 1 << 13  # numbers in a map of `architecture_around`
@@ -56,8 +57,11 @@ def random_architecture(
     layers: list[Layer] = []
     shapes: list[Shape] = [image.shape]  # the shape of the image, then of each layer
     ranges = Usual(rng)
+    # A product of maps is not drawn here, because the numbers of several grow beyond what 8 bits can carry.
     for _ in range(rng.integers(4, 9)):
-        _append(ranges, layers, shapes, MAP_KINDS)
+        _append(ranges, layers, shapes, tuple(kind for kind in MAP_KINDS if kind != "Multiply"))
+        if rng.random() < 0.1:
+            weight_channels(rng, layers, shapes)
     if rng.random() < 0.2 and not unread(layers):  # as networks without a dense layer end
         pooling = cs.GlobalAveragePooling2D() if rng.random() < 0.5 else cs.GlobalMaxPooling2D()
         return cs.Architecture(image, (*layers, cs.Conv2D(classes, 1), pooling))
@@ -65,7 +69,7 @@ def random_architecture(
     shapes.append(layers[-1].output_shape(shapes[-1]))
     join_unread(rng, layers, shapes)
     for _ in range(rng.integers(0, 4)):
-        _append(ranges, layers, shapes, _VECTORS)
+        _append(ranges, layers, shapes, tuple(kind for kind in _VECTORS if not kind.endswith("Multiply")))
     join_unread(rng, layers, shapes)
     ends = _ends(classes)
     return cs.Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
@@ -86,7 +90,7 @@ def kind_sequences(length: int) -> list[tuple[str, ...]]:
     """Return every sequence of so many kinds that layers can have one behind the other; "Input" may be the first.
 
     >>> len(kind_sequences(2)), len(kind_sequences(3))
-    (304, 3717)
+    (354, 4674)
     """
     sequences = [(kind,) for kind in ("Input", *MAP_KINDS, *WAYS_TO_VECTORS, *_VECTORS)]
     for _ in range(length - 1):
@@ -115,12 +119,13 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> cs
     kinds = [kind for kind in sequence if kind != "Input"]
     # Around them nothing that reads an earlier layer: maps of such networks are not cut to what is read.
     others = [kind for kind in MAP_KINDS if kind not in JOINING]
+    before: list[str] = []
     if sequence[0] != "Input":
         before = [others[k] for k in rng.integers(len(others), size=rng.integers(0, 3))]
         if sequence[0] in _VECTORS:
             before.append(WAYS_TO_VECTORS[rng.integers(3)])
         kinds = [*before, *kinds]
-        if kinds[0] in ("Add", "Concatenate"):  # there is nothing to join yet
+        if kinds[0] in ("Add", "Multiply", "Concatenate"):  # there is nothing to join yet
             kinds.insert(0, ("Conv2D", "BatchNormalization", "ZeroPadding2D")[rng.integers(3)])
     if kinds[-1] in MAP_KINDS:
         kinds += [others[k] for k in rng.integers(len(others), size=rng.integers(0, 3))]
@@ -131,6 +136,8 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> cs
     shapes: list[Shape] = [image.shape]
     ranges = Wide(rng)
     for index, kind in enumerate(kinds):
+        if index and index == len(before) and len(shapes[-1]) == 3 and rng.random() < 0.2:
+            weight_channels(rng, layers, shapes)
         # What a branch leaves unread is joined straight behind the way to vectors, which is the next kind at the
         # earliest. So a branch leaves nothing if the kind after that is a vector's: it must follow without a join.
         next_but_one = kinds[index + 2] if index + 2 < len(kinds) else ""
@@ -154,7 +161,11 @@ _VECTORS = tuple(VECTOR + kind for kind in VECTOR_KINDS)
 def _followers(kind: str) -> tuple[str, ...]:
     """Return the kinds that a layer behind one of `kind` can have."""
     if kind == "Input":
-        return tuple(follower for follower in (*MAP_KINDS, *WAYS_TO_VECTORS) if follower not in ("Add", "Concatenate"))
+        return tuple(
+            follower
+            for follower in (*MAP_KINDS, *WAYS_TO_VECTORS)
+            if follower not in ("Add", "Multiply", "Concatenate")
+        )
     if kind in MAP_KINDS:
         return (*MAP_KINDS, *WAYS_TO_VECTORS)
     return (*_VECTORS, "Branch") if kind in WAYS_TO_VECTORS else _VECTORS

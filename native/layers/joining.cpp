@@ -16,24 +16,28 @@ void Joining::take_channels(const Workspace& workspace, int64_t image, int64_t y
     }
 }
 
+const float* Joining::earlier_gradient_row(const Workspace& workspace, int64_t image, int64_t y,
+                                           const float* mask) const {
+    // A row of the output's gradient is added as it is if all its channels are the earlier map's and no relu masks them.
+    const int64_t channels = earlier_.value.shape.channels;
+    if (mask == nullptr && channels == output_.value.shape.channels) {
+        return workspace.gradients[map_ + 1].image(image) + output_.gradient.at(y, 0);
+    }
+    float* copy = workspace.scratch->backward[map_].data();
+    take_channels(workspace, image, y, 0, channels, mask, copy);
+    return copy;
+}
+
 void Joining::add_to_earlier(Workspace& workspace, int64_t begin, int64_t end) const {
     const Shape shape = earlier_.value.shape;
-    // A row of the output's gradient is added as it is if all its channels are the earlier map's and no relu masks them.
-    const bool takes_all = !earlier_.relu && shape.channels == output_.value.shape.channels;
     // Pixels of the earlier gradient that are contiguous: a row, or one if a stride leaves zeros between pixels.
     const int64_t run = earlier_.gradient.step[1] == 1 ? shape.width : 1;
     for (int64_t image = begin; image < end; ++image) {
         const float* values = workspace.values[earlier_map_].image(image);
-        const float* output_gradient = workspace.gradients[map_ + 1].image(image);
         float* gradient = workspace.gradients[earlier_map_].image(image);
         for (int64_t y = 0; y < shape.height; ++y) {
-            const float* row = output_gradient + output_.gradient.at(y, 0);
-            if (!takes_all) {
-                float* copy = workspace.scratch->backward[map_].data();
-                const float* mask = earlier_.relu ? values + earlier_.value.at(y, 0) : nullptr;
-                take_channels(workspace, image, y, 0, shape.channels, mask, copy);
-                row = copy;
-            }
+            const float* mask = earlier_.relu ? values + earlier_.value.at(y, 0) : nullptr;
+            const float* row = earlier_gradient_row(workspace, image, y, mask);
             for (int64_t x = 0; x < shape.width; x += run) {
                 kernels_.add(gradient + earlier_.gradient.at(y, x), row + x * shape.channels, run * shape.channels);
             }
@@ -65,6 +69,44 @@ void Addition::backward_image(Workspace& workspace, int64_t image, float*) const
     if (!wants_input_gradient_) return;
     const float* gradient = workspace.gradients[map_ + 1].image(image);
     write_input_gradient(workspace, image, gradient + output_.gradient.at(0, 0), output_.gradient.row());
+}
+
+void Multiplication::forward_image(Workspace& workspace, int64_t image) const {
+    const float* earlier = workspace.values[earlier_map_].image(image);
+    float *output = workspace.values[map_ + 1].image(image), *zeros = workspace.scratch->forward[map_].data();
+    std::fill_n(zeros, Joining::scratch_size(), 0.0f);
+    for (int64_t y = 0; y < output_.value.shape.height; ++y) {
+        kernels_.scale_channels(earlier + earlier_.value.at(y, 0), pixels(), channels(), factors(workspace, image, y), zeros,
+                                false, output + output_.value.at(y, 0));
+    }
+}
+
+// The gradient with respect to the previous map: dy times the earlier map, of one pixel summed over all.
+void Multiplication::backward_image(Workspace& workspace, int64_t image, float*) const {
+    if (!wants_input_gradient_) return;
+    const float *x = workspace.values[map_].image(image), *earlier = workspace.values[earlier_map_].image(image);
+    const float* gradient = workspace.gradients[map_ + 1].image(image);
+    float *zeros = workspace.scratch->backward[map_].data(), *sums = zeros + row();
+    std::fill_n(zeros, 2 * row(), 0.0f);
+    for (int64_t y = 0; y < output_.value.shape.height; ++y) {
+        kernels_.channel_products(earlier + earlier_.value.at(y, 0), gradient + output_.gradient.at(y, 0), pixels(), channels(),
+                                  zeros, sums);
+        if (has_one_pixel()) continue;
+        write_gradient_row(kernels_, sums, input_, x, y, workspace.gradients[map_].image(image));
+        std::fill_n(sums, row(), 0.0f);
+    }
+    if (has_one_pixel()) write_input_gradient(workspace, image, sums, 0);
+}
+
+const float* Multiplication::earlier_gradient_row(const Workspace& workspace, int64_t image, int64_t y,
+                                                  const float* mask) const {
+    const float* gradient = workspace.gradients[map_ + 1].image(image) + output_.gradient.at(y, 0);
+    float *zeros = workspace.scratch->backward[map_].data(), *products = zeros + row(), *masked = products + row();
+    std::fill_n(zeros, row(), 0.0f);
+    kernels_.scale_channels(gradient, pixels(), channels(), factors(workspace, image, y), zeros, false, products);
+    if (mask == nullptr) return products;
+    kernels_.copy_where_positive(masked, products, mask, Joining::scratch_size());
+    return masked;
 }
 
 void Concatenation::forward_image(Workspace& workspace, int64_t image) const {

@@ -17,7 +17,7 @@ struct Shape {
 
 enum class Kind {
     convolution, max_pooling, flatten, dense, average_pooling, dropout, depthwise, normalization, addition, branch,
-    concatenation, soft_voting, zero_padding, activation, prelu
+    concatenation, multiplication, soft_voting, zero_padding, activation, prelu
 };
 
 // The names in Python, in files and in the page.
@@ -31,6 +31,7 @@ constexpr Named<Kind> kind_names[] = {
     {"Dropout", Kind::dropout}, {"BatchNormalization", Kind::normalization},
     {"Activation", Kind::activation}, {"PReLU", Kind::prelu},
     {"Add", Kind::addition}, {"Branch", Kind::branch}, {"Concatenate", Kind::concatenation},
+    {"Multiply", Kind::multiplication},
     {"SoftVoting", Kind::soft_voting},
     {"Dense", Kind::dense},
 };
@@ -91,7 +92,16 @@ struct Layer {
 #endif
     }
 
-    bool reads_earlier() const { return kind == Kind::addition || kind == Kind::branch || kind == Kind::concatenation; }
+    bool reads_earlier() const {
+        return kind == Kind::addition || kind == Kind::branch || kind == Kind::concatenation ||
+               kind == Kind::multiplication;
+    }
+    // Whether the layer must be computed on maps: it reads windows, or more than a pixel.
+    bool reads_map() const {
+        const bool is_windowed = kind == Kind::convolution || kind == Kind::depthwise || kind == Kind::max_pooling ||
+                                 kind == Kind::average_pooling;
+        return is_windowed || input.height * input.width > 1;
+    }
     // The rows or columns that a window spans, from its first to its last pixel: 5 for a window of 3 with dilation 2.
     int64_t reach(std::size_t axis) const { return (window[axis] - 1) * dilation[axis] + 1; }
     // Whether a kernel row reads contiguous numbers, as Winograd, bfloat16 and pooled convolutions need it.

@@ -242,6 +242,12 @@ std::vector<Numbers> before_activation(const Layer& layer, const Weights& weight
                 for (std::size_t i = 0; i < output[n].size(); ++i) output[n][i] += reads.added[n][i];
             }
             return output;
+        case Kind::multiplication:
+            output = reads.added;
+            for (std::size_t n = 0; n < output.size(); ++n) {  // a number for each channel, if they are fewer
+                for (std::size_t i = 0; i < output[n].size(); ++i) output[n][i] *= reads.input[n][i % reads.input[n].size()];
+            }
+            return output;
         default:
             for (const Numbers& image : reads.input) output.push_back(image_forward(layer, weights, image));
             return output;
@@ -316,7 +322,7 @@ std::vector<Numbers> backward(const Layer& layer, const Weights& weights, const 
             gradient[n][i] *= layer.relu ? (x > 0 ? 1 : 0) : derivative(layer.activation, layer.slope, x);
         }
     }
-    if (layer.kind == Kind::addition) return gradient;
+    if (layer.kind == Kind::addition || layer.kind == Kind::multiplication) return gradient;
     if (layer.kind == Kind::normalization) {
         return normalization_backward(layer, weights, reads, of_batch, std::move(gradient), gradients);
     }

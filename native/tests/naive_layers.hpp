@@ -36,7 +36,8 @@ Moments batch_moments(const Layer& layer, const std::vector<Numbers>& input);
 std::vector<Numbers> forward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch);
 
 // Computes the gradient with respect to a layer's input from `gradient`, that with respect to its output, and adds the
-// gradients of its weights to `gradients`. The gradient of an addition is the same for both of its inputs.
+// gradients of its weights to `gradients`. The gradient of an addition is the same for both of its inputs; that of a
+// multiplication is returned as it is.
 std::vector<Numbers> backward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch,
                               std::vector<Numbers> gradient, Weights& gradients);
 

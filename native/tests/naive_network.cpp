@@ -66,6 +66,10 @@ class Pass {
                 add_to_joined_maps(gradient, layer, by_map[at(layer.earlier + 1)], by_map[l]);
                 continue;
             }
+            if (layer.kind == Kind::multiplication) {
+                add_to_factors(gradient, reads(l), by_map[at(layer.earlier + 1)], by_map[l]);
+                continue;
+            }
             if (layer.kind != Kind::branch) add(gradient, by_map[l]);
             if (layer.reads_earlier()) add(gradient, by_map[at(layer.earlier + 1)]);
         }
@@ -112,6 +116,18 @@ class Pass {
                 } else {
                     previous[n][pixel * (all - first) + channel - first] += gradient[n][i];
                 }
+            }
+        }
+    }
+
+    // Adds the gradient of a product to those of its two factors.
+    static void add_to_factors(const std::vector<Numbers>& gradient, const Reads& reads, std::vector<Numbers>& earlier,
+                               std::vector<Numbers>& previous) {
+        for (std::size_t n = 0; n < gradient.size(); ++n) {
+            for (std::size_t i = 0; i < gradient[n].size(); ++i) {
+                const std::size_t factor = i % reads.input[n].size();
+                earlier[n][i] += gradient[n][i] * reads.input[n][factor];
+                previous[n][factor] += gradient[n][i] * reads.added[n][i];
             }
         }
     }
@@ -250,6 +266,14 @@ Architecture& Architecture::addition(int64_t earlier, bool relu) {
     Layer& layer = append(Kind::addition, last());
     layer.earlier = earlier;
     layer.relu = relu;
+    return *this;
+}
+
+Architecture& Architecture::multiplication(int64_t earlier) {
+    const Shape shape = earlier < 0 ? input.shape : layers[at(earlier)].output;
+    Layer& layer = append(Kind::multiplication, shape);
+    layer.input = shape;
+    layer.earlier = earlier;
     return *this;
 }
 

@@ -34,6 +34,7 @@ struct Architecture {
     // Adds the output of layer number `earlier`.
     Architecture& addition(int64_t earlier, bool relu = false);
     // Makes the next layer read the output of layer `earlier` (-1: the image).
+    Architecture& multiplication(int64_t earlier);
     Architecture& branch(int64_t earlier);
     // Joins the channels of layer `earlier` (-1: the image) and, after them, those of the last layer.
     Architecture& concatenation(int64_t earlier);

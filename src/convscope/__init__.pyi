@@ -18,6 +18,7 @@ from .architecture import (
     GlobalMaxPooling2D as GlobalMaxPooling2D,
     Input as Input,
     MaxPooling2D as MaxPooling2D,
+    Multiply as Multiply,
     PReLU as PReLU,
     SoftVoting as SoftVoting,
     ZeroPadding2D as ZeroPadding2D,

@@ -24,6 +24,7 @@ from convscope.architecture import (
     GlobalAveragePooling2D,
     Input,
     MaxPooling2D,
+    Multiply,
     SoftVoting,
     ZeroPadding2D,
     presets,
@@ -123,7 +124,7 @@ def test_the_table_has_the_shapes_that_the_reference_engine_computes(architectur
     assert architecture.parameters == sum(map(prod, architecture.trainable_weight_shapes.values()))
     assert architecture.table[0].input_shape == architecture.input.shape
     for before, row in pairwise(architecture.table):
-        assert row.layer.kind in ("Branch", "Concatenate") or row.input_shape == before.output_shape
+        assert row.layer.kind in ("Branch", "Concatenate", "Multiply") or row.input_shape == before.output_shape
 
 
 # --- Receptive fields -------------------------------------------------------------------------------------------------
@@ -278,12 +279,12 @@ END = (Flatten(), Dense(10))
         (
             IMAGE,
             (Conv2D(8, name="a"), Conv2D(8), Branch("a"), *END),
-            r"no layer reads conv2d \(Conv2D\), since branch after it goes back to a; read it by an Add or a Conc",
+            r"no layer reads conv2d \(Conv2D\), since branch after it goes back to a; read it by an Add, a Mult",
         ),
         (
             IMAGE,
-            (Flatten(), Dense(5, name="d"), Branch("input"), Conv2D(8), Flatten(), Concatenate("d"), *END),
-            r"branch \(Branch\) goes back to the maps of input after the dense layer d; put all layers that read maps",
+            (Conv2D(8, name="a"), GlobalAveragePooling2D(), Dense(5, name="d"), Multiply("a"), *END),
+            r"multiply \(Multiply\) multiplies a of shape \(26, 26, 8\) by d of shape \(5,\); give both the same shape",
         ),
         (
             IMAGE,

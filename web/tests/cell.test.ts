@@ -219,6 +219,24 @@ const NETWORKS: [string, Architecture][] = [
       1,
     ),
   ],
+  [
+    'weighted maps',
+    network(
+      [
+        conv('conv2d', 3),
+        { kind: 'GlobalAveragePooling2D', name: 'means' },
+        dense('gate', 3, 'hard_sigmoid'),
+        { kind: 'Multiply', name: 'weighted', from_layer: 'conv2d' },
+        conv('conv2d_1', 3, { activation: 'selu', padding: 'same' }),
+        { kind: 'Multiply', name: 'product', from_layer: 'weighted' },
+        { kind: 'GlobalMaxPooling2D', name: 'global' },
+        dense('out', 2, 'softmax'),
+      ],
+      6,
+      7,
+      2,
+    ),
+  ],
 ];
 
 function passThrough(

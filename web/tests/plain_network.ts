@@ -32,6 +32,7 @@ const FUNCTIONS: Record<string, (x: number) => number> = {
   relu: (x) => Math.max(x, 0),
   relu6: (x) => Math.max(x, 0) - Math.max(x - 6, 0),
   elu: (x) => Math.max(x, 0) + Math.exp(Math.min(x, 0)) - 1,
+  selu: (x) => 1.0507009873554805 * Math.max(x, 0) + 1.7580993408473766 * (Math.exp(Math.min(x, 0)) - 1),
   silu: (x) => (x * Math.exp(x)) / (1 + Math.exp(x)),
   hard_sigmoid: (x) => Math.min(Math.max(x / 6 + 0.5, 0), 1),
   hard_silu: (x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1),
@@ -171,6 +172,10 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
     }
     case 'Add':
       return { ...input, values: input.values.map((x, i) => x + byName.get(layer.from_layer!)!.values[i]) };
+    case 'Multiply': {
+      const earlier = byName.get(layer.from_layer!)!;
+      return { ...earlier, values: earlier.values.map((x, i) => x * input.values[i % input.values.length]) };
+    }
     case 'Branch':
       return { ...byName.get(layer.from_layer!)! };
     case 'Concatenate': {

@@ -17,8 +17,8 @@ from convscope.architecture.layers import (
     Add,
     Branch,
     Concatenate,
-    Dense,
     Layer,
+    Multiply,
     Pair,
     Shape,
     ZeroPadding2D,
@@ -82,7 +82,7 @@ class LayerRow:
     """A row of the layer table: a layer with its shapes, parameters, cost and receptive field.
 
     Attributes:
-        input_shape: for a `Branch` that of the earlier layer, for a `Concatenate` that of both together.
+        input_shape: for a `Branch` or `Multiply` that of the earlier layer, for a `Concatenate` that of both together.
         parameters: number of trainable weights.
         non_trainable_parameters: number of weights that no gradient changes.
         macs: multiply-adds for one image, forward.
@@ -119,7 +119,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
 
     Raises:
         ArchitectureError: where a shape is not positive, `from_layer` names no earlier layer or does not fit, nothing
-            reads a layer, maps follow a `Dense`, or the layers exceed a limit of `convscope.architecture.cost`.
+            reads a layer, or the layers exceed a limit of `convscope.architecture.cost`.
     """
     check_layer_count(len(layers))
     budget = Budget(image.shape)
@@ -131,13 +131,14 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
         # What `from_layer` names; the image for a layer without one, which does not use it.
         source = outputs[_check_earlier(layer, outputs)]
         if isinstance(layer, Branch):
-            _check_branch(layer, rows, source.shape)
             previous = source  # a branch continues from there
         elif get_source_name(layer):
             _check_joined(layer, rows[-1].layer.name if rows else "", previous.shape, source.shape)
         input_shape = previous.shape
         if isinstance(layer, Concatenate):
             input_shape = (*input_shape[:-1], source.shape[-1] + input_shape[-1])
+        if isinstance(layer, Multiply):
+            input_shape = source.shape
         shape = layer.output_shape(input_shape)
         sizes = {name: prod(size) for name, size in layer.weight_shapes(input_shape).items()}
         fixed = sum(size for name, size in sizes.items() if name in NON_TRAINABLE_WEIGHTS)
@@ -146,6 +147,8 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
         field = _compute_receptive_field(layer, input_shape, previous.field, image)
         if isinstance(layer, Add | Concatenate):
             field = _unite_fields(field, source.field, shape)
+        if isinstance(layer, Multiply):
+            field = _unite_fields(source.field, field, shape)  # the jump is that of the maps, not of the factors
         rows.append(LayerRow(layer, input_shape, shape, trainable, fixed, layer.macs(input_shape), field))
         previous = outputs[layer.name] = _Output(shape, field)
     _check_all_are_read(layers)
@@ -175,19 +178,16 @@ def _check_joined(layer: Layer, previous: str, input_shape: Shape, source_shape:
             f"{label(layer)} adds {layer.from_layer} of shape {source_shape} to {previous} of shape {input_shape}; "
             "give both the same shape, with `same` padding, strides of 1 and equal numbers of filters"
         )
-    if input_shape[:-1] != source_shape[:-1]:
+    channels = source_shape[-1:]
+    if isinstance(layer, Multiply) and input_shape not in (source_shape, channels, (1, 1, *channels)):
+        raise ArchitectureError(
+            f"{label(layer)} multiplies {layer.from_layer} of shape {source_shape} by {previous} of shape "
+            f"{input_shape}; give both the same shape, or {previous} one number for each channel"
+        )
+    if not isinstance(layer, Multiply) and input_shape[:-1] != source_shape[:-1]:
         raise ArchitectureError(
             f"{label(layer)} joins {get_source_name(layer)} of shape {source_shape} and {previous} of shape "
             f"{input_shape}; give both as many rows and columns, with `same` padding and equal strides"
-        )
-
-
-def _check_branch(layer: Branch, rows: list[LayerRow], input_shape: Shape) -> None:
-    dense = next((row.layer.name for row in rows if isinstance(row.layer, Dense)), None)
-    if dense is not None and len(input_shape) == 3:  # a vector never becomes a map again, so all maps can come first
-        raise ArchitectureError(
-            f"{label(layer)} goes back to the maps of {layer.from_layer} after the dense layer {dense}; put all "
-            "layers that read maps before the first dense one"
         )
 
 
@@ -197,7 +197,7 @@ def _check_all_are_read(layers: tuple[Layer, ...]) -> None:
         if isinstance(following, Branch) and layer.name not in read_again:
             raise ArchitectureError(
                 f"no layer reads {label(layer)}, since {following.name} after it goes back to {following.from_layer}; "
-                "read it by an Add or a Concatenate"
+                "read it by an Add, a Multiply or a Concatenate"
             )
 
 

@@ -238,3 +238,31 @@ def dense_backward(dy: Array, x: Array, kernel: Array) -> tuple[Array, Array, Ar
     dbias[k]     = Σ_n dy[n,k]
     """
     return dy @ kernel.T, x.T @ dy, dy.sum(axis=0)
+
+
+# --- Products ---------------------------------------------------------------------------------------------------------
+
+
+def multiply(x: Array, factor: Array) -> Array:
+    """Return x (N, H, W, C) or (N, C) times `factor`, of the same shape or a number for each channel, (N, C).
+
+    y[n,i,j,c] = x[n,i,j,c] · factor[n,c]
+    """
+    return x * _expand(factor, x)
+
+
+def multiply_backward(dy: Array, x: Array, factor: Array) -> tuple[Array, Array]:
+    """Return dx and dfactor for dy (N, H, W, C).
+
+    dx[n,i,j,c]  = dy[n,i,j,c] · factor[n,c]
+    dfactor[n,c] = Σ_i Σ_j dy[n,i,j,c] · x[n,i,j,c]
+    """
+    products = dy * x
+    if factor.size < x.size:
+        products = products.sum(axis=(1, 2))
+    return dy * _expand(factor, x), products.reshape(factor.shape)
+
+
+def _expand(factor: Array, x: Array) -> Array:
+    """Give a number for each channel, (N, C), the axes of rows and columns that x has."""
+    return factor[:, None, None] if factor.ndim < x.ndim else factor

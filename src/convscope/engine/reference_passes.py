@@ -25,6 +25,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Layer,
     MaxPooling2D,
+    Multiply,
     PReLU,
     SoftVoting,
     ZeroPadding2D,
@@ -47,6 +48,8 @@ from convscope.engine.reference_layers import (
     dropout_backward,
     max_pooling,
     max_pooling_backward,
+    multiply,
+    multiply_backward,
     whole_map,
     zero_padding,
     zero_padding_backward,
@@ -148,6 +151,8 @@ class Passes:
                     y = prelu(x, weights[f"{layer.name}/alpha"])
                 case Add():
                     y = x + values[self.output_of[layer.from_layer]]
+                case Multiply():
+                    y = multiply(values[self.output_of[layer.from_layer]], x)
                 case Branch():
                     y = values[self.output_of[layer.from_layer]]
                 case Concatenate():
@@ -214,6 +219,10 @@ class Passes:
                 case Add():  # y = x + earlier, so both get dy
                     earlier = self.output_of[layer.from_layer]
                     added[earlier] = added.get(earlier, 0) + dy
+                case Multiply():
+                    earlier = self.output_of[layer.from_layer]
+                    dearlier, dy = multiply_backward(dy, values[earlier], x)
+                    added[earlier] = added.get(earlier, 0) + dearlier
                 case Branch():  # y = earlier, so x gets zeros
                     earlier = self.output_of[layer.from_layer]
                     added[earlier] = added.get(earlier, 0) + dy

@@ -67,6 +67,8 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
             x = x * scale.astype(np.float32) + shift.astype(np.float32)
         case "Add":
             x = x + earlier[layer.from_layer]
+        case "Multiply":
+            return earlier[layer.from_layer] * (x if len(x.shape) == len(row.output_shape) + 1 else x[:, None, None])
         case "PReLU":  # the converter recognises this form and makes one operator of it
             return tf.nn.relu(x) + -weight("alpha") * tf.nn.relu(-x)
         case "Branch":

@@ -88,6 +88,13 @@ class Sum(nn.Module):
         return self.source
 
 
+class Product(Sum):
+    """Multiply the output of module `source` by that of the previous module, of the same shape or (N, C)."""
+
+    def forward(self, x: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
+        return earlier * (x[:, :, None, None] if x.dim() < earlier.dim() else x)
+
+
 class Branch(Sum):
     """Continue from the output of module `source` instead of the previous module's."""
 
@@ -102,7 +109,12 @@ class ConcatenateChannels(Sum):
         return torch.cat((earlier, x), 1)
 
 
-JOINING: Mapping[str, type[Sum]] = {"Add": Sum, "Branch": Branch, "Concatenate": ConcatenateChannels}
+JOINING: Mapping[str, type[Sum]] = {
+    "Add": Sum,
+    "Multiply": Product,
+    "Branch": Branch,
+    "Concatenate": ConcatenateChannels,
+}
 """The modules of the layers that read an earlier output."""
 
 

@@ -133,6 +133,15 @@ GRAPHS = {
             node("Add", "b three", "c"), node("Clip", "c zero six", "d"), node("Sub", "d six", "e"),
             node("Add", "e three", "g"), node("Clip", "g zero", "m"), *HEAD, ],
         {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)}),
+    "products of maps, of maps by a pooled pixel in two forms, and of vectors": ([
+            node("Conv", "x w", "a"), node("Relu", "a", "r"), node("Mul", "a r", "b"),
+            node("GlobalMaxPool", "b", "c"), node("Conv", "c v", "d"), node("Sigmoid", "d", "e"),
+            node("Mul", "e b", "m1"), node("ReduceMean", "m1", "q", axes=[2, 3], keepdims=0), node("Tanh", "q", "t"),
+            node("Unsqueeze", "t axes", "u"), node("Mul", "m1 u", "m2"), node("GlobalAveragePool", "m2", "p"),
+            node("Flatten", "p", "i"), node("MatMul", "i s", "j"), node("Mul", "i j", "o"), node("MatMul", "o k", "y"),
+        ],
+        {"w": numbers(5, 2, 3, 3), "v": numbers(5, 5, 1, 1), "axes": np.array([2, 3]), "s": numbers(5, 5),
+            "k": numbers(5, 4)}),
     "a selu, and one of comparison and exponential": ([
             node("Selu", "x", "s"), node("Greater", "s zero", "c"), node("Exp", "s", "e"), node("Sub", "e one", "g"),
             node("Mul", "g bend", "b"), node("Mul", "s scale", "l"), node("Where", "c l b", "m"), *HEAD, ], {
@@ -255,7 +264,10 @@ REFUSED = {
     "a factor inside of a hard sigmoid": ([node("Add", "x three", "a"), node("Clip", "a zero", "b"),
             node("Mul", "b six", "c"), node("Clip", "c - six", "d"), node("Mul", "x d", "m"), *HEAD],
         {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6)}, "to -inf and 6; only 0 and 6"),
-    "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
+    "a product of pixels by one number": (
+        [node("ReduceMax", "x", "a", axes=[1], keepdims=1), node("Mul", "x a", "m"), *HEAD], {}, "goes over axes",
+    ),
+    "a quotient of two": ([node("Relu", "x", "a"), node("Div", "x a", "m"), *HEAD], {}, "div of two values"),
     "minus infinity around what is no maximum": (
         [node("Pad", "x p", "q", value=-np.inf), node("Relu", "q", "m"), *HEAD],
         {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])}, "only a MaxPool can have them"),

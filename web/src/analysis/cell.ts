@@ -3,6 +3,7 @@ import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { type Activation, ACTIVATIONS, LEAKY_SLOPE } from '../engine/activations';
 import type { Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
 import { normalizerOf, type Normalizer } from '../engine/softmax';
+import { product } from '../engine/layers';
 import { mapsReadBy, sizesOf, unflatten, type Cell } from './receptive';
 
 // A forward pass: image, network and the output of every layer.
@@ -46,7 +47,7 @@ export type CellWork =
   | { step: 'mean'; window: WindowValues; count: number; total: number } // total / count, without the padding
   | { step: 'weighted'; terms: Term[] } // a dense layer: the sum of the products, the largest first
   | { step: 'normalised'; value: number; mean: number; variance: number; epsilon: number; gamma: number; beta: number }
-  | { step: 'added'; value: number; other: number; cells: [Cell, Cell] } // value + other
+  | { step: 'added' | 'multiplied'; value: number; other: number; cells: [Cell, Cell] } // value + or · other
   | { step: 'copied'; value: number; from: Cell } // a layer that moves or passes on values
   | { step: 'voted'; members: number; mean: number; strength: number } // mean probability, mean log Σ exp of the logits
   | { step: 'zero' } // the cell lies in the padding
@@ -185,14 +186,16 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
         gamma: weight('gamma')[cell.map],
         beta: weight('beta')[cell.map],
       };
-    case 'Add': {
+    case 'Add':
+    case 'Multiply': {
       const earlier = outputAt(pass, earlierOf(pass.table, row.index)!);
-      const at = indexIn(row.outputShape, cell);
+      const isOfPixel = product(input.shape) < product(earlier.shape); // a number for each map
       const cells: [Cell, Cell] = [
-        { ...cell, layer: input.name },
+        { ...cell, layer: input.name, ...(isOfPixel ? { row: 0, column: 0 } : {}) },
         { ...cell, layer: earlier.name },
       ];
-      return { step: 'added', value: input.at(at), other: earlier.at(at), cells };
+      const [value, other] = [input.at(indexIn(input.shape, cells[0])), earlier.at(indexIn(earlier.shape, cell))];
+      return { step: kind === 'Add' ? 'added' : 'multiplied', value, other, cells };
     }
     case 'SoftVoting':
       return { step: 'voted', ...votesOf(input, row.layer.members!, row.outputShape[0], cell.map) };
@@ -296,6 +299,8 @@ function resultOf(work: CellWork): number {
       return (work.gamma * (work.value - work.mean)) / Math.sqrt(work.variance + work.epsilon) + work.beta;
     case 'added':
       return work.value + work.other;
+    case 'multiplied':
+      return work.value * work.other;
     case 'copied':
       return work.value;
     case 'voted':

@@ -68,7 +68,7 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
   const [rows, columns] = shape ?? [1, 1];
   const kernel: Kernel = {
     source: filter < numEarlier ? from! : (sourceOf(table, row)?.layer.name ?? 'input'),
-    others: kind === 'Add' ? [from!] : [],
+    others: kind === 'Add' || kind === 'Multiply' ? [from!] : [],
     rows,
     columns,
     readings,

@@ -81,7 +81,10 @@ export function linksBack(table: LayerRow[], weights: Weights, index: number, ma
     if (link !== null) links.push({ layer: source, map: from, ...link });
   }
   const earlier = earlierOf(table, index);
-  if (earlier !== null && (table[index].layer.kind === 'Add' || map < channelsOfEarlier(table, index))) {
+  if (
+    earlier !== null &&
+    (['Add', 'Multiply'].includes(table[index].layer.kind) || map < channelsOfEarlier(table, index))
+  ) {
     links.push({ layer: earlier, map, ...WITHOUT_WEIGHTS });
   }
   return strongest(links, count);

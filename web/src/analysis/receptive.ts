@@ -1,6 +1,6 @@
 // Receptive fields: which pixels of the image and of earlier layers a number depends on.
 import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
-import { mapsRead } from '../engine/layers';
+import { mapsRead, product } from '../engine/layers';
 import type { LayerRow, Shape } from '../engine/types';
 
 // A number of a layer's output; row and column are 0 in a vector. Layer "input" is the image.
@@ -60,7 +60,10 @@ export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame
       extend(frames, nameAt(earlier!), partOnMaps(frame, 0, numEarlier));
       extend(frames, nameAt(before), partOnMaps(frame, numEarlier, Infinity));
     } else {
-      extend(frames, nameAt(before), frameReadBy(table[i], frame));
+      const factor = { ...frame, top: 0, left: 0, height: 1, width: 1 }; // of a Multiply by a number for each map
+      const isOfPixel =
+        table[i].layer.kind === 'Multiply' && product(table[before].outputShape) < product(table[i].outputShape);
+      extend(frames, nameAt(before), isOfPixel ? factor : frameReadBy(table[i], frame));
       if (earlier !== null) extend(frames, nameAt(earlier), frame);
     }
   }

@@ -15,7 +15,7 @@ import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, W
 export { ArchitectureError } from './layers';
 
 const MAX_VALUES = 2 ** 31 - 1; // weights or outputs of a layer, so that 32-bit indices suffice
-const JOINING = ['Add', 'Branch', 'Concatenate']; // kinds that read an earlier layer by name
+const JOINING = ['Add', 'Multiply', 'Branch', 'Concatenate']; // kinds that read an earlier layer by name
 
 // Makes a row for each layer. Throws an ArchitectureError if the layers are not a valid network.
 export function layerTable(architecture: Architecture): LayerRow[] {
@@ -58,7 +58,7 @@ export function beforeOf(table: LayerRow[], index: number): number {
   return kind === 'Branch' ? table.findIndex((row) => row.layer.name === from_layer) : index - 1;
 }
 
-// Finds the earlier layer that an Add or Concatenate also reads; null for other layers.
+// Finds the earlier layer that an Add, Multiply or Concatenate also reads; null for other layers.
 export function earlierOf(table: LayerRow[], index: number): number | null {
   const { kind, from_layer } = table[index].layer;
   return kind === 'Branch' || from_layer === undefined ? null : table.findIndex((row) => row.layer.name === from_layer);
@@ -81,13 +81,15 @@ const outputOfImage = ({ height, width, channels }: Input): Output => ({
 function makeRow(layer: LayerSpec, before: LayerRow[], previous: Output, input: Input): LayerRow {
   const kind = LAYER_KINDS[layer.kind];
   const earlier = layer.from_layer === undefined ? undefined : earlierOutput(layer, before, input);
-  // A Branch reads the earlier layer instead of the previous one; an Add or Concatenate reads both.
+  // A Branch reads the earlier layer instead of the previous one; the others that join read both.
   const isBranch = layer.kind === 'Branch';
   const [source, joined] = isBranch ? [earlier!, undefined] : [previous, earlier];
-  if (isBranch) checkBranch(layer, before, source.outputShape);
-  else if (joined !== undefined) checkJoined(layer, before, joined.outputShape);
+  if (joined !== undefined) checkJoined(layer, before, joined.outputShape);
+  const isProduct = layer.kind === 'Multiply';
   const inputShape =
-    layer.kind === 'Concatenate' ? concatenate(joined!.outputShape, source.outputShape) : source.outputShape;
+    layer.kind === 'Concatenate'
+      ? concatenate(joined!.outputShape, source.outputShape)
+      : (isProduct ? joined! : source).outputShape;
   const window = kind.window?.(layer, inputShape) ?? null;
   const outputShape = kind.outputShape(layer, inputShape);
   const weightShapes = Object.entries(kind.weightShapes?.(layer, inputShape) ?? {});
@@ -102,7 +104,9 @@ function makeRow(layer: LayerSpec, before: LayerRow[], previous: Output, input: 
     outputShape,
     weightShapes: Object.fromEntries(weightShapes.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
     window,
-    receptiveField: coverBoth(receptiveField(layer, inputShape, window, source.receptiveField, input), joined),
+    receptiveField: isProduct // the jump is that of the maps, not of the factors
+      ? coverBoth(joined!.receptiveField, { outputShape, receptiveField: source.receptiveField })
+      : coverBoth(receptiveField(layer, inputShape, window, source.receptiveField, input), joined),
     parameters: count(weightShapes.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
     macs: kind.macs?.(layer, inputShape) ?? 0,
   };
@@ -237,14 +241,12 @@ function checkJoined(layer: LayerSpec, before: LayerRow[], otherShape: Shape): v
   if (layer.kind === 'Add' && values.givenShape !== values.otherShape) {
     throw new ArchitectureError('refused.network.summands', values);
   }
-  if (formatShape(previous.outputShape.slice(0, -1)) !== formatShape(otherShape.slice(0, -1))) {
+  const channels = otherShape.slice(-1);
+  if (layer.kind === 'Multiply') {
+    const fitting = [otherShape, channels, [1, 1, ...channels]].map(formatShape);
+    if (!fitting.includes(values.givenShape)) throw new ArchitectureError('refused.network.factors', values);
+  } else if (formatShape(previous.outputShape.slice(0, -1)) !== formatShape(otherShape.slice(0, -1))) {
     throw new ArchitectureError('refused.network.joined', values);
-  }
-}
-
-function checkBranch(layer: LayerSpec, before: LayerRow[], shape: Shape): void {
-  if (shape.length === 3 && before.some((row) => row.layer.kind === 'Dense')) {
-    throw new ArchitectureError('refused.network.late', nameAndKind(layer));
   }
 }
 

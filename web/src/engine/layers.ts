@@ -238,6 +238,7 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   Activation: { term: 'activation function', outputShape: sameShape, isLinear: true, hasActivation: true },
   PReLU: { term: 'prelu', outputShape: sameShape, weightShapes: (_, input) => ({ alpha: input.slice(-1) }) },
   Add: { term: 'addition', outputShape: sameShape, hasActivation: true },
+  Multiply: { term: 'multiplication', outputShape: sameShape }, // `inputShape` is that of the earlier layer
   Branch: { term: 'branch', outputShape: sameShape },
   Concatenate: { term: 'concatenation', outputShape: sameShape }, // `inputShape` has the channels of both layers
   SoftVoting: softVoting,

@@ -61,7 +61,7 @@ export interface ReceptiveField {
 export interface LayerRow {
   index: number;
   layer: LayerSpec;
-  inputShape: Shape; // a Branch has the earlier layer's output shape, a Concatenate the shape of both joined
+  inputShape: Shape; // a Branch or Multiply has the earlier layer's output shape, a Concatenate the shape of both joined
   outputShape: Shape;
   weightShapes: Record<string, Shape>; // by full name, "conv2d/kernel"
   window: Window | null; // global pooling: the whole map; zero padding: a single pixel; null for layers without windows

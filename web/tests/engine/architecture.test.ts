@@ -110,7 +110,7 @@ test.each<[string, LayerSpec[], string]>([
   ['an unknown padding', [conv({ padding: 'full' as 'same' }), flatten, dense], 'padding must be valid or same'],
   [
     'an unknown activation',
-    [conv({ activation: 'selu' as 'gelu' }), flatten, dense],
+    [conv({ activation: 'celu' as 'gelu' }), flatten, dense],
     'activation must be one of linear',
   ],
   [
@@ -153,16 +153,16 @@ test.each<[string, LayerSpec[], string]>([
     'is the first layer',
   ],
   [
-    'maps behind a dense layer',
+    'too many factors',
     [
+      conv(),
       flatten,
-      { ...dense, activation: 'linear', name: 'd' },
-      { kind: 'Branch', name: 'again', from_layer: 'input' },
+      { ...dense, activation: 'linear', name: 'd', units: 3 },
+      { kind: 'Multiply', name: 'weighted', from_layer: 'conv2d' },
       { ...flatten, name: 'f' },
-      { kind: 'Concatenate', name: 'both', from_layer: 'd' },
       dense,
     ],
-    'goes back to maps behind a dense layer',
+    'multiplies conv2d of 6 × 4 × 2 by d of 3',
   ],
   ['too many weights', [flatten, { ...dense, units: 65536 }, { ...dense, name: 'd', units: 65536 }], 'd is too large'],
   ['maps at the end', [conv()], 'conv2d ends the network with 6 × 4 × 2 numbers'],

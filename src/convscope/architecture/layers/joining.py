@@ -9,7 +9,7 @@ from convscope.architecture.layers.types import Shape
 from convscope.architecture.layers.windows import SameShape
 from convscope.base.errors import ArchitectureError
 
-__all__ = ["Add", "Branch", "Concatenate", "JoiningLayer", "SoftVoting"]
+__all__ = ["Add", "Branch", "Concatenate", "JoiningLayer", "Multiply", "SoftVoting"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,30 @@ class Add(SameShape):
 
 
 @dataclass(frozen=True)
+class Multiply(SameShape):
+    """The output of the layer called `from_layer`, multiplied by that of the previous layer.
+
+    The previous layer has the same shape, or a number for each channel, (C,) or (1, 1, C), which multiplies all pixels
+    of the channel. A global pooling, two `Dense` and this layer are a squeeze-and-excitation block, in which a network
+    weights its channels. The methods take the shape of the earlier layer as `input_shape`.
+
+    Source: Hu and others 2018, section 3.
+    """
+
+    from_layer: str
+    name: str = ""
+    kind: ClassVar[str] = "Multiply"
+
+    def __post_init__(self) -> None:
+        check_name(self, "from_layer")
+
+
+@dataclass(frozen=True)
 class Branch(SameShape):
     """The output of the layer called `from_layer` again, instead of that of the previous layer.
 
     It starts a branch: the layers after it continue from that earlier output. The previous layer ends another branch,
-    which an `Add` or a `Concatenate` reads by its name.
+    which an `Add`, a `Multiply` or a `Concatenate` reads by its name.
     """
 
     from_layer: str
@@ -92,4 +111,4 @@ class SoftVoting(SameShape):
         return (input_shape[0] // self.members,)
 
 
-JoiningLayer = Add | Branch | Concatenate | SoftVoting
+JoiningLayer = Add | Multiply | Branch | Concatenate | SoftVoting

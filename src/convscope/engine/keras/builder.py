@@ -161,8 +161,8 @@ def _make_plain_layer(row: LayerRow, common: dict[str, Any], maps: dict[str, Any
         case "BatchNormalization":
             settings = {"momentum": layer.momentum, "epsilon": layer.epsilon}
             return layers.BatchNormalization(axis=-1, **settings, **common)
-        case "Add":
-            return layers.Add(**common)
+        case "Add" | "Multiply":  # Keras gives a vector the axes of maps
+            return getattr(layers, layer.kind)(**common)
         case "PReLU":  # one slope for each channel: rows and columns share it
             return layers.PReLU(shared_axes=list(range(1, len(row.input_shape))) or None, **common)
         case "Branch":  # a layer that changes nothing, so that our name is in the model

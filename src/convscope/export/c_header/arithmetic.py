@@ -58,6 +58,11 @@ def concatenate(step: ComputedStep, a: NDArray[Any], b: NDArray[Any]) -> NDArray
     return np.concatenate([a.reshape(*pixels, step.size[0]), b.reshape(*pixels, step.size[1])], axis=-1)
 
 
+def multiply(step: ComputedStep, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Multiply each pixel of `a` by `b`, number by number."""
+    return np.asarray(a.reshape(len(a), *step.size) * b.reshape(len(b), 1, -1)).reshape(len(a), *step.output_shape)
+
+
 def activate(name: str, slope: float, x: Array) -> Array:
     """Apply the activation called `name` to each number; `slope` is that of `leaky_relu` below zero."""
     if name == "linear":
@@ -83,6 +88,8 @@ def compute_step(step: ComputedStep, inputs: list[Array]) -> Array:
             return total / count
         case "pad":
             return pad(step, x, 0.0)
+        case "multiply":
+            return multiply(step, *inputs)
         case "add":
             return x + inputs[1].reshape(x.shape)
         case _:  # an activation

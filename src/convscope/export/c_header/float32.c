@@ -255,6 +255,17 @@ static inline void PREFIX_max_pool(
     }
 }
 
+//// multiply
+/* Each of the pixels of a times b, number by number. */
+static inline void PREFIX_multiply(const float *a, const float *b, int32_t pixels, int32_t size, float *y)
+{
+    for (int32_t i = 0; i < pixels; i++) {
+        for (int32_t c = 0; c < size; c++) {
+            *y++ = *a++ * b[c];
+        }
+    }
+}
+
 //// pad
 /* The map x with zeros around it. */
 static inline void PREFIX_pad(

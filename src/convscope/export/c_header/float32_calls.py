@@ -60,7 +60,7 @@ class IntegerArguments(NamedTuple):
     Attributes:
         zeros: the integer that stands for 0, of each input.
         operands: of each input of an `add` or `concatenate`, the factors that bring it to the steps of the output.
-        sums: the bias and shift of an `add`, the shift of a `concatenate`.
+        sums: the bias and shift of an `add`, the shift of a `concatenate`, the multiplier and shift of a `multiply`.
         output_zero: the integer that stands for 0 in the output, if that has a scale of its own.
     """
 
@@ -105,6 +105,9 @@ def choose_call(
             (a, b), zeros = sources, more.zeros
             first, second = ((*channels[i : i + 1], *zeros[i : i + 1], *more.operands[i]) for i in (0, 1))
             return step.kind, (a, *first, b, *second, *more.sums, count, target, *y_zero)
+        case "multiply":
+            (a, b), zeros = sources, more.zeros
+            return "multiply", (a, *zeros[:1], b, *zeros[1:], *step.size, *more.sums, target, *y_zero)
         case "soft_voting":
             return "soft_voting", (*sources, prod(step.input_shape) // size, target, size)  # members = inputs / classes
         case "activation":  # the caller adds the activation itself, which works in place

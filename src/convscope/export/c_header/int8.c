@@ -250,6 +250,19 @@ static inline void PREFIX_max_pool(
     }
 }
 
+//// multiply
+/* Each of the pixels of a times b, number by number; the multiplier brings the products to the steps of the result. */
+static inline void PREFIX_multiply(
+    const int8_t *a, int32_t a_zero, const int8_t *b, int32_t b_zero, int32_t pixels, int32_t size, int32_t multiplier,
+    int32_t shift, int8_t *y, int32_t y_zero)
+{
+    for (int32_t i = 0; i < pixels; i++) {
+        for (int32_t c = 0; c < size; c++) {
+            *y++ = PREFIX_requantize((*a++ - a_zero) * (b[c] - b_zero), multiplier, shift, y_zero);
+        }
+    }
+}
+
 //// pad
 /* The map x with the integer of zero around it. */
 static inline void PREFIX_pad(

@@ -122,6 +122,8 @@ def _choose_call(
         case "concatenate":  # a multiplier and a bias for each input, and a shift for both
             operands = list(zip(_to_ints(quantized.multipliers), _to_ints(quantized.bias), strict=True))
             sums = (*_to_ints(quantized.shifts),)
+        case "multiply":  # a multiplier and a shift for the products
+            sums = (*_to_ints(quantized.multipliers), *_to_ints(quantized.shifts))
     return choose_call(step, sources, target, weights, IntegerArguments(zeros, operands, sums, output_zero))
 
 

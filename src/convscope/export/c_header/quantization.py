@@ -172,10 +172,10 @@ def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
 def _quantize_step(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
     """Choose the scales of a step and its integers, kind by kind.
 
-        max_pool, pad, average_pool of windows                  integers in the scale of the input
-        activation                                              a table of the input's integers
-        dense as the last step                                  sums, which factors in float turn into logits
-        add, concatenate, average_pool of a map, other LINEAR   sums, which `_quantize_sums` rescales to integers
+        max_pool, pad, average_pool of windows           integers in the scale of the input
+        activation                                       a table of the input's integers
+        dense as the last step                           sums, which factors in float turn into logits
+        all others, also the average_pool of a map       sums, which `_quantize_sums` rescales to integers
 
     Args:
         inputs: the scales of the values that it reads.
@@ -197,10 +197,14 @@ def _quantize_sums(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range
     """Quantise a step that sums: its sums · multiplier / 2^shift are integers of `sum_scale`, and the table's input."""
     output_scale, sum_scale, table = _plan_table(step, range_)
     kernel: NDArray[Any] | None = None
-    bias: NDArray[Any]
+    bias: NDArray[Any] | None
     bits, units = 8, np.ones(1)
     if step.kind in ("add", "concatenate"):
         bias, multipliers, shifts = _align_inputs(step, inputs, sum_scale)
+    elif step.kind == "multiply":
+        # (scale · (q - zero)) · (scale' · (q' - zero')); a residue, at most half a step of an image, is left out.
+        bias = None
+        multipliers, shifts = to_fixed_point([inputs[0].scale * inputs[1].scale / sum_scale.scale])
     elif step.kind == "average_pool":
         # The mean of n numbers scale · (q - zero) + residue is scale / n · (Σ (q - zero) + n · residue / scale).
         bias = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError
-from convscope.export.c_header.arithmetic import compute_linear, concatenate, find_window_maxima, pad, sum_windows
+from convscope.export.c_header.arithmetic import (
+    compute_linear,
+    concatenate,
+    find_window_maxima,
+    multiply,
+    pad,
+    sum_windows,
+)
 from convscope.export.c_header.fixed_point import LOWEST, Integers, Scale, rescale
 from convscope.export.c_header.quantization import QuantizedNetwork, QuantizedStep, split_images
 from convscope.export.records import Difference, compare_logits
@@ -77,6 +84,9 @@ def _compute_step(quantized: QuantizedStep, inputs: list[Integers]) -> Integers:
             addend = inputs[1].reshape(inputs[0].shape)
             sums = (inputs[0] - input_scale.zero) * first + (addend - quantized.input_scales[1].zero) * second + bias
             return _rescale(quantized, sums, is_multiplied=True)
+        case "multiply":  # the products of (q - zero)
+            centred_inputs = (value - scale.zero for value, scale in zip(inputs, quantized.input_scales, strict=True))
+            return _rescale(quantized, multiply(step, *centred_inputs))
         case "concatenate":  # (q - zero) · multiplier + bias for each input by itself
             assert quantized.multipliers is not None
             assert bias is not None

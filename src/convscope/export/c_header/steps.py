@@ -31,7 +31,17 @@ from convscope.training.model import Model
 Map = tuple[int, int, int]  # rows, columns, channels
 Array = NDArray[np.float64]
 StepKind = Literal[
-    "conv2d", "depthwise", "dense", "max_pool", "average_pool", "pad", "add", "concatenate", "activation", "soft_voting"
+    "conv2d",
+    "depthwise",
+    "dense",
+    "max_pool",
+    "average_pool",
+    "pad",
+    "add",
+    "multiply",
+    "concatenate",
+    "activation",
+    "soft_voting",
 ]
 LINEAR: tuple[StepKind, ...] = ("conv2d", "depthwise", "dense")
 """Kinds with a kernel and a bias."""
@@ -52,8 +62,9 @@ class ComputedStep:
     Attributes:
         layers: the names of the layers that the step computes.
         name: its name in C, after the first of them.
-        reads: the numbers of the values that it reads, two for `add` and `concatenate`.
-        size: rows and columns of the window; for `concatenate` the channels of its two values.
+        reads: the numbers of the values that it reads, two for `add`, `multiply` and `concatenate`.
+        size: rows and columns of the window; for `concatenate` the channels of its two values; for `multiply` how many
+            pixels the second value multiplies, and how many numbers it has.
         padding: how many rows above and columns left of the map the first window starts; pixels there are skipped.
         kernel: (U, V, C, F) for conv2d, (U, V, C, M) for depthwise, (inputs, units) for dense. U and V are the rows
             and columns of the window, C the channels, F the filters, M the filters of each channel.
@@ -171,6 +182,12 @@ class _StepBuilder:
             case "Add":
                 reads = (self._current, self._output_of[layer.from_layer])
                 self._append(replace(self._make_step(row, "add"), reads=reads))
+            case "Multiply":
+                step = replace(
+                    self._make_step(row, "multiply"), reads=(self._output_of[layer.from_layer], self._current)
+                )
+                factors = self._count_numbers(self._current)
+                self._append(replace(step, size=(prod(step.output_shape) // factors, factors)))
             case "Concatenate":
                 self._add_concatenation(row, self._output_of[layer.from_layer])
             case "SoftVoting":
@@ -191,7 +208,7 @@ class _StepBuilder:
 
     def _find_open_step(self) -> ComputedStep | None:
         """Find the last step, if the next layer can be folded into it: only that layer reads its output."""
-        # The values of all layers that a later Add, Branch or Concatenate reads; None for those that are not added yet.
+        # The values of all layers that a later layer reads by name; None for those that are not added yet.
         is_read_again = self._current in {self._output_of.get(name) for name in self._read_again}
         is_last = self._current == len(self.steps)
         return self.steps[-1] if self.steps and is_last and not is_read_again else None
@@ -235,9 +252,12 @@ class _StepBuilder:
         pixels, channels = prod(step.output_shape[:2]), step.output_shape[2]
         # A Flatten is no step, so `earlier` may have the shape of a map here where vectors are joined. Then (7, 7, 2)
         # are 98 channels of the one pixel.
-        numbers = prod(self.steps[earlier - 1].output_shape) if earlier else self._image_size
+        numbers = self._count_numbers(earlier)
         sizes = (numbers // pixels, channels - numbers // pixels)
         self._append(replace(step, reads=(earlier, self._current), size=sizes))
+
+    def _count_numbers(self, value: int) -> int:
+        return prod(self.steps[value - 1].output_shape) if value else self._image_size
 
     def _normalize(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
         """Fold a batch normalisation into the step before it, or add it as a 1 × 1 depthwise step.

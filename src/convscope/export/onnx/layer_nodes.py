@@ -77,7 +77,7 @@ def add_layer(
     """Add the nodes of a stage, without a softmax, and return its output.
 
     Args:
-        second: the earlier output that an `Add`, a `Concatenate` or a `Branch` reads.
+        second: the earlier output that an `Add`, a `Multiply`, a `Concatenate` or a `Branch` reads.
         order: the order in which a `Flatten` may leave its numbers; None for ours.
         output: the name of the stage's output.
     """
@@ -113,8 +113,13 @@ def _add_without_activation(
             # Padding by name: ONNX Runtime 1.21 to 1.30 moves the zeros of an earlier Pad into `pads`, where they no
             # longer take part in the maximum, and refuses the file where they are as many as the kernel.
             window = {key: value for key, value in _format_window(stage).items() if key != "pads"}
-            padding = "SAME_UPPER" if stage.layer.padding == "same" else "VALID"
-            graph.add_node("MaxPool", [source.name], name, output, auto_pad=padding, **window)
+            # By numbers where windows miss the last pixels: it would count a negative padding, and refuse that.
+            axes = zip(stage.input_shape, shape, stage.layer.window.strides, stage.layer.window.size, strict=False)
+            if any((count - 1) * stride + size < pixels for pixels, count, stride, size in axes):
+                padding: dict[str, Any] = {"pads": list(read_padding(stage))}
+            else:
+                padding = {"auto_pad": "SAME_UPPER" if stage.layer.padding == "same" else "VALID"}
+            graph.add_node("MaxPool", [source.name], name, output, **padding, **window)
         case "AveragePooling2D":
             graph.add_node("AveragePool", [source.name], name, output, count_include_pad=0, **_format_window(stage))
         case "GlobalMaxPooling2D" | "GlobalAveragePooling2D":
@@ -131,13 +136,18 @@ def _add_without_activation(
                 maps = move_channels_last(graph, source, f"{name}/transpose", f"{name}/nhwc")
             _flatten(graph, maps, name, f"{name}/shape", shape, output)
             return NodeOutput(output, shape, order)
-        case "Add" | "Concatenate":
+        case "Add" | "Multiply" | "Concatenate":
             assert second is not None
             # `find_flatten_order` keeps our order where another layer reads a vector.
             assert second.order is None
             assert source.order is None
-            if stage.kind == "Add":
-                graph.add_node("Add", [source.name, second.name], name, output)
+            if stage.kind == "Multiply" and len(source.shape) < len(shape):  # a number for each channel, (N, C, 1, 1)
+                pixel = graph.add_constant(f"{name}/shape", np.array([0, shape[2], 1, 1], np.int64))
+                source = NodeOutput(
+                    graph.add_node("Reshape", [source.name, pixel], f"{name}/reshape", f"{name}/factors"), shape
+                )
+            if stage.kind != "Concatenate":
+                graph.add_node("Add" if stage.kind == "Add" else "Mul", [second.name, source.name], name, output)
             else:
                 graph.add_node("Concat", [second.name, source.name], name, output, axis=1)  # the earlier output first
         case "SoftVoting":

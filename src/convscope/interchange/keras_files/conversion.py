@@ -14,7 +14,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from convscope.architecture import Conv2D, Flatten, Shape
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.activations import Conversion, ConvertedLayer, KerasActivation
 from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_name
+from convscope.interchange.keras_files.image import read_image
 from convscope.interchange.keras_files.layers import (
     check_activation,
     check_supported,
@@ -34,14 +34,15 @@ from convscope.interchange.keras_files.layers import (
 )
 from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.translation import elementwise, shapes
+from convscope.interchange.translation.activations import match_product
 from convscope.interchange.translation.network import build_network
-from convscope.interchange.translation.nodes import Graph, ImageInput, Node
+from convscope.interchange.translation.nodes import Graph, Node
 from convscope.interchange.translation.operators import list_problems
 from convscope.interchange.translation.state import State, activate
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, to_scalar
 from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST, pool_globally
 
-_JOINING = ("Add", "Concatenate")  # the layers with several inputs
+_JOINING = ("Add", "Concatenate", "Multiply")  # the layers with several inputs
 _GLOBAL = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
 _ON_MAPS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D")
 
@@ -106,7 +107,7 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
             f"the model's outputs are {names}; name the one with a number for each class with `output`"
         )
     notes: list[str] = []
-    image, shape = _read_image(graph, image_shape, notes)
+    image, shape = read_image(graph, image_shape, notes)
     # A graph without constants, and of any opset, because the converter reads the arrays itself.
     outputs, constants = {values[ends[-1]]: None}, frozenset[str]()
     translated = Graph(nodes, image, outputs, constants, lambda _: np.zeros(0), 20, _Converter(arrays))
@@ -148,65 +149,6 @@ def _find_problems(graph: KerasGraph) -> Iterator[str]:
             yield f"{quote('/'.join(layer.path))} ({layer.class_name[:40]}): {error}"
 
 
-def _read_image(
-    graph: KerasGraph, stated: Shape | None, notes: list[str]
-) -> tuple[ImageInput, tuple[int, int, int] | None]:
-    """Choose the input of a model, and the shape (H, W, C) of its images if the model leaves it open.
-
-    The model declares sizes in its own order of axes, `stated` has ours. Examples:
-
-        declared              stated        input         shape
-        (28, 28, 1)                         declared      None
-        (None, None, 3)       (64, 64)      declared      (64, 64, 3)
-        (784,)                              declared      (28, 28, 1), by `_choose_image_shape`
-        none                  (28, 28)      (28, 28, 1)   (28, 28, 1)
-
-    Raises:
-        ModelFileError: if neither the model nor `stated` gives the shape.
-    """
-    # The order of axes. A Flatten may have another data format than the maps; it only tells the order of its output.
-    formats = {layer.config.get("data_format") for layer in graph.layers if layer.class_name != "Flatten"} - {None}
-    order = CHANNELS_FIRST if formats == {"channels_first"} else CHANNELS_LAST
-    if order == CHANNELS_FIRST:
-        notes.append("its maps have the channels first; here they have them last")
-    # Both shapes, each completed by the other if it is missing or has no channels.
-    declared = graph.input_shape
-    if stated is not None and (len(stated) not in (2, 3) or min(stated) < 1):
-        raise ValueError(f"image_shape is {stated}; it must be (H, W) or (H, W, C)")
-    if declared is None and stated is None:
-        raise ModelFileError(
-            "its model does not declare its input shape; give `image_shape`: height x width x channels"
-        )
-    if stated is not None and len(stated) == 2:
-        channels = declared[order.index(2)] if declared is not None and len(declared) == 3 else 1  # axis 2: channels
-        stated = (*stated, 1 if channels is None else channels)
-    if declared is None:
-        assert stated is not None
-        declared = tuple(stated[axis] for axis in order)
-    if len(declared) == 1 and stated is None and declared[0] is not None:  # flat pixels
-        stated = _choose_image_shape(graph, declared[0])
-        notes.append(f"{declared[0]} pixels are used as an image of {' x '.join(map(str, stated))}")
-    shape = None if stated is None else (stated[0], stated[1], stated[2])
-    return ImageInput("image", (None, *declared), False, order), shape
-
-
-def _choose_image_shape(graph: KerasGraph, pixels: int) -> Shape:
-    """Choose the shape of an image that a model reads as flat pixels: that of its Reshape, or else a square."""
-    reshapes = (layer for layer in graph.layers if layer.class_name == "Reshape" and layer.inputs == (IMAGE,))
-    target = next((layer.config.get("target_shape") for layer in reshapes), None)
-    if isinstance(target, list) and len(target) in (2, 3):
-        sizes = infer_reshape({"target_shape": target}, pixels)
-        return sizes if len(sizes) == 3 else (*sizes, 1)
-    for channels in (1, 3):  # 784 pixels are 28 x 28 x 1, 3,072 are 32 x 32 x 3
-        side = isqrt(pixels // channels)
-        if side * side * channels == pixels:
-            return side, side, channels
-    raise ModelFileError(
-        f"its model has {pixels} flat pixels as input, which are not a square; give "
-        "`image_shape`: height x width x channels"
-    )
-
-
 def _make_layer_name(layer: KerasLayer) -> str:
     """Make a valid name of a layer's Keras name, which may hold any characters."""
     stem = re.sub(r"[^A-Za-z0-9_]", "_", layer.name)[:80]
@@ -241,6 +183,8 @@ class _Converter:
             for operand in others:
                 value = elementwise.add(state, value, operand, node.name)
             return value
+        if kind == "Multiply":
+            return _multiply(state, node)
         value = state.value(node)
         if kind == "Rescaling":
             return _rescale(value, config)
@@ -260,6 +204,16 @@ class _Converter:
         which `_apply_conversion` fills with weights, and then an activation.
         """
         value = state.plain(node)
+        if len(value.step.shape) == 1 < value.index.ndim and value.index.shape[-1] == value.index.size:
+            # A pooled pixel, (1, 1, C): whatever works on it is converted as on a vector.
+            pixel = _as_dense(layer)
+            vector = replace(value, index=value.index.reshape(-1))
+            result = self._convert_value(state, node, pixel, vector)
+            return replace(result, index=result.index.reshape((*value.index.shape[:-1], -1)))
+        return self._convert_value(state, node, layer, value)
+
+    def _convert_value(self, state: State, node: Node, layer: KerasLayer, value: FileTensor) -> FileTensor:
+        """Convert a layer of ours that reads the plain `value`."""
         order = _find_order(state, value)
         if layer.class_name in (*_ON_MAPS, *_GLOBAL):
             wanted = CHANNELS_FIRST if layer.config.get("data_format") == "channels_first" else CHANNELS_LAST
@@ -290,7 +244,8 @@ class _Converter:
         is_vector = value.index.ndim == 1
         arrays = self._read_arrays(state, layer, conversion)
         if layer.class_name == "Dense" and is_vector:
-            return shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
+            kernel = arrays["kernel"].reshape(arrays["kernel"].shape[-2:])
+            return shapes.dense(state, value, kernel, arrays.get("bias"), node.name)
         if is_vector and len(value.step.shape) == 3:  # maps that are read as a vector, after a Reshape or Flatten
             value = replace(value, step=state.work.step(value.step, Flatten()))
             return self._append_layers(state, value, conversion.parts, arrays, node.name, None)
@@ -361,6 +316,30 @@ def _find_order(state: State, value: FileTensor) -> Order:
         if state.work.is_order(value.index, value.step.shape, order):
             return order
     return None
+
+
+def _as_dense(layer: KerasLayer) -> KerasLayer:
+    """Describe a convolution of one pixel as the dense layer that it is; other layers stay."""
+    config = layer.config
+    if layer.class_name != "Conv2D" or config.get("kernel_size") not in (1, [1, 1]) or config.get("groups", 1) != 1:
+        return layer
+    return replace(layer, class_name="Dense", config={**config, "units": config.get("filters")})
+
+
+def _multiply(state: State, node: Node) -> FileTensor:
+    """Multiply all inputs: an activation such as x · sigmoid(x), or `Multiply` layers."""
+    if len(node.inputs) == 2 and (activated := match_product(state, node)) is not None:
+        return activated
+    product, *others = (state.plain(node, position) for position in range(len(node.inputs)))
+    for value in others:
+        # As Keras does, a value with fewer axes gets axes of size 1 behind that of the images.
+        rank = max(product.index.ndim, value.index.ndim)
+        product, value = (
+            replace(side, index=side.index.reshape((*[1] * (rank - side.index.ndim), *side.index.shape)))
+            for side in (product, value)
+        )
+        product = elementwise.multiply(state, product, value, node.name)
+    return product
 
 
 def _rescale(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:

@@ -23,7 +23,8 @@ _FIELDS = {
     "p": "rate",
     "atrous_rate": "dilation_rate",
 }
-_SUMS = ("__operators__.add", "math.add")  # how Keras 2 writes x + y and tf.add(x, y)
+# How Keras 2 writes x + y, tf.add(x, y) and x * y.
+_FUNCTIONS = {"__operators__.add": "Add", "math.add": "Add", "math.multiply": "Multiply"}
 _MERGES = {"sum": "Add", "concat": "Concatenate"}
 _DATA_FORMATS = {"tf": "channels_last"}  # "th" stores kernels in another order, so it keeps its name and is refused
 
@@ -38,8 +39,8 @@ def modernize(class_name: str, config: Mapping[str, Any], is_keras_2: bool) -> t
         config = {**config, "activation": HARD_SIGMOID_OF_KERAS_2}
     if class_name == "TFOpLambda":
         function = config.get("function")
-        if function in _SUMS:
-            return "Add", config
+        if function in _FUNCTIONS:
+            return _FUNCTIONS[function], config
         library, _, name = str(function).partition(".")
         if library in ("nn", "math") and is_activation(name):
             return "Activation", {**config, "activation": name}

@@ -130,7 +130,10 @@ def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
     units, use_bias = config.get("units"), config.get("use_bias", True)
     dense = Dense(units, use_bias=use_bias)  # type: ignore[arg-type]
     if len(shape) == 1:
-        return _with_own_variables(dense, dense.weight_shapes(shape), config)
+        variables = dense.weight_shapes(shape)
+        if "kernel_size" in config:  # a convolution of one pixel
+            variables["kernel"] = (1, 1, *variables["kernel"])
+        return _with_own_variables(dense, variables, config)
     conversion = _with_own_variables(
         Conv2D(dense.units, (1, 1), use_bias=dense.use_bias), dense.weight_shapes(shape[-1:]), config
     )
@@ -260,7 +263,7 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
 }
 SUPPORTED = frozenset({
     *_CONVERTERS, *ACTIVATION_LAYERS, "Add", "Concatenate", "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
-    "Rescaling", "Reshape",
+    "Multiply", "Rescaling", "Reshape",
 })  # fmt: skip
 # Arguments that our layers lack: the values at which they change nothing, as does None or a missing argument, and the
 # next step for all others.

@@ -68,8 +68,9 @@ class Call(NodeBuilder):
         self.activate(self.step("Transpose", [maps], perm=_TO_CHANNELS_LAST), activation)
 
     def shape(self, sizes: Any) -> str:
-        """Add a constant shape and return its name; an open size is that of the batch."""
-        return self.constant("shape", np.array([BATCH if size is None else size for size in sizes], np.int64))
+        """Add a constant shape and return its name; the first open size is that of the batch, another follows."""
+        numbers = [(-1 if axis else BATCH) if size is None else size for axis, size in enumerate(sizes)]
+        return self.constant("shape", np.array(numbers, np.int64))
 
     def integers(self, position: int) -> list[int]:
         """Read an input that must be constant whole numbers."""

@@ -138,6 +138,12 @@ def _concatenation(call: Call) -> None:
     call.end("Concat", [tensor.name for tensor in tensors], axis=call.get("dim", 0))
 
 
+def _slice(call: Call) -> None:
+    # x[:, :, None] takes all of each axis.
+    is_whole = call.get("start", 0) == 0 and call.get("step", 1) == 1 and call.get("end", 2**31) >= 2**31 - 1
+    call.end("Identity" if is_whole else "Slice of a part", [call.first.name])
+
+
 def _linear(call: Call) -> None:
     call.end("Gemm", [call.first.name, call.name("weight"), call.name("bias")], transB=1)
 
@@ -217,6 +223,7 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
     "mean": partial(_reduce, "ReduceMean"),
     "amax": partial(_reduce, "ReduceMax"),
     "linear": _linear,
+    "slice": _slice,
     "addmm": _addmm,
     **dict.fromkeys(("mm", "matmul"), _matmul),
     **dict.fromkeys(_SHAPES, _reshape),

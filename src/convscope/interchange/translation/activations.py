@@ -165,8 +165,8 @@ def _logarithm(state: State, value: FileTensor) -> FileTensor:
     return replace(value, curve="log_softmax")
 
 
-def match_product(state: State, node: Node) -> FileTensor:
-    """Recognise activations that are products.
+def match_product(state: State, node: Node) -> FileTensor | None:
+    """Recognise activations that are products; None for other products.
 
     With x the output of a step, a `line` a · x is multiplied by a `gate` b · curve(x) + c of the same x:
 
@@ -196,10 +196,10 @@ def match_product(state: State, node: Node) -> FileTensor:
     factor = float(line.factor * gate.factor) if fits else 0.0
     expected_shift = gate.factor if curve == "erf" else 0.0
     if not fits or line.shift or abs(gate.shift - expected_shift) > _TOLERANCE * abs(gate.factor):
-        raise NotTranslated("is the product of two values, but not a Gelu, a SiLU or a HardSwish; no layer does that")
+        return None
     state.work.spend(line.index.size)
     if not (line.index == gate.index).all():
-        raise NotTranslated("multiplies values with different memory order")
+        return None
     if curve == "erf":
         factor *= 2
     if abs(factor - 1) < _TOLERANCE:

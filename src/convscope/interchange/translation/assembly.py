@@ -57,7 +57,7 @@ def _list_layers(steps: list[Step], names: dict[int, str]) -> list[Layer]:
         changes: dict[str, Any] = {"name": names[id(step)]}
         source = names[id(step.source)]
         second = "" if step.second_source is None else names[id(step.second_source)]
-        if step.kind == "Add" and previous == second:  # the order of a sum does not matter
+        if previous == second and _is_symmetric(step):
             source, second = second, source
         if source != previous or (second and not layers):  # a layer that joins two cannot be the first
             layers.append(Branch(source))
@@ -66,6 +66,12 @@ def _list_layers(steps: list[Step], names: dict[int, str]) -> list[Layer]:
         layers.append(replace(step.layer, **changes))
         previous = names[id(step)]
     return layers
+
+
+def _is_symmetric(step: Step) -> bool:
+    """True for a sum, or a product of values of one shape."""
+    shapes = [source.shape for source in (step.source, step.second_source) if source is not None]
+    return step.kind == "Add" or (step.kind == "Multiply" and shapes[0] == shapes[1])
 
 
 def _find_last_step(state: State, end: FileTensor) -> Step:
@@ -127,9 +133,8 @@ def _split_sigmoid(state: State, last: Step) -> Step:
 def _sort_steps(last: Step) -> list[Step]:
     """Sort the steps that lead to `last`: each comes after the steps that it reads, and steps on maps come first.
 
-    An architecture must have all layers on maps before the first dense one. A step's `source` is visited last, so the
-    step mostly follows it directly and needs no Branch: if d reads its source c and b, and both read a, the order is
-    a b c d.
+    Between them stand only vectors that maps are computed from. A step's `source` is visited last, so the step mostly
+    follows it directly and needs no Branch: if d reads its source c and b, and both read a, the order is a b c d.
     """
     order: list[Step] = []
     seen: set[int] = set()
@@ -143,7 +148,12 @@ def _sort_steps(last: Step) -> list[Step]:
             waiting.append((step, True))
             sources = filter(None, (step.source, step.second_source))
             waiting += [(source, False) for source in sources if id(source) not in seen]
-    return sorted(order, key=lambda step: step.source is not None and len(step.source.shape) == 1)  # stable
+    before_maps: set[int] = set()  # all that maps are computed from, also the vectors that multiply maps
+    for step in reversed(order):
+        read = [source for source in (step.source, step.second_source) if source is not None]
+        if id(step) in before_maps or any(len(source.shape) == 3 for source in read):
+            before_maps.update(map(id, read))
+    return sorted(order, key=lambda step: len(step.shape) == 1 and id(step) not in before_maps)  # stable
 
 
 def _find_first_step(steps: list[Step]) -> Step:

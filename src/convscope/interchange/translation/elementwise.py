@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, BatchNormalization, Concatenate, PReLU
+from convscope.architecture import Add, BatchNormalization, Concatenate, Multiply, PReLU
 from convscope.interchange.translation.activations import match_product
-from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.nodes import Node, choose_layer_name
 from convscope.interchange.translation.state import State
 from convscope.interchange.translation.steps import FileTensor, Index, NotTranslated, Step, to_scalar
-from convscope.interchange.translation.windows import CHANNELS_FIRST, choose_layer_name, exclude_padding
+from convscope.interchange.translation.windows import CHANNELS_FIRST, exclude_padding
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
 _UINT8 = 2  # the type of bytes there
@@ -59,7 +59,7 @@ def negative(state: State, node: Node) -> FileTensor:
 
 
 def arithmetic(state: State, node: Node) -> FileTensor:
-    """Add, Sub, Mul, Div: constants go into weights, the input's scaling or a `BatchNormalization`; sums are `Add`s."""
+    """Add, Sub, Mul, Div: constants go into weights, scaling or a `BatchNormalization`; else `Add`, `Multiply`."""
     first, second = (state.constants.get(name) for name in node.inputs[:2])
     if first is None and second is None:
         return _combine_values(state, node)
@@ -121,28 +121,50 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
 
 
 def _combine_values(state: State, node: Node) -> FileTensor:
-    """Combine two values: a product that is an activation, or the sum that ends a residual block."""
-    if node.operator == "Mul":
-        return match_product(state, node)
-    if node.operator != "Add":
-        raise NotTranslated(f"is the {node.operator.lower()} of two values; only Add of two is a layer")
-    return add(state, state.plain(node, 0), state.plain(node, 1), choose_layer_name(node))
+    """Combine two values: a product that is an activation or weights channels, or the sum of a residual block."""
+    if node.operator == "Mul" and (activated := match_product(state, node)) is not None:
+        return activated
+    if node.operator not in ("Add", "Mul"):
+        raise NotTranslated(f"is the {node.operator.lower()} of two values; only Add and Mul of two are layers")
+    join = add if node.operator == "Add" else multiply
+    return join(state, state.plain(node, 0), state.plain(node, 1), choose_layer_name(node))
+
+
+def multiply(state: State, first: FileTensor, second: FileTensor, name: str) -> FileTensor:
+    """Multiply two plain values in a `Multiply`: of one shape, or one of them a number for each channel."""
+    maps, factors = (first, second) if first.index.size >= second.index.size else (second, first)
+    if maps.index.size == factors.index.size:
+        return _join(state, first, second, Multiply("layer", name=name), "multiplies")
+    channels = maps.step.shape[-1]
+    fits = factors.index.size == channels == prod(factors.step.shape) and factors.index.ndim == maps.index.ndim
+    if fits:
+        state.work.spend(2 * maps.index.size)
+        # Number p of the maps is of channel p % channels, and is multiplied by the factor that stands there.
+        fits = np.array_equal(np.broadcast_to(factors.index, maps.index.shape), maps.index % channels)
+    if not fits:
+        raise NotTranslated(
+            f"multiplies {maps.index.shape} by {factors.index.shape}; one number for each channel is needed"
+        )
+    return replace(maps, step=state.work.step(factors.step, Multiply("layer", name=name), second=maps.step), users=1)
 
 
 def add(state: State, first: FileTensor, second: FileTensor, name: str) -> FileTensor:
     """Add two plain values in an `Add`."""
+    return _join(state, first, second, Add("layer", name=name), "adds")
+
+
+def _join(state: State, first: FileTensor, second: FileTensor, layer: Add | Multiply, verb: str) -> FileTensor:
+    """Join two plain values of one shape in a layer whose `from_layer` is set by `assemble`."""
     if (first.index.shape, first.step.shape) != (second.index.shape, second.step.shape):
         raise NotTranslated(
-            f"adds values of shapes {first.index.shape} and {second.index.shape}; both must have the same shape"
+            f"{verb} values of shapes {first.index.shape} and {second.index.shape}; both must have the same shape"
         )
     state.work.spend(first.index.size)
     if not (first.index == second.index).all():
-        raise NotTranslated("adds values with different memory order; both must have the same layout")
+        raise NotTranslated(f"{verb} values with different memory order; both must have the same layout")
     if second.step.depth > first.step.depth and _leads_to(first.step, second.step):
         first, second = second, first  # a shortcut without layers then needs no Branch
-    layer = Add("layer", name=name)  # `assemble` sets the name of the second source
-    step = state.work.step(first.step, layer, second=second.step)
-    return FileTensor(step, first.index)
+    return FileTensor(state.work.step(first.step, layer, second=second.step), first.index)
 
 
 def concatenation(state: State, node: Node) -> FileTensor:

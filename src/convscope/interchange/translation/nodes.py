@@ -143,3 +143,20 @@ class Graph:
     opset: int
     convert: Callable[[Any, Node], Any] | None = None
     constants_advice: str = ""
+
+
+def choose_layer_name(node: Node, weight: int | None = None) -> str:
+    """Derive a layer's name from its weights or its node; "" if neither is a valid name.
+
+    Args:
+        weight: the position of the weights among the node's inputs. `conv2d/kernel` gives `conv2d`, and
+            `features.0.weight` gives `features_0`.
+    """
+    weights = "" if weight is None else node.inputs[weight]
+    name = weights.rpartition("/" if "/" in weights else ".")[0] or node.name
+    name = name.strip("/").replace(".", "_")
+    # PyTorch numbers nodes and the modules of a Sequential: node_12 and 0 say less than conv2d, our name without one.
+    if name.startswith("node_"):
+        return ""
+    is_ours = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit() and len(name) <= 64
+    return name if is_ours and name != "input" else ""

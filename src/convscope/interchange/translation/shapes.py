@@ -6,10 +6,9 @@ from math import prod
 import numpy as np
 
 from convscope.architecture import Dense, Flatten
-from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.nodes import Node, choose_layer_name
 from convscope.interchange.translation.state import BATCH, State
 from convscope.interchange.translation.steps import FileTensor, Index, NotTranslated
-from convscope.interchange.translation.windows import choose_layer_name
 
 
 def transpose(state: State, node: Node) -> FileTensor:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Concatenate, Dropout, Layer, Shape
+from convscope.architecture import Concatenate, Dropout, Layer, Multiply, Shape
 from convscope.interchange.refusal import ModelFileError
 
 Array = NDArray[np.floating[Any]]
@@ -47,7 +47,7 @@ class Step:
 
     Attributes:
         source: the step whose output it reads; None for the image.
-        layer: None for the image. The `from_layer` of an `Add` or `Concatenate` is set at the end, by `second_source`.
+        layer: None for the image. The `from_layer` of a layer that joins is set at the end, by `second_source`.
         weights: the arrays by their names within the layer, in Keras layout.
         shape: the shape of the output, in our layout.
         depth: the number of steps on the longest way from the image.
@@ -158,6 +158,8 @@ class TranslationBudget:
         input_shape = source.shape
         if isinstance(layer, Concatenate) and second is not None:
             input_shape = (*input_shape[:-1], second.shape[-1] + input_shape[-1])
+        if isinstance(layer, Multiply) and second is not None:
+            input_shape = second.shape
         shape = layer.output_shape(input_shape)
         if prod(shape) > MAX_VALUES:
             raise NotTranslated(f"gives {prod(shape)} numbers per image; the limit is {MAX_VALUES}")

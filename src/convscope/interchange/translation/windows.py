@@ -29,7 +29,8 @@ from convscope.architecture import (
     Shape,
 )
 from convscope.architecture.layers import Frame, Window, same_padding
-from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.nodes import Node, choose_layer_name
+from convscope.interchange.translation.shapes import dense
 from convscope.interchange.translation.state import State, new_layer
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, Step
 
@@ -42,11 +43,21 @@ _MAX_PAD = 1024  # pixels on one side; so a file cannot ask for huge maps
 
 
 def conv(state: State, node: Node) -> FileTensor:
-    """Conv: a `Conv2D`, or a `DepthwiseConv2D` if each channel is a group."""
-    value = _read_maps(state, node)
+    """Conv: a `Conv2D`, or a `DepthwiseConv2D` if each channel is a group; of a pooled pixel, a `Dense`."""
     kernel = state.weight(node, 1, "kernel")
     if kernel.ndim != 4:
         raise NotTranslated(f"its kernel has {kernel.ndim} axes; it must have 4")
+    value = state.plain(node)
+    if (
+        len(value.step.shape) == 1
+        and value.index.shape[1:] == (1, 1) == kernel.shape[2:]
+        and not any(node.ints("pads"))
+    ):
+        bias = state.weight(node, 2, "bias") if len(node.inputs) > 2 and node.inputs[2] else None
+        vector = replace(value, index=value.index.reshape(-1))
+        units = dense(state, vector, kernel[:, :, 0, 0].T, bias, choose_layer_name(node, 1))
+        return replace(units, index=units.index.reshape(-1, 1, 1))
+    value = _read_maps(state, node)
     if (declared := node.ints("kernel_shape", kernel.shape[2:])) != kernel.shape[2:]:
         raise NotTranslated(f"kernel_shape is {declared}, but its kernel is {kernel.shape[2:]}")
     channels, group, filters = value.step.shape[2], node.int("group", 1), kernel.shape[0]
@@ -367,20 +378,3 @@ def _is_never_negative(step: Step) -> bool:
     while step.kind in ("MaxPooling2D", "AveragePooling2D") and step.source is not None:
         step = step.source
     return step.activation in ("relu", "sigmoid")
-
-
-def choose_layer_name(node: Node, weight: int | None = None) -> str:
-    """Derive a layer's name from its weights or its node; "" if neither is a valid name.
-
-    Args:
-        weight: the position of the weights among the node's inputs. `conv2d/kernel` gives `conv2d`, and
-            `features.0.weight` gives `features_0`.
-    """
-    weights = "" if weight is None else node.inputs[weight]
-    name = weights.rpartition("/" if "/" in weights else ".")[0] or node.name
-    name = name.strip("/").replace(".", "_")
-    # PyTorch numbers nodes and the modules of a Sequential: node_12 and 0 say less than conv2d, our name without one.
-    if name.startswith("node_"):
-        return ""
-    is_ours = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit() and len(name) <= 64
-    return name if is_ours and name != "input" else ""

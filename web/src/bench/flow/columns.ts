@@ -16,7 +16,7 @@ export interface Column {
 const canFold = ({ layer }: LayerRow) => layer.kind === 'Flatten' || layer.kind === 'Dropout';
 
 export const MAX_LANES = 4; // of an ensemble that is shown whole
-const MIXING = ['Conv2D', 'Branch', 'Concatenate'];
+const MIXING = ['Conv2D', 'Branch', 'Concatenate', 'Multiply'];
 const keepsMaps = ({ layer, inputShape, outputShape, index }: LayerRow) =>
   index > 0 && outputShape.length === 3 && inputShape[2] === outputShape[2] && !MIXING.includes(layer.kind);
 

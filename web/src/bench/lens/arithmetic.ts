@@ -48,6 +48,10 @@ export function sumLines(
         work.cells.map((cell) => name(cell.layer)),
         [work.value, work.other],
       );
+    case 'multiplied': {
+      const factors = [work.value, work.other].map((value) => plainText(value, decimals));
+      return lines([work.cells.map((cell, i) => `${name(cell.layer)} ${factors[i]}`).join(' × ')], [sum]);
+    }
     case 'copied': {
       const { layer, map, row, column } = work.from;
       return lines([say('lens.from', { part: name(layer, map), row, column })], [work.value]);

@@ -27,6 +27,7 @@ export function activationText({ layer }: LayerRow): string {
     return say('parts.about.slope', { slope: numberText(layer.negative_slope ?? 0.2) }); // Keras's default
   }
   if (kind === 'Add') return `+ ${layer.from_layer}${activation && activation !== 'linear' ? `, ${activation}` : ''}`;
+  if (kind === 'Multiply') return `× ${layer.from_layer}`;
   if (kind === 'Branch') return `← ${layer.from_layer}`;
   if (kind === 'Concatenate') return `${layer.from_layer} + …`;
   return activation ?? '';
