@@ -68,13 +68,10 @@ def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
     [
         ("pyproject.toml", '[project]\nname = "convscope"\nversion = "1.3"\n', "1.3 is not MAJOR.MINOR.PATCH"),
         ("CITATION.cff", "version: 1.2.2\ndate-released: 2026-01-31\n", "version is 1.2.2, but 1.2.3 in pyproject"),
-        ("CITATION.cff", "version: 1.2.3\n", "date-released is None, but 2026-01-31 in CHANGELOG.md"),
         ("CHANGELOG.md", CHANGELOG.replace("1.2.3", "1.2.2"), "has no line '## [1.2.3] - YYYY-MM-DD'"),
-        ("CHANGELOG.md", CHANGELOG.replace("ed]\n", "ed]\n\n- More.\n", 1), "has entries under Unreleased"),
         ("CHANGELOG.md", CHANGELOG.replace("## [Unreleased]\n", ""), "has no section Unreleased"),
         ("tests/storage/corpus/1.2.3.zip", None, "tests/storage/corpus/1.2.3.zip: missing"),
         ("build/docs/index.html", None, "run `make docs`"),
-        ("dist/convscope-1.2.3.tar.gz", None, "has no sdist"),
         ("dist/convscope-1.2.3-cp312-abi3-manylinux_2_28_x86_64.whl", None, "has no wheel"),
         ("dist/convscope-1.2.2-cp312-abi3-win_amd64.whl", "", "is not of convscope 1.2.3"),
         ("dist/notes.txt", "", "is neither a wheel nor an sdist"),

@@ -9,16 +9,14 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from answers import make_group
 from atlas.counts import PredictionCounts
 from atlas.crossed import PARTS, CrossedSeeds
 from atlas.images import Agreement, list_hard_images
 from atlas.page import render
-from atlas.spread import Spread, estimate_reached
+from atlas.spread import Spread
 from atlas.summary import summarize
-from estimates import Estimate, correlate
+from estimates import Estimate
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 import convscope as cs
 
@@ -84,47 +82,6 @@ def test_the_reproducible_share_is_the_networks_share_of_the_variance():
     assert 0.88 <= compute_coverage(estimates, true_share) <= 1.0
 
 
-def test_the_reproducible_share_is_a_mean_over_all_halvings_of_the_images():
-    """Compare with 400 random halvings, whose estimates differ a lot from one halving to the next."""
-    stream = np.random.default_rng(5)
-    wrong = stream.random((300, 400)) < np.clip(0.1 + 0.02 * stream.standard_normal((300, 1)), 0, 1)
-    estimates = list[float]()
-    for _ in range(400):
-        first, second = np.array_split(stream.permutation(400), 2)
-        r = np.corrcoef(wrong[:, first].sum(axis=1), wrong[:, second].sum(axis=1))[0, 1]
-        estimates.append(2 * r / (1 + r))  # Spearman-Brown: from half of the images to all
-    counts = PredictionCounts.from_predictions(wrong.astype(np.uint8), np.zeros(400, np.int64), 2)
-    value = Spread.from_counts(counts).carries_over.value
-    assert value == pytest.approx(np.mean(estimates), abs=0.01)
-    assert np.std(estimates) > 0.02
-
-
-def test_the_mean_has_the_interval_of_the_library_over_seeds_and_images():
-    stream = np.random.default_rng(7)
-    chances = np.where(stream.random(5000) < 0.05, stream.beta(0.4, 2, 5000), 0)  # 95 % of the images are never missed
-    wrong = stream.random((400, 5000)) < chances
-    spread = Spread.from_counts(PredictionCounts.from_predictions(wrong.astype(np.uint8), np.zeros(5000, np.int64), 2))
-    expected = make_group("", range(400), wrong).accuracy_interval
-    assert spread.mean_interval_with_images == pytest.approx(expected, abs=0.0001)
-
-
-def test_the_accuracy_that_most_networks_reach_has_an_interval():
-    stream = np.random.default_rng(6)
-    estimates = [estimate_reached(0.95, stream.standard_normal(500)) for _ in range(300)]
-    assert np.mean([estimate.value for estimate in estimates]) == pytest.approx(norm.ppf(0.05), abs=0.03)
-    assert 0.91 <= compute_coverage(estimates, norm.ppf(0.05)) <= 0.99
-
-
-def test_the_interval_of_a_skewed_spread_contains_its_sd():
-    stream, estimates = np.random.default_rng(3), list[Estimate]()
-    y_true = np.zeros(10**5, np.int64)
-    for _ in range(300):
-        errors = (100 * stream.exponential(1.0, 200)).astype(np.int64)  # of 200 networks; their sd is 100 images
-        spread = Spread.from_counts(PredictionCounts(y_true, np.full((10**5, 1), 200), errors))
-        estimates.append(Estimate(spread.sd, *spread.sd_interval))
-    assert 0.86 <= compute_coverage(estimates, 100 / 10**5) <= 0.99
-
-
 def test_the_hardest_images_come_first_with_their_usual_wrong_answer():
     y_true = np.array([0, 1, 2, 3, 4, 0, 1])
     answers = np.tile(y_true, (100, 1)).astype(np.uint8)
@@ -153,17 +110,6 @@ def test_networks_that_err_independently_do_not_agree_beyond_chance():
         assert 0.89 <= compute_coverage([getattr(agreement, name) for agreement in agreements], truth) <= 0.99
 
 
-def test_networks_that_err_on_hard_images_agree_as_their_error_rates_predict():
-    estimates = list[Estimate]()
-    for seed in range(150):
-        chances = np.where(np.random.default_rng(seed).random(2000) < 0.1, 0.7, 0.02)  # one image in ten is hard
-        estimates.append(Agreement.from_counts(draw_predictions(chances, 40, seed)).error_kappa)
-    rate = 0.1 * 0.7 + 0.9 * 0.02
-    both_wrong = 0.1 * 0.7**2 + 0.9 * 0.02**2
-    kappa = (both_wrong - rate**2) / (rate - rate**2)
-    assert 0.89 <= compute_coverage(estimates, kappa) <= 0.99
-
-
 def test_equal_networks_agree_in_everything():
     y_true = np.arange(50) % CLASSES
     answers = np.tile(y_true, (9, 1)).astype(np.uint8)
@@ -174,17 +120,6 @@ def test_equal_networks_agree_in_everything():
     assert (agreement.always_wrong, agreement.always_right, agreement.sometimes_wrong) == (0.1, 0.9, 0.0)
     correct = np.tile(y_true, (9, 1)).astype(np.uint8)
     assert Agreement.from_counts(PredictionCounts.from_predictions(correct, y_true, CLASSES)).same_mistake is None
-
-
-def test_an_early_epoch_predicts_the_last_by_their_correlation():
-    stream = np.random.default_rng(9)
-    estimates = list[Estimate]()
-    for _ in range(300):
-        early = stream.standard_normal(100)
-        last = 0.6 * early + 0.8 * stream.standard_normal(100)  # a correlation of 0.6, since 0.6² + 0.8² = 1
-        estimates.append(correlate(early, last))
-    assert 0.91 <= compute_coverage(estimates, 0.6) <= 0.99
-    assert correlate(np.ones(9), np.arange(9.0)) is None
 
 
 def test_the_summary_of_an_atlas_matches_its_predictions_and_its_page_is_complete():
@@ -250,11 +185,3 @@ def test_crossed_seeds_divide_the_variance_into_its_four_parts(world: str, monke
         assert compute_coverage(shares, true_share) >= 0.85
         assert np.mean([share.value for share in shares]) == pytest.approx(true_share, abs=0.08)
         assert np.mean([share.high - share.low for share in shares]) < 0.6
-
-
-def test_crossed_seeds_that_are_all_equal_have_no_variance():
-    seeds = CrossedSeeds.from_flags("cnn", np.full((3, 4, 5), True))
-    assert [getattr(seeds, part).sd for part in PARTS] == [0.0] * 4
-    assert seeds.to_dict()["weights"]["share"] == {"value": 0.0, "low": 0.0, "high": 0.0}
-    with pytest.raises(ValueError, match="wrong is"):
-        CrossedSeeds.from_flags("cnn", np.zeros((1, 4, 5), np.bool_))

@@ -5,16 +5,12 @@
 import io
 
 import joblib
-import matplotlib as mpl
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_wine
-from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
-from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import ConfusionMatrixDisplay, log_loss
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, learning_curve
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -58,43 +54,6 @@ def test_a_calibrated_classifier_keeps_the_names_of_classes():
     calibrated = CalibratedClassifierCV(small(), cv=2).fit(X, names)
     assert calibrated.classes_.tolist() == ["barbera", "barolo", "grignolino"]
     assert log_loss(names, calibrated.predict_proba(X)) < 0.5
-
-
-@pytest.mark.parametrize(
-    "ensemble",
-    [
-        lambda: VotingClassifier([("a", small()), ("b", LogisticRegression())], voting="soft"),
-        lambda: StackingClassifier([("a", small()), ("b", small(random_state=1))], cv=2),
-        lambda: BaggingClassifier(small(), n_estimators=3, random_state=0),
-    ],
-    ids=["vote", "stack", "bag"],
-)
-def test_ensembles_accept_the_classifier(ensemble):
-    X, y = WINE
-    X = StandardScaler().fit_transform(X)
-    assert ensemble().fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
-
-
-def test_permutation_importance_finds_the_informative_column():
-    X = np.random.default_rng(0).normal(size=(150, 3))
-    y = X[:, 1] > 0
-    importance = permutation_importance(small(epochs=30).fit(X, y), X, y, n_repeats=3, random_state=0)
-    assert importance.importances_mean.argmax() == 1
-    assert importance.importances_mean[1] > 0.3
-    assert np.abs(importance.importances_mean[[0, 2]]).max() < 0.1
-
-
-@pytest.mark.slow
-def test_a_learning_curve_and_a_confusion_matrix_are_drawn():
-    mpl.use("agg")
-    X, y = WINE
-    sizes, _, scores = learning_curve(small(), X, y, train_sizes=[0.2, 1.0], cv=3, shuffle=True, random_state=0)
-    assert len(sizes) == 2
-    assert np.isfinite(scores).all()
-    display = ConfusionMatrixDisplay.from_estimator(small().fit(X, y), X, y)
-    assert display.confusion_matrix.sum() == len(y)
-    assert display.confusion_matrix.trace() > 165  # correct, of 178
-    mpl.pyplot.close(display.figure_)
 
 
 def test_joblib_keeps_a_fitted_pipeline():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.base.palette import BLUE, ORANGE
-from convscope.report.pixels import Palette, image_pixels, paint, picture_to_json, scale_to, tile
+from convscope.report.pixels import image_pixels, paint, picture_to_json, tile
 
 from .conftest import picture_from_json
 
@@ -14,22 +14,6 @@ def test_the_signed_palette_is_clear_at_zero_and_full_at_its_ends() -> None:
     assert pixels[0, 0].tolist() == [*BLUE, 255]
     assert pixels[0, 1, 3] == 0
     assert pixels[0, 2].tolist() == [*ORANGE, 255]
-
-
-def test_the_signed_palette_is_equally_opaque_for_both_signs() -> None:
-    values = np.linspace(0, 1, 11)[None]
-    positive, negative = (paint(signed, "signed", -1, 1)[..., 3].astype(int) for signed in (values, -values))
-    assert np.abs(positive - negative).max() <= 1  # 1 of 255: a half may be rounded either way
-
-
-@pytest.mark.parametrize("palette", ["signed", "viridis"])
-def test_a_scale_without_extent_is_painted_without_a_warning(palette: Palette) -> None:
-    assert paint(np.zeros((2, 2)), palette, 0, 0).shape == (2, 2, 4)
-
-
-def test_viridis_runs_from_violet_to_yellow() -> None:
-    pixels = paint(np.array([[0.0, 1.0]]), "viridis", 0, 1)
-    assert pixels[0].tolist() == [[68, 1, 84, 255], [253, 231, 36, 255]]
 
 
 def test_an_image_of_two_channels_is_shown_as_their_mean() -> None:
@@ -50,11 +34,6 @@ def test_a_frame_goes_around_a_picture_and_not_over_it() -> None:
     grid = tile([picture], columns=1, framed=True)
     assert grid.shape == (4, 4, 4)
     assert grid[1:3, 1:3].tolist() == picture.tolist()
-
-
-@pytest.mark.parametrize(("size", "target", "scale"), [(28, 84, 3), (28, 83, 2), (200, 84, 1)])
-def test_pictures_grow_by_whole_multiples(size: int, target: int, scale: int) -> None:
-    assert scale_to(size, target) == scale
 
 
 @pytest.mark.parametrize("alpha", [255, 100])

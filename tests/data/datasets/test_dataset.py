@@ -105,13 +105,10 @@ LABELS = np.array([0, 1, 0])
             r"images are uint8 of shape \(3, 4, 5\); they must be uint8 \(N, H, W, C\)",
         ),
         (IMAGES, LABELS.astype(np.int32), ("a", "b"), r"labels are int32 of shape \(3,\); they must be uint8 or int64"),
-        (IMAGES, LABELS.reshape(3, 1), ("a", "b"), r"labels are int64 of shape \(3, 1\)"),
         (IMAGES, LABELS[:2], ("a", "b"), "there are 3 images but 2 labels; there must be one label per image"),
         (IMAGES[:0], LABELS[:0], ("a", "b"), r"images have shape \(0, 4, 5, 1\); there must be at least one pixel"),
-        (IMAGES[:, :0], LABELS, ("a", "b"), r"images have shape \(3, 0, 5, 1\)"),
         (IMAGES, LABELS * 0, ("a",), "class_names has 1 names; there must be at least two"),
         (IMAGES, LABELS + 1, ("a", "b"), "labels run from 1 to 2, but there are 2 class names"),
-        (IMAGES, LABELS - 1, ("a", "b"), "labels run from -1 to 0, but there are 2 class names"),
     ],
 )
 def test_a_dataset_rejects_invalid_arguments(images, labels, names, message):

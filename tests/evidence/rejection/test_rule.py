@@ -101,15 +101,11 @@ def test_images_of_another_size_are_refused_by_every_score(stored, noise_part):
         ({"statistics": None}, "but the rule has no values of image_statistics"),
         ({"statistics": {"centre": [1.0, 2.0, 3.0]}}, r"\$.statistics: object missing required field precision"),
         ({"statistics": {"centre": [1.0, 2.0], "precision": [[1.0, 0.0], [0.0, 1.0]]}}, "centre has 2 numbers"),
-        ({"statistics": {"centre": ["a"], "precision": []}}, r"\$.statistics.centre\[0\]: expected float"),
         ({"statistics": {"centre": [float("nan")] * 3, "precision": [[0.0] * 3] * 3}}, r"\$.statistics.centre\[0\]"),
         ({"statistics": {"centre": [0.0] * 3, "precision": [[0.0] * 3, [0.0], [0.0]]}}, "precision"),
         ({"statistics": {"centre": [0.0] * 51, "precision": []}}, r"\$.statistics.centre: expected array of length"),
         ({"thresholds": {"mahalanobis": float("nan"), "image_statistics": 0}}, r"\$.thresholds"),
-        ({"num_held_out": 0}, r"\$.num_held_out: expected int >= 1"),
         ({"num_kept": 10**9}, "num_kept is 1000000000 of 20"),
-        ({"made_up": {"patches": 2}}, r"\$.made_up"),
-        ({"distance": {"layer": "dense"}}, r"\$.distance: object missing required field centre"),
     ],
 )  # fmt: skip
 def test_from_dict_says_which_field_is_wrong(stored, change, message):
