@@ -26,7 +26,6 @@ pytestmark = pytest.mark.usefixtures("empty_reports")
         (("run", "--engine", "natve"), "did you mean 'native'?"),
         (("report", "RUN", "calibratoin"), "did you mean 'calibration'?"),
         (("summary", "lenet"), "did you mean 'lenet5'?"),
-        (("card", "runs/first"), "card is now convscope export RUN --format card"),
         (("train", "--dataset", "mnits"), "did you mean 'mnist'?"),
         (("data", "info", "medmnist:bloodmist"), "did you mean 'medmnist:bloodmnist'?"),
     ],

@@ -41,8 +41,6 @@ FILES = {
     "a compiled program": (_zip("net/data/aotinductor/model/a.so", "net/version"), "compiled for one machine"),
     "scikit-learn": (pickle.dumps({"a": 1}), "is a Python pickle, which runs code"),
     "TensorFlow Lite": (b"\x1c\0\0\0TFL3" + bytes(64), "is a damaged TensorFlow Lite model"),
-    "ORT": (b"\x1c\0\0\0ORTM" + bytes(64), "ONNX Runtime's own format"),
-    "ExecuTorch": (b"\x1c\0\0\0ET12" + bytes(64), "ExecuTorch"),
     "NumPy": (_npz(), "NumPy arrays and no network"),
     "one array": (b"\x93NUMPY\x01\0", "is a NumPy array"),
     "gzip": (gzip.compress(b"x"), "unpack it"),

@@ -31,18 +31,11 @@ _COMMANDS = {
     "report": "Measure how far a run's predictions can be trusted, and rewrite its report.",
     "playground": "Write a page on which you train a network in the browser.",
     "figures": "Write figures of a run as PNG, SVG or PDF, for slides and papers.",
-    "data": "List, check or show data sets.",
+    "data": "List, check or correct data sets.",
     "export": "Export a model to the formats of other programs, and verify its predictions there.",
     "import": "Import a network of another program, explain it, and write a report.",
     "summary": "Print the layer table of an architecture.",
 }
-
-_FORMER = {
-    "ablate": "report RUN ablation, or report RUN architectures",
-    "card": "export RUN --format card",
-    "evidence": "report RUN all",
-}
-"""Commands that became parts of others."""
 
 _MAX_CHARACTERS = 4000  # limit for a line of an error message, which may quote a file
 
@@ -71,8 +64,6 @@ class _Commands(HintingGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _FORMER:
-            ctx.fail(f"{cmd_name} is now convscope {_FORMER[cmd_name]}")
         if cmd_name not in _COMMANDS:
             return None
         # `import` is a keyword, so no module can have the name.

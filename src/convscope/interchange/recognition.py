@@ -23,11 +23,6 @@ _START_BYTES = 1 << 12  # bytes that are compared with known beginnings
 _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first pickle of torch.save before 1.6
 _NEXT_STEP = "import the .keras, .h5, .pt2, .onnx, .tflite or .safetensors file of the same network"
 _TFLITE = b"TFL3"
-_FLATBUFFERS = {
-    b"ORTM": f"is a model in ONNX Runtime's own format; {_NEXT_STEP}",
-    b"ET12": f"is an ExecuTorch program; {_NEXT_STEP}",
-}
-"""Other flatbuffers, by their identifier in bytes 4 to 7."""
 _STARTS = {
     b"GGUF": f"is a GGUF file, which holds a language model; {_NEXT_STEP}",
     b"\x93NUMPY": "is a NumPy array and no network; weights alone cannot be imported without their layers",
@@ -88,8 +83,6 @@ def _recognize(file: BinaryIO, size: int, name: str) -> Kind:
 
 def _recognize_unsupported(start: bytes) -> str | None:
     """Describe a file that holds no readable network, with the next step; None if it is unknown."""
-    if (description := _FLATBUFFERS.get(start[4:8])) is not None:
-        return description
     for magic, description in _STARTS.items():
         if start.startswith(magic):
             return description

@@ -11,9 +11,9 @@ from convscope.base.files import write_text
 from convscope.base.sharing import last_part
 from convscope.base.tables import csv_line
 from convscope.data.datasets import Splits
-from convscope.data.datasets.raw_splits import TEST_FRACTION
 from convscope.evidence.audit.faults import AuditRecord
 from convscope.evidence.audit.label_suspects import Suspect
+from convscope.runs.data import loading_words
 from convscope.storage import RunFolder
 
 PAGE, LIST = "clean.html", "suspects.csv"
@@ -74,14 +74,8 @@ def _sort_suspects(record: AuditRecord) -> Iterator[tuple[str, Suspect]]:
 def _format_command(folder: RunFolder, splits: Splits) -> str:
     """Write the command that applies the saved list to the data of the run."""
     recorded = folder.record.dataset
-    options = recorded.options
-    loading = list[str]()
-    if options.test_fraction not in (None, TEST_FRACTION):
-        loading += ["--test-fraction", f"{options.test_fraction:g}"]
-    if options.image_size is not None:
-        loading += ["--image-size", "{}x{}".format(*options.image_size)]
-    if options.skip_damaged:
-        loading.append("--skip-damaged")
     data = last_part(recorded.argument) or "data.npz"  # arrays in memory must be saved first
     out = f"{Path(data).stem}_clean{'' if splits.train.files else '.npz'}"
-    return shlex.join(["convscope", "data", "fix", data, "corrections.csv", *loading, "--out", out])
+    return shlex.join(
+        ["convscope", "data", "fix", data, "corrections.csv", *loading_words(recorded.options), "--out", out]
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from convscope.base.errors import RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, load_splits
 from convscope.data.datasets.named.entries import OnProgress
-from convscope.data.datasets.raw_splits import RawSplit, make_splits
+from convscope.data.datasets.raw_splits import TEST_FRACTION, RawSplit, make_splits
 from convscope.experiment import make_portable
 from convscope.storage.records import RunData
 
@@ -48,6 +48,16 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
 
 def _name_split(dataset: Dataset, split: str) -> Dataset:
     return dataset if dataset.split == split else replace(dataset, split=split)
+
+
+def loading_words(options: LoadOptions) -> list[str]:
+    """Write loading options as arguments of a command."""
+    words = list[str]()
+    if options.test_fraction not in (None, TEST_FRACTION):
+        words += ["--test-fraction", f"{options.test_fraction:g}"]
+    if options.image_size is not None:
+        words += ["--image-size", "{}x{}".format(*options.image_size)]
+    return [*words, "--skip-damaged"] if options.skip_damaged else words
 
 
 def load_again(

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from convscope.base.files import write_json, write_text
 from convscope.base.records import from_attributes, write
-from convscope.base.tables import csv_line
 from convscope.data.datasets import LoadOptions
 from convscope.experiment import open_executor
 from convscope.experiment.sweep import Search, Sweep, run_sweep
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.experiment.sweep.sweep import CHECK_SEEDS, HELD_OUT
 from convscope.runs.choices import PRESET, architecture_for, recipe_for
-from convscope.runs.data import load_data
+from convscope.runs.data import load_data, loading_words
 from convscope.runs.listeners import Listeners
 from convscope.storage import StoredRuns, writing
 
@@ -39,7 +38,7 @@ class SweepRequest:
         """Write the command that measures the best trial on the test images, with thirty new seeds."""
         # The seeds before took part: with one of each trial and five of the check, 0 to 5, so the new ones are 6 to 35.
         first = self.seeds + CHECK_SEEDS
-        words = ["convscope", "experiment", "--dataset", self.dataset, *_format_loading_options(self.loading)]
+        words = ["convscope", "experiment", "--dataset", self.dataset, *loading_words(self.loading)]
         words += ["--architecture", str(folder / "architecture.json")]
         return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", f"{first}-{first + 29}"])
 
@@ -97,31 +96,9 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
         # Of the best trial; the command of `next_step` reads both files.
         write_json(folder / "architecture.json", sweep.architecture.to_dict())
         write_json(folder / "recipe.json", sweep.recipe.to_dict())
-        write_text(folder / "trials.csv", format_trials_csv(sweep))
         write_text(folder / "sweep.txt", f"{sweep}\n")
         from convscope.report.sweep_page import write_sweep_page  # matplotlib takes its time to load
 
         next_step = request.next_step(folder)
         page = write_sweep_page(folder, record, request.command, next_step)
     return SweepResult(sweep, page, next_step)
-
-
-def format_trials_csv(sweep: Sweep) -> str:
-    """Format the trials as CSV, the best first."""
-    names = list(sweep.best_trial.values)
-    columns = ("num_images", "choice", "seconds", "parameters", "num_diverged")
-    lines = [csv_line(("number", *names, *columns))]
-    for trial in sweep.trials:
-        values = [trial.values[name] for name in names]
-        lines.append(csv_line((trial.number, *values, *(getattr(trial, name) for name in columns))))
-    return "".join(lines)
-
-
-def _format_loading_options(options: LoadOptions) -> list[str]:
-    """Write loading options as arguments of a command."""
-    words = []
-    if options.test_fraction is not None:
-        words += ["--test-fraction", str(options.test_fraction)]
-    if options.image_size is not None:
-        words += ["--image-size", "x".join(map(str, options.image_size))]
-    return [*words, "--skip-damaged"] if options.skip_damaged else words

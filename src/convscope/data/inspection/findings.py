@@ -163,13 +163,6 @@ def _range(value: Measurements) -> Iterator[Finding]:
             f"The training pixels have a maximum of {train.high}, the test pixels of {test.high}.",
             "Use the same scale for both splits.",
         )
-    if train.num_values == 2 and high > low:
-        yield Finding(
-            "note",
-            "range",
-            f"Training pixels have only two values, {train.low} and {train.high}.",
-            "Convert photos to two values before you classify them: photos have intermediate shades.",
-        )
 
 
 def _blank(value: Measurements) -> Iterator[Finding]:
