@@ -1,4 +1,4 @@
-"""Trained networks over HTTP: the Open Inference Protocol, predictions for pictures, and the report as a page.
+"""Trained networks over HTTP: predictions for pictures, and the report as a page.
 
 `load_served` reads models, `create_app` makes the application, `serve` runs it. Models are only loaded from
 safetensors. It needs the packages of the extra `serve`.

@@ -1,10 +1,9 @@
-"""Serve pages: the report of a run, or a list of the runs. No other file of a run's folder is served."""
+"""Serve the reports of runs. No other file of a run's folder is served."""
 
-from html import escape
 from urllib.parse import quote
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import FileResponse, Response
 
 from convscope.base.errors import RunError
 from convscope.base.files import inside, open_file
@@ -21,28 +20,6 @@ the service states it too."""
 
 _FRAMES = "; frame-ancestors 'none'"  # a page cannot state this itself
 
-_LIST = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>convscope</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ max-width: 44rem; margin: 3rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }}
-h1 {{ font-size: 1.4rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ padding: .4rem .8rem .4rem 0; text-align: left; border-bottom: 1px solid #8884; overflow-wrap: anywhere; }}
-code {{ font-size: .9em; }}
-</style>
-<h1>Trained networks</h1>
-<table>
-<tr><th>network<th>reads<th>classes<th>version</tr>
-{rows}
-</table>
-<p>What can be asked of them is in <a href="/openapi.json">openapi.json</a>.</p>
-</html>
-"""
-
 
 def make_page_routes(work: Work) -> APIRouter:
     """Make the routes of pages, which OpenAPI does not list."""
@@ -50,11 +27,9 @@ def make_page_routes(work: Work) -> APIRouter:
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     async def home() -> Response:
-        if len(work.models) == 1 and work.models[0].report is not None:
-            return _send_report(work.models[0])
-        policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'" + _FRAMES
-        html = _LIST.format(rows="\n".join(map(_format_row, work.models)))
-        return HTMLResponse(html, headers={"content-security-policy": policy})
+        if len(work.models) > 1:
+            raise RequestRefusedError(404, "there are several models; /v1/models names the page of each")
+        return _send_report(work.models[0])
 
     @routes.api_route("/runs/{name}", methods=["GET", "HEAD"])
     @routes.api_route("/runs/{name}/", methods=["GET", "HEAD"])
@@ -82,10 +57,3 @@ def _send_report(served: Served) -> Response:
     # Cached, but checked by its modification time: a later command may have written it again.
     headers = {"content-security-policy": REPORT_POLICY + _FRAMES, "cache-control": "no-cache"}
     return FileResponse(path, media_type="text/html", headers=headers)
-
-
-def _format_row(served: Served) -> str:
-    path = make_report_path(served)
-    name = escape(served.name) if path is None else f'<a href="{escape(path)}">{escape(served.name)}</a>'
-    size = " × ".join(map(str, served.model.architecture.input.shape))
-    return f"<tr><td>{name}<td>{size}<td>{len(served.model.class_names)}<td><code>{served.version}</code></tr>"
