@@ -48,8 +48,6 @@ FILES = {
     "another archive": (_zip("word/document.xml"), r"neither of Keras nor of PyTorch \(it holds 'word/document.xml'\)"),
     "half an archive": (_zip("config.json")[:-4], "is not a complete zip archive, as Keras and PyTorch write it"),
     "a description": (json.dumps({"layers": []}).encode(), "is a description in JSON without weights"),
-    "GGUF": (b"GGUF\x03\0\0\0", "language model"),
-    "XML": (b'<?xml version="1.0"?><net>', "OpenVINO"),
 }  # fmt: skip
 
 

@@ -24,12 +24,10 @@ _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first p
 _NEXT_STEP = "import the .keras, .h5, .pt2, .onnx, .tflite or .safetensors file of the same network"
 _TFLITE = b"TFL3"
 _STARTS = {
-    b"GGUF": f"is a GGUF file, which holds a language model; {_NEXT_STEP}",
     b"\x93NUMPY": "is a NumPy array and no network; weights alone cannot be imported without their layers",
     b"\x1f\x8b": "is packed with gzip; unpack it and import the file that was in it",
     b"\x89PNG": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
     b"\xff\xd8\xff": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
-    b"<?xml": f"is an XML file, such as OpenVINO writes; {_NEXT_STEP}",
 }
 """Files of other kinds, by their first bytes."""
 _C_HEADER = re.compile(rb"\A\s*(/[*/]|#)")

@@ -64,7 +64,7 @@ class GroupComparisons(Recorded):
         if len(self.comparisons) == 1:
             return str(self.comparisons[0])
         parts = [printable(self._headline()), text_table(GROUP_HEADER, self._group_rows())]
-        if lines := format_latencies(self._names(), self.groups):
+        if lines := format_latencies(tuple(group.name for group in self.groups), self.groups):
             parts.append("\n".join(map(printable, lines)))
         parts += [text_table(self._header(), self._rows()), fill(self._note(), 100)]
         return "\n\n".join(parts)
@@ -76,9 +76,6 @@ class GroupComparisons(Recorded):
             f"<p>{escape(self._headline())}</p>{html_table(GROUP_HEADER, self._group_rows())}"
             f"{html_table(self._header(), self._rows())}<p>{escape(self._note())}</p>"
         )
-
-    def _names(self) -> tuple[str, ...]:
-        return tuple(group.name for group in self.groups)
 
     def _headline(self) -> str:
         first = self.groups[0]

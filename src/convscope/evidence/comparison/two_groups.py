@@ -73,9 +73,10 @@ class GroupComparison(Comparison):
             return super().sentence
         images = words.format_image_count(self.num_images, self.a.split, self.a.dataset_name)
         models = [words.format_count(group.num_models, "model") for group in (self.a, self.b)]
+        verbs = ["makes" if group.num_models == 1 else "make on average" for group in (self.a, self.b)]
         sides = [
-            f"{number} of {printable(name)} {_format_verb(group)} {group.num_errors:,.1f}"
-            for number, name, group in zip(models, self.names, (self.a, self.b), strict=True)
+            f"{number} of {printable(name)} {verb} {group.num_errors:,.1f}"
+            for number, name, verb, group in zip(models, self.names, verbs, (self.a, self.b), strict=True)
         ]
         change = words.format_difference(self.accuracy_difference, self.accuracy_difference_interval)
         return (
@@ -100,10 +101,6 @@ class GroupComparison(Comparison):
         return GROUP_HEADER, [
             format_group(name, group) for name, group in zip(self.names, (self.a, self.b), strict=True)
         ]
-
-
-def _format_verb(group: RunGroup) -> str:
-    return "makes" if group.num_models == 1 else "make on average"
 
 
 def format_group(name: str, group: RunGroup) -> tuple[str, ...]:

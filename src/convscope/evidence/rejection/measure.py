@@ -222,7 +222,7 @@ def _measure_share(flags: NDArray[np.bool_], clusters: NDArray[np.int64] | None 
     interval = wilson_interval(count, total)
     if clusters is not None:
         number = effective_number(flags, clusters)
-        # As for `number` independent images, since parts of one photo, or drawings of one letter, are alike.
+        # As for `number` independent images, since drawings of one letter are alike.
         interval = wilson_interval(value * number, number)
     return Share(count=count, total=total, value=value, interval=interval)
 

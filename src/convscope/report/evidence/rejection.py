@@ -51,7 +51,8 @@ def _make_gallery(value: Rejection) -> Gallery:
         for image, (label, probability, refused) in zip(shown.images.unpack(), predictions, strict=True):
             class_name = clip(names[label], _CLASS)
             prediction = _format_prediction(class_name, confidence_text(probability))
-            cards.append(Card(image_pixels(image), (prediction, _name_set(images.name), _format_verdict(refused))))
+            verdict = say("evidence.rejection.refused" if refused else "evidence.rejection.through")
+            cards.append(Card(image_pixels(image), (prediction, _name_set(images.name), verdict)))
             if not refused:
                 accepted.append((probability, images.name, class_name))
     title = say("evidence.rejection.allRefused")
@@ -62,10 +63,6 @@ def _make_gallery(value: Rejection) -> Gallery:
     num_columns = max(len(images.examples.predictions) for images in value.out_of_distribution)
     # A whole number of sets in a row, so that the cards of a set stand together.
     return Gallery(title, say("evidence.rejection.below"), cards, columns=num_columns * max(1, _COLUMNS // num_columns))
-
-
-def _format_verdict(refused: bool) -> str:
-    return say("evidence.rejection.refused") if refused else say("evidence.rejection.through")
 
 
 def _make_refusal_table(value: Rejection) -> Table:
