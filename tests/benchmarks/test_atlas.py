@@ -110,18 +110,6 @@ def test_networks_that_err_independently_do_not_agree_beyond_chance():
         assert 0.89 <= compute_coverage([getattr(agreement, name) for agreement in agreements], truth) <= 0.99
 
 
-def test_equal_networks_agree_in_everything():
-    y_true = np.arange(50) % CLASSES
-    answers = np.tile(y_true, (9, 1)).astype(np.uint8)
-    answers[:, :5] = (y_true[:5] + 1) % CLASSES  # all nine networks miss the first 5 of 50 images
-    agreement = Agreement.from_counts(PredictionCounts.from_predictions(answers, y_true, CLASSES))
-    shares = (agreement.answer_kappa, agreement.error_kappa, agreement.same_answer, agreement.both_wrong)
-    assert [share.value for share in shares] == [1] * 4
-    assert (agreement.always_wrong, agreement.always_right, agreement.sometimes_wrong) == (0.1, 0.9, 0.0)
-    correct = np.tile(y_true, (9, 1)).astype(np.uint8)
-    assert Agreement.from_counts(PredictionCounts.from_predictions(correct, y_true, CLASSES)).same_mistake is None
-
-
 def test_the_summary_of_an_atlas_matches_its_predictions_and_its_page_is_complete():
     data = cs.load_dataset("mnist").test.take(np.arange(300))
     stream = np.random.default_rng(4)

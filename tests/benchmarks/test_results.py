@@ -204,24 +204,6 @@ def test_the_atlas_follows_from_its_published_runs(publish: ModuleType):
     assert asdict(reproducible) == pytest.approx(spread["carries_over"])
 
 
-def test_fresh_seeds_are_equivalent_only_if_the_interval_lies_within_the_margin(publish: ModuleType, digest: str):
-    names = ("cnn-accurate", "cnn-fast", "ann")
-    before = [make_frontier_row(publish, name, digest, 30) | {"mean": 0.995, "sd": 0.0005} for name in names]
-    fresh = [
-        make_frontier_row(publish, name, digest, runs) | {"mean": 0.995 + difference, "sd": 0.0005}
-        for name, runs, difference in zip(names, (30, 10, 30), (0.0001, 0.0001, 0.0004), strict=True)
-    ]
-    parts = make_frontier_parts(*before)
-    parts["frontier-fresh"] = {**parts["frontier"], "rows": fresh}
-    page = publish.page("<!-- results: frontier-fresh --><!-- end -->", parts)
-    lines = [line for line in page.splitlines() if line.startswith("| `")]
-    # The interval is 0.010 ± t · 0.05 · √(2/30), with t = 2.00 for 58 degrees of freedom.
-    assert lines[0] == ("| `cnn-accurate` | 99.500 % (30) | 99.510 % (30) | +0.010 | [-0.016, +0.036] | yes |")
-    assert [line.endswith("| undecided |") for line in lines] == [False, False, True]
-    del parts["frontier-fresh"]
-    assert publish.page(page, parts) == "<!-- results: frontier-fresh -->\n<!-- end -->"
-
-
 @pytest.mark.slow
 def test_the_committed_pictures_of_the_frontier_are_those_of_the_measured_rows(publish: ModuleType):
     parts = publish.load()
@@ -232,13 +214,3 @@ def test_the_committed_pictures_of_the_frontier_are_those_of_the_measured_rows(p
         committed = (ROOT / name).read_text(encoding="utf-8")
         texts = [re.findall(r">([^<>]+)</text>", picture) for picture in (committed, svg)]
         assert texts[0] == texts[1], "out of date; run: make results ARGS=--pages"
-
-
-def test_a_busy_machine_is_detected(measure: ModuleType, monkeypatch: pytest.MonkeyPatch):
-    before, now = (1000, 500), (1100, 530)  # all ticks and idle ticks: 30 of 100 were idle
-    monkeypatch.setattr(measure.machine, "ticks", lambda: now)
-    own_seconds = 50 / measure.machine.os.sysconf("SC_CLK_TCK")  # 50 ticks, so 20 are left to other programs
-    assert measure.machine.measure_others_share(before, own_seconds) == pytest.approx(0.2)
-    assert measure.machine.measure_others_share(now, 0.0) == 0.0
-    with pytest.raises(ValueError, match="other programs took 20% of the processor"):
-        measure.require_quiet(0.2)

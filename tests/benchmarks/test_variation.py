@@ -48,13 +48,3 @@ def test_differences_of_two_runs_match_simulated_pairs():
         differences = pairs[:, 0] - pairs[:, 1]
         assert sd == pytest.approx(differences.std(), rel=0.1)
         assert chance(0.001) == pytest.approx((np.abs(differences) >= 0.001).mean(), abs=0.06)
-
-
-@pytest.mark.parametrize("rate", [0.001, 0.003])
-def test_equal_runs_differ_by_whole_images_as_often_as_predicted(rate: float):
-    wrong = np.random.default_rng(4).random((4000, 2000)) < rate  # 2 or 6 errors a run: far from a normal distribution
-    variation = RunVariation.from_flags(wrong)
-    errors = wrong.sum(axis=1)
-    for images in (1, 3, 5):
-        observed = (np.abs(errors[::2] - errors[1::2]) >= images).mean()
-        assert variation.chance_same_images(images / 2000) == pytest.approx(observed, abs=0.03)

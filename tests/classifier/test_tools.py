@@ -2,9 +2,6 @@
 
 # ruff: noqa: N803, N806  (X is scikit-learn's name)
 
-import io
-
-import joblib
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
@@ -54,15 +51,6 @@ def test_a_calibrated_classifier_keeps_the_names_of_classes():
     calibrated = CalibratedClassifierCV(small(), cv=2).fit(X, names)
     assert calibrated.classes_.tolist() == ["barbera", "barolo", "grignolino"]
     assert log_loss(names, calibrated.predict_proba(X)) < 0.5
-
-
-def test_joblib_keeps_a_fitted_pipeline():
-    pipeline = make_pipeline(StandardScaler(), small()).fit(*WINE)
-    before = pipeline.predict_proba(WINE[0])
-    file = io.BytesIO()
-    joblib.dump(pipeline, file)
-    file.seek(0)
-    np.testing.assert_array_equal(joblib.load(file).predict_proba(WINE[0]), before)
 
 
 def test_a_notebook_shows_its_parameters_and_whether_it_is_fitted():

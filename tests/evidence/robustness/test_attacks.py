@@ -74,17 +74,6 @@ def test_the_median_is_interpolated_between_the_epsilons_below_and_above_it(atta
     assert EPSILONS[index - 1] < attacks.median_epsilon <= EPSILONS[index]
 
 
-def test_the_median_of_known_shares_is_interpolated():
-    wrong = np.array([np.arange(8) < count for count in (0, 2, 6)])  # a quarter at 10, three quarters at 30
-    median, (low, high) = module._find_median((0, 10, 30), wrong)
-    assert median == pytest.approx(20)
-    assert low < 10  # at 10 Wilson's interval of a quarter, 7 to 59 %, holds a half
-    assert high is None  # at 30 that of three quarters, 41 to 93 %, does too
-    assert module._find_median((30,), wrong[2:])[0] == pytest.approx(20)  # interpolated from no fooled image at 0
-    assert module._find_median((0, 10), wrong[:2])[0] is None
-    assert module._find_median((0, 10), wrong[:2, :0]) == (None, None)
-
-
 def test_the_interval_of_the_median_contains_the_population_median():
     stream, epsilons, held = np.random.default_rng(0), (0, 5, 10, 20, 40), 0
     fooled_shares = 1 - 0.5 ** (np.array(epsilons) / 12)  # of the population below, whose median is 12
