@@ -73,7 +73,7 @@ JOBS = {
     "sweep": Job(
         ("sweep", "--recipe", "fast", "--vary", "learning_rate=0.001..0.01", "--trials", "12", "--vary",
          "epochs=4"),
-        ("trials.csv", "architecture.json", "recipe.json"),
+        ("architecture.json", "recipe.json"),
     ),
     "experiment": Job(
         ("experiment", "--architecture", "tiny697", "--architecture", "ann", "--recipe", "fast", "--epochs", "2",
@@ -88,7 +88,7 @@ JOBS = {
     "sweep-local": Job(
         ("sweep", "--recipe", "fast", "--vary", "filters=8,16", "--trials", "8", "--vary", "epochs=4",
          "--executor", "local:2"),
-        ("trials.csv", "architecture.json", "recipe.json"),
+        ("architecture.json", "recipe.json"),
     ),
     "two-runs": Job(
         ("experiment", "--architecture", "tiny697", "--recipe", "fast", "--epochs", "1", "--seeds", "2"),

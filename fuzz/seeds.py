@@ -6,7 +6,6 @@ python fuzz/seeds.py FOLDER        makes FOLDER/idx, FOLDER/npz, ...
 import gzip
 import io
 import json
-import lzma
 import sys
 import tempfile
 import zipfile
@@ -168,7 +167,7 @@ def tflite() -> Iterator[bytes]:
 def idx() -> Iterator[bytes]:
     """Yield IDX files."""
     plain = idx_header(IMAGES.shape) + IMAGES.tobytes()
-    yield from (plain, gzip.compress(plain), lzma.compress(plain), zip_file(plain))
+    yield from (plain, gzip.compress(plain), zip_file(plain))
     yield bytes([0, 0, 0x0C, 1, 0, 0, 0, 6]) + LABELS.astype(">i4").tobytes()
 
 

@@ -18,7 +18,8 @@ ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0-a.zip"
 # Fields that files of some versions lack.
 OPTIONAL = {
     "weights_sha256", "directions", "offset", "inputs", "example", "num_made_up", "made_up", "mean_made_up",
-    "histogram", "edges", "trustworthiness",
+    "histogram", "edges", "trustworthiness", "class_wise_ece", "mce", "mce_num_images", "optimal_aurc", "excess_aurc",
+    "known_errors",
 }  # fmt: skip
 BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # objects whose keys are data
 PARITY = Parity(
@@ -42,8 +43,8 @@ def list_entries(value: Any, name: str = "") -> Iterator[tuple[Any, Any, str]]:
             yield value, key, name
             # Rules such as "energy+image_statistics" have the same fields, so the first rule is enough.
             is_like_first = "+" in key and key != next(iter(value))
-            # The two fields are of earlier versions, kept as they are.
-            if (name, key) not in (("", "inputs"), ("", "example")) and not is_like_first:
+            # These fields are of earlier versions, kept as they are.
+            if (name, key) not in (("", "inputs"), ("", "example"), ("", "known_errors")) and not is_like_first:
                 yield from list_entries(inner, key)
     elif isinstance(value, list) and value:
         yield value, 0, name
