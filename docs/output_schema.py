@@ -23,7 +23,6 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "data fix": FixedData,
     "data info": DataInfo,
     "data list": NamedDataset,
-    "data show": cli.DataShowOutput,
     "ensemble": cli.EnsembleOutput,
     "evaluate": cli.EvaluateOutput,
     "experiment": ExperimentOutput,

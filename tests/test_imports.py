@@ -237,7 +237,7 @@ def test_a_package_whose_private_parts_are_used_has_an_upper_bound(package):
     assert "<" in bounds
 
 
-NAMING = {"make_portable", "loading_words", "locate", "find_pictures", "load_model", "image_png", "matrix_text"}
+NAMING = {"make_portable", "loading_words", "locate", "find_pictures", "load_model"}
 """Functions that name, find, open or print a value, which a command may call without a job in between."""
 
 

@@ -1,22 +1,14 @@
-"""`convscope data list`, `data info` and `data show`, on MNIST and on three colour images."""
+"""`convscope data list` and `data info`, on MNIST and on three colour images."""
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import convscope as cs
 from convscope.data.datasets.readers.idx import idx_header
 
 from .conftest import invoke, run_fails, succeed
-
-
-def parse_pixel_rows(printed: str) -> list[list[int]]:
-    """Return the printed lines that hold two or more numbers and nothing else."""
-    rows = [line.split() for line in printed.splitlines()]
-    return [list(map(int, row)) for row in rows if len(row) > 1 and all(word.isdecimal() for word in row)]
 
 
 @pytest.fixture(scope="module")
@@ -72,50 +64,7 @@ def test_info_lists_faults_first(colour_folder):
     assert output.index("fault: ") < output.index("warning: ") < output.index("SHA-256")
 
 
-def test_show_prints_every_number_of_the_first_training_image(mnist):
-    printed = succeed("data", "show", "mnist", "--split", "train", "--index", "0")
-    assert "label 5, class 5" in printed
-    assert parse_pixel_rows(printed) == mnist.train.images[0, :, :, 0].tolist()
-
-
-def test_show_prints_a_matrix_for_each_channel(colour_folder):
-    output = invoke("data", "show", colour_folder, "--split", "test").output
-    image = np.array(succeed("data", "show", colour_folder, "--split", "test", "--json")["image"])
-    assert [line for line in output.splitlines() if line.startswith("channel")] == [
-        "channel 0, red",
-        "channel 1, green",
-        "channel 2, blue",
-    ]
-    assert parse_pixel_rows(output) == np.concatenate([image[:, :, channel] for channel in range(3)]).tolist()
-
-
-def test_show_writes_a_picture(mnist, tmp_path):
-    path = tmp_path / "five.png"
-    assert f"picture: {path}" in invoke("data", "show", "mnist", "--png", path).output
-    picture = np.asarray(Image.open(BytesIO(path.read_bytes()), formats=["PNG"]))
-    pixel_centres = picture[5::10, 5::10]  # each pixel of the image is a square of 10 × 10
-    np.testing.assert_array_equal(pixel_centres, mnist.train.images[0, :, :, 0])
-
-
-def test_show_replaces_a_picture_only_when_forced(tmp_path):
-    path = tmp_path / "five.png"
-    path.write_text("precious")
-    assert "already exists" in run_fails("data", "show", "mnist", "--png", path)
-    assert path.read_text() == "precious"
-    succeed("data", "show", "mnist", "--png", path, "--force")
-    assert path.read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize(
-    ("split", "index", "last"), [("train", -1, 59999), ("train", 60000, 59999), ("test", 10**30, 9999)]
-)
-def test_show_refuses_an_index_out_of_range(split, index, last):
-    message = run_fails("data", "show", "mnist", "--split", split, "--index", str(index))
-    assert f"--index {index}: the {split} split of mnist has images 0 to {last}" in message
-
-
-@pytest.mark.parametrize("command", ["info", "show"])
-def test_a_damaged_file_is_refused_with_nothing_on_stdout(command, colour_folder, tmp_path):
+def test_a_damaged_file_is_refused_with_nothing_on_stdout(colour_folder, tmp_path):
     for path in colour_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes()[:-1])
-    assert "download it again" in run_fails("data", command, tmp_path, "--json")
+    assert "download it again" in run_fails("data", "info", tmp_path, "--json")

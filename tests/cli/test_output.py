@@ -46,7 +46,6 @@ COMMANDS = {
     "summary": ("summary", "net.json"),
     "evaluate": ("evaluate", "run"),
     "data info": ("data", "info", "data"),
-    "data show": ("data", "show", "data"),
     "predict": ("predict", "run", "data"),
     "predict as CSV": ("predict", "run", "data", "--csv"),
     "compare": ("compare", "run", "run"),

@@ -82,7 +82,7 @@ def test_fifty_images_train_and_state_their_limits(small_mnist: cs.Splits, tmp_p
     assert "the 95 % interval of the accuracy is" in (out / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", [("data", "info"), ("data", "show"), ("run", "--dataset")])
+@pytest.mark.parametrize("command", [("data", "info"), ("run", "--dataset")])
 def test_an_image_size_that_no_network_reads_is_refused_before_a_picture_is_read(pictures: Path, command):
     completed = invoke(*command, pictures, "--image-size", "60000x60000")
     assert completed.exit_code == 2

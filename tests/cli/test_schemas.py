@@ -26,7 +26,6 @@ def test_outputs_of_commands_that_train_nothing_match_the_schema(small_folder: P
     for words in (
         ("summary", "deep"),
         ("data", "list"),
-        ("data", "show", small_folder),
         ("data", "info", small_folder),
         ("evaluate", shared_run),
         ("compare", shared_run, shared_run / "baseline"),

@@ -43,7 +43,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("import", run / "exports" / "model.onnx", "--dataset", data, "--out", out / "imported"),
             ("experiment", *fast, "--architecture", "ann", "--seeds", 2, "--out", out / "experiment"),
             ("sweep", *fast, "--vary", "filters=4,8", "--search", "grid", "--out", out / "sweep"),
-            ("data", "show", data, "--png", out / "image.png"),
             ("predict", run, data / "test" / "a" / "0.png", "--explain", out / "predictions.html"),
             ("summary", "cnn", "--svg", out / "cnn.svg"),
         ]

@@ -1,36 +1,26 @@
-"""`convscope data`: the data sets, what to check in one, a corrected copy, and a single image as numbers."""
+"""`convscope data`: the data sets, what to check in one, and a corrected copy."""
 
-import os
 from pathlib import Path
-from typing import Literal
 
 import click
 
-from convscope.base.errors import ConvscopeError
-from convscope.base.files import check_free, write_bytes
-from convscope.base.records import to_tuple
 from convscope.base.tables import csv_line, printable, text_table
-from convscope.cli.hints import Choice, HintingGroup
+from convscope.cli.hints import HintingGroup
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import StepProgress
-from convscope.cli.records import DataShowOutput
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.sources import locate
-from convscope.data.datasets.pictures import image_png, matrix_text
-from convscope.runs.data import load_data
 from convscope.runs.fixing import fix_labels
 from convscope.runs.inspecting import inspect_named, list_doubtful_images
-
-_COLOURS = ("red", "green", "blue")  # the channels of an image that has three
 
 _dataset_argument = click.argument("dataset", metavar="NAME_OR_PATH")
 
 
 @click.group(cls=HintingGroup)
 def data() -> None:
-    """List, check, correct or show data sets."""
+    """List, check or correct data sets."""
 
 
 @data.command("list")
@@ -105,63 +95,6 @@ def fix(dataset: str, corrections: Path, out: Path, loading: LoadOptions, as_jso
     else:
         echo(printable(f"Wrote {out}"))
         echo(f"\n{result}")
-
-
-@data.command()
-@_dataset_argument
-@loading_options
-@click.option(
-    "--split", type=Choice(["train", "test"]), default="train", show_default=True, help="Split that the image is in."
-)
-@click.option("--index", type=int, default=0, show_default=True, help="Index of the image, from 0.")
-@click.option("--png", "png_path", type=click.Path(path_type=Path), help="PNG file for the image.")
-@click.option("--force", is_flag=True, help="Allow --png to replace a file.")
-@json_option
-def show(
-    dataset: str,
-    loading: LoadOptions,
-    split: Literal["train", "test"],
-    index: int,
-    png_path: Path | None,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Print an image as a matrix of numbers, with its label."""
-    with StepProgress(quiet=as_json) as progress:
-        _, splits = load_data(dataset, loading, progress.on_download)
-    part = splits.train if split == "train" else splits.test
-    # Checked here, since a negative index would count from the end.
-    if not 0 <= index < len(part):
-        raise ConvscopeError(f"--index {index}: the {split} split of {part.name} has images 0 to {len(part) - 1}")
-    image = part.images[index]
-    label = int(part.labels[index])
-    if png_path is not None:
-        check_free(png_path, force=force)
-        write_bytes(png_path, image_png(image))
-    if as_json:
-        print_json(
-            DataShowOutput(
-                name=part.name,
-                split=split,
-                index=index,
-                label=label,
-                class_name=part.class_names[label],
-                image=to_tuple(image),
-                # A file name may hold bytes that are no text, which JSON cannot hold.
-                png=None if png_path is None else os.fsencode(png_path).decode(errors="replace"),
-            )
-        )
-        return
-    height, width, channels = part.image_shape
-    echo(printable(f"{part.name}, {split}, image {index} of {len(part):,}"))
-    echo(printable(f"label {label}, class {part.class_names[label]}"))
-    echo(f"{height} × {width} pixels (height × width), {channels} {'channel' if channels == 1 else 'channels'}")
-    for channel in range(channels):
-        name = f", {_COLOURS[channel]}" if channels == 3 else ""
-        title = f"\nchannel {channel}{name}" if channels > 1 else ""
-        echo(f"{title}\n{matrix_text(image[:, :, channel])}")
-    if png_path is not None:
-        echo(f"\n{printable(f'picture: {png_path}')}")
 
 
 def _format_digests(splits: Splits) -> str:

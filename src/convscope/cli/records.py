@@ -1,10 +1,8 @@
 """The output of commands with `--json`, for results without a record of their own."""
 
-from typing import Literal
-
 from msgspec import UNSET, UnsetType
 
-from convscope.base.records import Byte, Count, Record
+from convscope.base.records import Count, Record
 from convscope.evidence.comparison.records import ComparisonRecord, GroupComparisonRecord
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
@@ -90,18 +88,6 @@ class ExportOutput(Record, kw_only=True):
     exports: tuple[Parity, ...]
     card: str | None
     missing: dict[str, str]
-
-
-class DataShowOutput(Record, kw_only=True):
-    """An image of a data set as numbers (H, W, C), and the path of its picture."""
-
-    name: str
-    split: Literal["train", "test"]
-    index: Count
-    label: Count
-    class_name: str
-    image: tuple[tuple[tuple[Byte, ...], ...], ...]  # rows of pixels, each with a byte for each channel
-    png: str | None
 
 
 class ServedModel(Record, kw_only=True):
