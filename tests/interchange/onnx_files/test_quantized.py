@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime.quantization as ort
 import pytest
 from onnx import TensorProto
-from tests.onnx_models import random_images, random_model, spread
+from tests.onnx_models import make_model, random_images, random_model, spread
 
 import convscope as cs
 from convscope.interchange.onnx_files import read_onnx
@@ -74,6 +74,16 @@ def test_our_own_int8_files_are_read_to_within_their_rounding(seed, tmp_path):
     cs.export_model(model, path, "onnx", cs.ExportOptions(dtype="int8", calibration_images=images))
     logits = model.logits(images)
     assert np.abs(to_model(read_onnx(path)).logits(images) - logits).mean() < 0.02 * spread(logits)
+
+
+def test_layers_that_were_kept_in_float_have_their_own_weights(tmp_path):
+    model = make_model(cs.Architecture(cs.Input(9, 7, 2), (cs.Conv2D(4, activation="relu"), cs.Flatten(), cs.Dense(3))))
+    options = cs.ExportOptions(dtype="int8", calibration_images=IMAGES, float_layers=("conv2d",))
+    cs.export_model(model, tmp_path / "bytes.onnx", "onnx", options)
+    difference = cs.diff(model, tmp_path / "bytes.onnx", IMAGES)
+    assert difference.is_same_structure, str(difference)
+    convolution, dense = difference.layers
+    assert convolution.weights.largest < 1e-6 < dense.weights.largest
 
 
 def test_a_relu_that_the_rounding_stands_for_is_put_back(tmp_path):

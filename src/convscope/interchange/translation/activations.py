@@ -24,6 +24,9 @@ _PRODUCTS = {"erf": "gelu", "sigmoid": "silu", "hard_sigmoid": "hard_silu"}
 
 def activation(state: State, node: Node) -> FileTensor:
     """LeakyRelu and `ONNX_ACTIVATIONS`: the activation of the previous layer, or an `Activation`."""
+    # A slope of 1 changes nothing; our own int8 files keep a quantiser out by it.
+    if node.operator == "LeakyRelu" and node.float("alpha", 0.01) == 1:
+        return state.value(node)
     value = state.plain(node)
     if node.operator == "LeakyRelu":
         return activate(state, value, "leaky_relu", node.float("alpha", 0.01))
