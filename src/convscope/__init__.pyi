@@ -24,33 +24,17 @@ from .architecture import (
     ZeroPadding2D as ZeroPadding2D,
     presets as presets,
 )
-from .base.errors import (
-    ConvscopeError as ConvscopeError,
-)
+from .base.errors import ConvscopeError as ConvscopeError
 from .classifier import CNNClassifier as CNNClassifier
-from .data.datasets import (
-    Dataset as Dataset,
-    Splits as Splits,
-    load_dataset as load_dataset,
-)
-from .data.image_files import (
-    read_picture as read_picture,
-)
+from .data.datasets import Dataset as Dataset, Splits as Splits, load_dataset as load_dataset
+from .data.image_files import read_picture as read_picture
 from .data.inspection import (
     Inspection as Inspection,
     find_duplicates as find_duplicates,
     inspect_dataset as inspect_dataset,
 )
-from .evidence.ablation import (
-    Ablation as Ablation,
-    FilterAblation as FilterAblation,
-    ablate as ablate,
-)
-from .evidence.audit import (
-    Audit as Audit,
-    audit as audit,
-    label_suspects as label_suspects,
-)
+from .evidence.ablation import Ablation as Ablation, FilterAblation as FilterAblation, ablate as ablate
+from .evidence.audit import Audit as Audit, audit as audit, label_suspects as label_suspects
 from .evidence.calibration import (
     Calibration as Calibration,
     fit_temperature as fit_temperature,
@@ -67,13 +51,9 @@ from .evidence.comparison import (
     compare_groups as compare_groups,
     plan as plan,
 )
+from .evidence.difference import NetworkDifference as NetworkDifference
 from .evidence.evaluating import evaluate as evaluate
-from .evidence.difference import (
-    NetworkDifference as NetworkDifference,
-)
-from .evidence.evaluation import (
-    Evaluation as Evaluation,
-)
+from .evidence.evaluation import Evaluation as Evaluation
 from .evidence.explanation import (
     Embedding as Embedding,
     Explanation as Explanation,
@@ -141,41 +121,15 @@ from .recipes import (
     Recipe as Recipe,
     Schedule as Schedule,
 )
-from .runs.call import (
-    run as run,
-)
-from .runs.difference import (
-    diff as diff,
-)
-from .runs.evidence import (
-    Evidence as Evidence,
-)
-from .runs.run import (
-    Run as Run,
-    open_run as open_run,
-)
-from .storage import (
-    load_model as load_model,
-    save_model as save_model,
-)
-from .training import (
-    History as History,
-    TrainingState as TrainingState,
-    train as train,
-)
-from .training.crossfit import (
-    CrossFit as CrossFit,
-    crossfit as crossfit,
-)
-from .training.ensemble import (
-    ensemble as ensemble,
-)
-from .training.model import (
-    Model as Model,
-)
-from .training.transfer import (
-    Transfer as Transfer,
-    transfer as transfer,
-)
+from .runs.call import run as run
+from .runs.difference import diff as diff
+from .runs.evidence import Evidence as Evidence
+from .runs.run import Run as Run, open_run as open_run
+from .storage import load_model as load_model, save_model as save_model
+from .training import History as History, TrainingState as TrainingState, train as train
+from .training.crossfit import CrossFit as CrossFit, crossfit as crossfit
+from .training.ensemble import ensemble as ensemble
+from .training.model import Model as Model
+from .training.transfer import Transfer as Transfer, transfer as transfer
 
 __version__: str

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.special import softmax as scipy_softmax
-from scipy.special import xlogy
+from scipy.special import softmax as scipy_softmax, xlogy
 from scipy.stats import binomtest
-from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
-from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix as sklearn_confusion_matrix, f1_score, log_loss
 
 from convscope.base import metrics
 

@@ -24,8 +24,8 @@ from convscope.base.records import (
     decode,
     encode,
     read,
+    write as write_record,
 )
-from convscope.base.records import write as write_record
 
 
 class Run(Record, kw_only=True):

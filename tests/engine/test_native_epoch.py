@@ -23,8 +23,7 @@ from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork
 
-from .epochs import assert_same_bits
-from .epochs import train as train_epoch
+from .epochs import assert_same_bits, train as train_epoch
 
 train = partial(train_epoch, batch_size=128)
 

@@ -20,8 +20,7 @@ from convscope.engine.reference_normalization import (
 )
 from convscope.recipes import SGD
 
-from .epochs import assert_same_bits
-from .epochs import train as train_epoch
+from .epochs import assert_same_bits, train as train_epoch
 from .test_reference_gradients import assert_gradient, numerical_gradient
 
 

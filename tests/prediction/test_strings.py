@@ -11,8 +11,7 @@ import convscope as cs
 from convscope.base.errors import ConvscopeError
 from convscope.data.handwriting import Handwriting
 from convscope.data.handwriting.segments import Blob, Segments
-from convscope.prediction.strings import read_strings
-from convscope.prediction.strings import reading as strings
+from convscope.prediction.strings import read_strings, reading as strings
 from convscope.prediction.strings.lattice import find_cheapest, make_lattice
 from convscope.prediction.strings.result import join_names
 

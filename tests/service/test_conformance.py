@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from tests.shared import encode_picture
 
 from convscope.data.image_files import MEDIA_TYPES

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
-from tests.engine.epochs import assert_same_bits
-from tests.engine.epochs import train as train_epoch
+from tests.engine.epochs import assert_same_bits, train as train_epoch
 
 import convscope as cs
 from convscope.base.errors import ArchitectureError, DivergedError, RecipeError

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.data.datasets.disk import images as disk
-from convscope.data.datasets.disk import pools
+from convscope.data.datasets.disk import images as disk, pools
 from convscope.data.datasets.disk.images import DiskImages, as_images, count_memory_bytes, is_on_disk
 from convscope.data.datasets.readers.idx import idx_header
 from convscope.data.inspection import find_duplicates

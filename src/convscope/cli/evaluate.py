@@ -32,12 +32,7 @@ from convscope.runs.evaluating import EvaluationRequest, Part, evaluate_images
 @views_option
 @json_option
 def evaluate(
-    run_path: Path,
-    dataset: str | None,
-    split: Part | None,
-    loading: LoadOptions,
-    views: int,
-    as_json: bool,
+    run_path: Path, dataset: str | None, split: Part | None, loading: LoadOptions, views: int, as_json: bool
 ) -> None:
     """Evaluate a trained network on test images or on other data.
 

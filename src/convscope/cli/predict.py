@@ -21,14 +21,7 @@ from convscope.cli.predictions import (
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
 from convscope.runs.labelling import check_new_folder, choose_next, copy_by_class, describe_next_step
-from convscope.runs.predicting import (
-    STDIN,
-    Reader,
-    choose_steps,
-    format_path,
-    make_explaining_reader,
-    read_image_table,
-)
+from convscope.runs.predicting import STDIN, Reader, choose_steps, format_path, make_explaining_reader, read_image_table
 from convscope.runs.scoring import Score, read_true_classes
 from convscope.runs.submitting import KAGGLE, Columns, choose_ids, write_submission
 from convscope.storage import load_model

@@ -25,12 +25,7 @@ from convscope.runs.topics import MEASURED
 @click.option("--payload", is_flag=True, help="Print the content of the report as one JSON document and write nothing.")
 @json_option
 def report(
-    run_path: Path,
-    topics: tuple[str, ...],
-    index: int,
-    executor: str | None,
-    payload: bool,
-    as_json: bool,
+    run_path: Path, topics: tuple[str, ...], index: int, executor: str | None, payload: bool, as_json: bool
 ) -> None:
     """Measure how far a run's predictions can be trusted, and rewrite its report.
 

@@ -23,13 +23,7 @@ from convscope.storage.records import JobOptions
     help="Number of seeds for each network, from --seed up; by default 5, or as many as fit into half a minute.",
 )
 @json_option
-def run(
-    resume: Path | None,
-    baseline: bool,
-    seeds: int | None,
-    as_json: bool,
-    **arguments: Any,
-) -> None:
+def run(resume: Path | None, baseline: bool, seeds: int | None, as_json: bool, **arguments: Any) -> None:
     """Train a network, evaluate and explain it, compare it with a dense network, and write a report.
 
     All results are in one folder under runs/; the report is its report.html. You can open the report as soon as the

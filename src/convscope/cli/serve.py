@@ -56,8 +56,7 @@ def serve(
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(f"{missing[0]} is not installed; run {install_command('serve')}")
     # Only after the check: the service needs packages of an extra.
-    from convscope.service import Limits, choose_hosts, create_app, load_served, write_example
-    from convscope.service import serve as run_service
+    from convscope.service import Limits, choose_hosts, create_app, load_served, serve as run_service, write_example
 
     models = load_served(runs)
     limits = Limits(answer_seconds=deadline, **({} if threads is None else {"threads": threads}))

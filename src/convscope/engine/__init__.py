@@ -5,26 +5,25 @@ that does the work; `keras` passes it to Keras. Each is a `Network` (see `convsc
 results up to rounding.
 """
 
-from convscope.engine.ablations import AblationEffects, compute_ablation_effects
-from convscope.engine.network import Ablation, EpochOptions, EpochResult, Network, Progress, Replacement, Weights
-from convscope.engine.opening import ENGINES, EngineName, check_engine, check_precision, initial_weights, open_network
-from convscope.engine.rounding import check_weight_bits
-
-__all__ = [
-    "ENGINES",
-    "Ablation",
-    "AblationEffects",
-    "EngineName",
-    "EpochOptions",
-    "EpochResult",
-    "Network",
-    "Progress",
-    "Replacement",
-    "Weights",
-    "check_engine",
-    "check_precision",
-    "check_weight_bits",
-    "compute_ablation_effects",
-    "initial_weights",
-    "open_network",
-]
+from convscope.engine.ablations import (
+    AblationEffects as AblationEffects,
+    compute_ablation_effects as compute_ablation_effects,
+)
+from convscope.engine.network import (
+    Ablation as Ablation,
+    EpochOptions as EpochOptions,
+    EpochResult as EpochResult,
+    Network as Network,
+    Progress as Progress,
+    Replacement as Replacement,
+    Weights as Weights,
+)
+from convscope.engine.opening import (
+    ENGINES as ENGINES,
+    EngineName as EngineName,
+    check_engine as check_engine,
+    check_precision as check_precision,
+    initial_weights as initial_weights,
+    open_network as open_network,
+)
+from convscope.engine.rounding import check_weight_bits as check_weight_bits

@@ -62,23 +62,12 @@ class Settings:
     weight_bits: int
 
 def training_bytes(
-    image: list[int],
-    layers: list[Layer],
-    threads: int,
-    instruction_set: str,
-    batch_size: int,
-    settings: Settings,
+    image: list[int], layers: list[Layer], threads: int, instruction_set: str, batch_size: int, settings: Settings
 ) -> int: ...
 
 class Core:
     def __init__(
-        self,
-        image: list[int],
-        scale: float,
-        offset: float,
-        layers: list[Layer],
-        threads: int,
-        instruction_set: str,
+        self, image: list[int], scale: float, offset: float, layers: list[Layer], threads: int, instruction_set: str
     ) -> None: ...
     @property
     def threads(self) -> int: ...

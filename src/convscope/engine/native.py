@@ -40,11 +40,7 @@ from convscope.recipes import Augmentation, Precision
 
 
 def augment(
-    images: NDArray[np.uint8],
-    augmentation: Augmentation,
-    key: int,
-    first: int = 0,
-    instruction_set: str | None = None,
+    images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0, instruction_set: str | None = None
 ) -> NDArray[np.uint8]:
     """Augment images (N, H, W, C) as `convscope.engine.augmentation.augment` does, in float32."""
     images = np.ascontiguousarray(images)

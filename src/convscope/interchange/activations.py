@@ -39,11 +39,7 @@ ACTIVATION_FORMS: Mapping[str, ActivationForms] = {
     "relu": ActivationForms("ReLU", lambda tf, x: tf.nn.relu(x), "Relu", tflite=(19, "RELU")),
     "relu6": ActivationForms("ReLU6", lambda tf, x: tf.nn.relu6(x)),  # in ONNX a Clip with two constants
     "elu": ActivationForms("ELU", lambda tf, x: tf.nn.elu(x), "Elu", tflite=(111, "ELU")),
-    "selu": ActivationForms(
-        "SELU",
-        lambda tf, x: tf.nn.selu(x),
-        "Selu",
-    ),
+    "selu": ActivationForms("SELU", lambda tf, x: tf.nn.selu(x), "Selu"),
     # In ONNX, an operator of its own from opset 20 on, and five operators before.
     "gelu": ActivationForms("GELU", lambda tf, x: tf.nn.gelu(x, approximate=False)),
     "silu": ActivationForms(

@@ -20,13 +20,7 @@ from convscope.report.charts import (
 from convscope.report.evidence.section import Table
 from convscope.report.numbers import balance_table, curves_table
 from convscope.report.payload import RunContents
-from convscope.report.pictures import (
-    draw_feature_maps,
-    draw_image,
-    draw_kernels,
-    draw_mistakes,
-    draw_samples,
-)
+from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
 from convscope.report.style import Drawing, figure_bytes
 from convscope.texts import Sentence, say
 from convscope.training.records import HistoryRecord
@@ -58,9 +52,7 @@ def run_charts(contents: RunContents) -> dict[str, RunChart]:
     counts = data.train.class_counts, data.test.class_counts
     charts = {
         "class-balance": RunChart(
-            findings.balance_finding(counts[0], names),
-            partial(draw_class_balance, *counts, names),
-            balance_table(data),
+            findings.balance_finding(counts[0], names), partial(draw_class_balance, *counts, names), balance_table(data)
         ),
         "confusion-matrix": RunChart(
             findings.confusion_finding(facts.evaluation),

@@ -179,11 +179,7 @@ def maps_finding(summary: LayerSummary, name: str) -> Sentence:
     """Say how many maps of the layer `name` are active for the image."""
     count = summary.shape[-1]
     num_active = count - summary.num_dead_maps
-    values: dict[str, str | int] = {
-        "layer": name,
-        "maps": count,
-        "share": round(100 * summary.active_fraction),
-    }
+    values: dict[str, str | int] = {"layer": name, "maps": count, "share": round(100 * summary.active_fraction)}
     return say("mapsAll", **values) if num_active == count else say("mapsSome", **values, active=num_active)
 
 

@@ -185,9 +185,7 @@ def _measurements(contents: RunContents) -> PageMeasurements:
         kernels=tuple(
             # A wide bank is drawn in part, so only that part travels.
             from_attributes(
-                PackedBank,
-                bank.to_record(),
-                values=Packed.from_array(bank.kernel[:, :, :MAX_KERNELS, :MAX_KERNELS]),
+                PackedBank, bank.to_record(), values=Packed.from_array(bank.kernel[:, :, :MAX_KERNELS, :MAX_KERNELS])
             )
             for bank in explanation.kernels
         ),

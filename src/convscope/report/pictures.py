@@ -55,11 +55,7 @@ def kernel_tiles(kernel: NDArray[np.float32], limit: float, channel: int | None,
 
 
 def draw_kernels(
-    kernel: NDArray[np.float32],
-    layer: str,
-    *,
-    channel: int | None = 0,
-    limit: float | None = None,
+    kernel: NDArray[np.float32], layer: str, *, channel: int | None = 0, limit: float | None = None
 ) -> Drawing:
     """Draw the kernels (rows, columns, C, filters) of a convolution on one scale, whose middle is zero.
 

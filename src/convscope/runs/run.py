@@ -29,8 +29,7 @@ from convscope.runs.pipeline import main_job, train_baseline, train_job
 from convscope.runs.seeds import USUAL_SEEDS, train_seeds
 from convscope.runs.steps import EvaluatedRun, compare_runs, load_baseline, load_run, measure_time
 from convscope.runs.topics import MEASURED, Subject, measure_topics, open_topics, read_topics
-from convscope.storage import RunFolder, writing
-from convscope.storage import open_run as open_folder
+from convscope.storage import RunFolder, open_run as open_folder, writing
 from convscope.storage.records import JobOptions
 from convscope.training import History, TrainingState
 from convscope.training.model import Model

@@ -4,11 +4,9 @@
 safetensors. It needs the packages of the extra `serve`.
 """
 
-from convscope.service.app import create_app
-from convscope.service.guard import LOOPBACK, choose_hosts
-from convscope.service.limits import Limits
-from convscope.service.pictures import write_example
-from convscope.service.served import Served, load_served
-from convscope.service.server import serve
-
-__all__ = ["LOOPBACK", "Limits", "Served", "choose_hosts", "create_app", "load_served", "serve", "write_example"]
+from convscope.service.app import create_app as create_app
+from convscope.service.guard import LOOPBACK as LOOPBACK, choose_hosts as choose_hosts
+from convscope.service.limits import Limits as Limits
+from convscope.service.pictures import write_example as write_example
+from convscope.service.served import Served as Served, load_served as load_served
+from convscope.service.server import serve as serve

@@ -15,8 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from html import escape
-from re import Match
-from re import compile as pattern
+from re import Match, compile as pattern
 from types import MappingProxyType
 from typing import Self
 

@@ -302,8 +302,7 @@ def _merge_results(mean: EpochResult, done: int, result: EpochResult, count: int
         return result
     share = count / (done + count)
     return EpochResult(
-        mean.loss + share * (result.loss - mean.loss),
-        mean.accuracy + share * (result.accuracy - mean.accuracy),
+        mean.loss + share * (result.loss - mean.loss), mean.accuracy + share * (result.accuracy - mean.accuracy)
     )
 
 

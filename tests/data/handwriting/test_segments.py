@@ -2,15 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from convscope.base.deadline import Deadline, DeadlineError, within
-from convscope.data.handwriting.segments import find_segments
-from convscope.data.handwriting.segments import rules as rules_module
-from convscope.data.handwriting.segments import sheet as sheet_module
+from convscope.data.handwriting.segments import find_segments, rules as rules_module, sheet as sheet_module
 from convscope.data.handwriting.segments.components import find_components
 from convscope.data.handwriting.segments.cuts import find_cuts
 

@@ -7,8 +7,7 @@ from tests.noise import init_model
 
 import convscope as cs
 from convscope.base.metrics import wilson_interval
-from convscope.evidence.robustness import attacks as module
-from convscope.evidence.robustness import measure_attacks, pgd, random_signs
+from convscope.evidence.robustness import attacks as module, measure_attacks, pgd, random_signs
 from convscope.evidence.robustness.attacks import EPSILONS, METHODS
 
 

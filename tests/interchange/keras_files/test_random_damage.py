@@ -5,8 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.interchange.keras_files.keras_archives import archive, hdf5, legacy, small
 
 from convscope.base.errors import InterchangeError

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from onnx import TensorProto, helper
 from tests.interchange.onnx_files.graphs import node, numbers, proto, save
 from tests.onnx_models import make_model

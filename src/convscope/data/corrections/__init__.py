@@ -1,6 +1,7 @@
 """Corrections of labels: read a list of them, and write the corrected data set."""
 
-from convscope.data.corrections.reading import SplitCorrections, read_corrections
-from convscope.data.corrections.writing import write_corrected
-
-__all__ = ["SplitCorrections", "read_corrections", "write_corrected"]
+from convscope.data.corrections.reading import (
+    SplitCorrections as SplitCorrections,
+    read_corrections as read_corrections,
+)
+from convscope.data.corrections.writing import write_corrected as write_corrected

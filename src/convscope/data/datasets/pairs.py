@@ -11,10 +11,7 @@ DatasetLike = Annotated[Dataset | tuple[Any, Any], _RULE]
 
 
 def as_dataset(
-    value: Any,
-    name: str,
-    class_names: Sequence[str] | None = None,
-    image_shape: tuple[int, ...] | None = None,
+    value: Any, name: str, class_names: Sequence[str] | None = None, image_shape: tuple[int, ...] | None = None
 ) -> Dataset:
     """Convert a pair (X, y) to a data set by `Dataset.from_arrays`; a data set is returned as it is.
 

@@ -3,8 +3,6 @@
 Importing this imports neither Keras nor its backend; the first computation does.
 """
 
-from convscope.engine.keras.backend import backend_name, load_keras, versions
-from convscope.engine.keras.builder import build_keras
-from convscope.engine.keras.network import KerasNetwork
-
-__all__ = ["KerasNetwork", "backend_name", "build_keras", "load_keras", "versions"]
+from convscope.engine.keras.backend import backend_name as backend_name, load_keras as load_keras, versions as versions
+from convscope.engine.keras.builder import build_keras as build_keras
+from convscope.engine.keras.network import KerasNetwork as KerasNetwork

@@ -93,11 +93,7 @@ def _count_affordable(model: Model, layers: Sequence[FilterLayer]) -> int:
 
 
 def _find_exciting(
-    model: Model,
-    layers: Sequence[FilterLayer],
-    measures: Sequence[FilterMeasures],
-    dataset: Dataset,
-    indices: Indices,
+    model: Model, layers: Sequence[FilterLayer], measures: Sequence[FilterMeasures], dataset: Dataset, indices: Indices
 ) -> list[list[Exciting]]:
     """Find for each layer and filter the images with the highest activations, and where on the map these are.
 

@@ -16,12 +16,7 @@ from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, Splits, evenly, load_dataset
 from convscope.data.datasets.readers.idx import read_idx
 from convscope.data.handwriting import handwriting_of
-from convscope.evidence.rejection.letters import (
-    LOOK_ALIKES,
-    choose_letters,
-    draw_letters,
-    letter_fonts,
-)
+from convscope.evidence.rejection.letters import LOOK_ALIKES, choose_letters, draw_letters, letter_fonts
 
 Images = NDArray[np.uint8]
 

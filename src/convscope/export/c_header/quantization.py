@@ -21,15 +21,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Input
 from convscope.base.errors import ConvscopeError
 from convscope.export.c_header.arithmetic import activate, compute_step, scale_images
-from convscope.export.c_header.fixed_point import (
-    HIGHEST,
-    LOWEST,
-    Array,
-    Integers,
-    Scale,
-    choose_scale,
-    to_fixed_point,
-)
+from convscope.export.c_header.fixed_point import HIGHEST, LOWEST, Array, Integers, Scale, choose_scale, to_fixed_point
 from convscope.export.c_header.packing import count_bits, find_grid
 from convscope.export.c_header.steps import LINEAR, ComputedStep, plan_steps
 from convscope.training.model import Model

@@ -1,5 +1,3 @@
 """Read several characters in a picture, line by line."""
 
-from convscope.prediction.strings.reading import read_strings
-
-__all__ = ["read_strings"]
+from convscope.prediction.strings.reading import read_strings as read_strings

@@ -62,11 +62,7 @@ def _curve(value: Attacks) -> Chart:
         for attacks in zip(*by_method.values(), strict=True)
     ]
     return Chart(
-        "attacks",
-        title,
-        say("evidence.attacks.look"),
-        _draw(by_method, title),
-        Table("", "", header, rows, left=0),
+        "attacks", title, say("evidence.attacks.look"), _draw(by_method, title), Table("", "", header, rows, left=0)
     )
 
 

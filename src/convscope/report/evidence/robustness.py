@@ -64,11 +64,7 @@ def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float6
 
 
 def _draw_heat(
-    names: Sequence[str],
-    accuracies: NDArray[np.float64],
-    marked: NDArray[np.bool_],
-    value: Robustness,
-    title: str,
+    names: Sequence[str], accuracies: NDArray[np.float64], marked: NDArray[np.bool_], value: Robustness, title: str
 ) -> Drawing:
     """Draw the cells, a row for each corruption, and a little apart their means to the right and below.
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
-from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2, summary_v2
-from tensorboard.plugins.hparams import metadata as hparams
+from tensorboard.plugins.hparams import api_pb2, metadata as hparams, plugin_data_pb2, summary_v2
 from tensorboard.plugins.image import metadata as images
 from tensorboard.plugins.scalar import metadata as scalars
 from tensorboard.plugins.text import metadata as texts

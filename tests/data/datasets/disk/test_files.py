@@ -6,8 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.disk.files import file_sha256, open_idx, open_npy, open_npz_member

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.readers.idx import idx_header, read_idx, read_idx_and_sha256, read_plain_shape

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from convscope.data.datasets.data_file import DataFileError
 from convscope.data.datasets.readers.labels import MAX_CLASSES, TextLabels, clean_name, sort_names

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.shared import assert_refused_wherever_it_ends
-from tests.shared import encode_picture as png
+from tests.shared import assert_refused_wherever_it_ends, encode_picture as png
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset

@@ -23,10 +23,7 @@ def is_offline() -> bool:
 
 
 def read_good_copy(
-    entry: CatalogueEntry,
-    file: PublishedFile,
-    read: Callable[[Path], Read],
-    on_progress: OnProgress | None,
+    entry: CatalogueEntry, file: PublishedFile, read: Callable[[Path], Read], on_progress: OnProgress | None
 ) -> Read:
     """Read the first copy of a file that `read` accepts; download the file if there is none.
 

@@ -10,13 +10,7 @@ from convscope.data.datasets.data_file import Images, compute_sha256, naming_err
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.raw_splits import RawSplit, RawSplits, file_name
 from convscope.data.datasets.readers import npz
-from convscope.data.datasets.readers.containers import (
-    Container,
-    PictureConverter,
-    list_archive,
-    list_folder,
-    suffix_of,
-)
+from convscope.data.datasets.readers.containers import Container, PictureConverter, list_archive, list_folder, suffix_of
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
 from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
 from convscope.data.datasets.readers.npz_names import choose_arrays

@@ -23,15 +23,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from convscope.base.files import file_digest
-from convscope.data.datasets.data_file import (
-    DataFileError,
-    Images,
-    Labels,
-    fill,
-    open_data_file,
-    reason,
-    seal,
-)
+from convscope.data.datasets.data_file import DataFileError, Images, Labels, fill, open_data_file, reason, seal
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.npz_names import ArrayNames, choose_arrays
 from convscope.data.datasets.readers.unpack import zip_entry
