@@ -72,9 +72,9 @@ def test_an_import_that_is_interrupted_leaves_nothing_and_says_how_to_go_on(
     save_model(model, file)
     with monkeypatch.context() as patch:
         patch.setattr(interrupted, interrupt)
-        completed = invoke("import", file, "--dataset", small_folder, "--out", out)
+        completed = invoke("import", file, "--dataset", small_folder, "--out", out, "--scale", 1)
     assert completed.exit_code == 1
-    again = f"convscope import '{file}' --dataset {small_folder} --out {out}"
+    again = f"convscope import '{file}' --dataset {small_folder} --out {out} --scale 1"
     assert completed.stderr.splitlines()[-1] == f"Error: interrupted; to start again, run: {again}"
     assert "Traceback" not in completed.output
     assert not out.exists()

@@ -67,7 +67,7 @@ def test_a_c_header_of_convscope_is_called_source_code(tmp_path: Path):
     layers = (cs.Flatten(), cs.Dense(2))
     weights = {"dense/kernel": np.ones((4, 2), np.float32), "dense/bias": np.zeros(2, np.float32)}
     cs.export_model(cs.Model(cs.Architecture(cs.Input(2, 2), layers), weights, ("a", "b")), path, "c")
-    with pytest.raises(InterchangeError, match="is source code, such as the C header that convscope exports"):
+    with pytest.raises(InterchangeError, match="is source code, such as the C and JavaScript that convscope exports"):
         cs.import_model(path)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import SequenceMatcher
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from convscope.architecture.table import get_source_name
 from convscope.training.folding import WEIGHTED, FoldedStage, Plan, compute_scale_and_shift
 
+_MAX_NEIGHBOURS = 16  # stages before and behind a stage that tell it from its like
 _SILENT = ("Branch", "Flatten", "Dropout")
 # Fields of layers that say nothing about what they compute, or that a stage states in another form.
 _NO_FACT = {"name", "from_layer", "padding", "use_bias", "activation", "negative_slope", "epsilon", "momentum", "rate"}
@@ -91,7 +93,20 @@ def _sort_stages(stages: list[Stage]) -> list[Stage]:
     distances = {-1: 0}
     for number, stage in enumerate(stages):
         distances[number] = 1 + max(distances[source] for source in stage.reads)
-    order = sorted(range(len(stages)), key=lambda number: (distances[number], str(stages[number].signature)))
+    # Of branches that begin alike, what comes before and behind decides: a label of a stage and of its neighbours, and
+    # then of theirs.
+    labels = {-1: 0} | {number: crc32(repr(stage.signature).encode()) for number, stage in enumerate(stages)}
+    readers = {number: [r for r, stage in enumerate(stages) if number in stage.reads] for number in labels}
+    for _ in stages[:_MAX_NEIGHBOURS]:
+        near = {
+            number: (
+                labels[number],
+                *(sorted(labels[n] for n in numbers) for numbers in (stage.reads, readers[number])),
+            )
+            for number, stage in enumerate(stages)
+        }
+        labels = {-1: 0} | {number: crc32(repr(values).encode()) for number, values in near.items()}
+    order = sorted(range(len(stages)), key=lambda n: (distances[n], str(stages[n].signature), labels[n]))
     positions = {-1: -1} | {number: position for position, number in enumerate(order)}
     return [
         replace(stages[number], reads=tuple(positions[source] for source in stages[number].reads)) for number in order
