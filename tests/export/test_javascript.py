@@ -14,11 +14,11 @@ import convscope as cs
 from convscope.base.errors import ConvscopeError
 from convscope.export.javascript import open_js, write_js
 
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node runs the module")
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node runs the module")
 # Tells what each module gives for its images, and how it refuses others.
 PROGRAM = """
 import { readFileSync } from 'node:fs';
-const told = [];
+const answers = [];
 for (const [url, images] of JSON.parse(readFileSync(0))) {
   const { load } = await import(url);
   const model = await load();
@@ -26,7 +26,7 @@ for (const [url, images] of JSON.parse(readFileSync(0))) {
   const refusals = [];
   const refuse = (call) => { try { call(); } catch (error) { refusals.push(String(error)); } };
   const { classNames, inputShape } = model;
-  told.push({ classNames, inputShape, refusals, predictions: model.predict(bytes),
+  answers.push({ classNames, inputShape, refusals, predictions: model.predict(bytes),
     logits: [...model.logits(bytes)], probabilities: [...model.probabilities(bytes)] });
   refuse(() => model.logits(bytes.subarray(1)));
   refuse(() => model.predict(Float32Array.from(images)));
@@ -34,20 +34,20 @@ for (const [url, images] of JSON.parse(readFileSync(0))) {
   model.free();
   refuse(() => model.probabilities(bytes));
 }
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(answers));
 """
 
 
 @pytest.fixture(scope="module")
 def models() -> list[cs.Model]:
     member = random_model(0)
-    other = replace(member, weights=make_model(member.architecture, seed=1).weights)
-    return [*map(random_model, SEEDS), cs.ensemble([member, other])]
+    second = replace(member, weights=make_model(member.architecture, seed=1).weights)
+    return [*map(random_model, SEEDS), cs.ensemble([member, second])]
 
 
 @pytest.fixture(scope="module")
-def told(models: list[cs.Model], tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
-    """What the module of each model said in one Node, since starting it takes half a second."""
+def answers(models: list[cs.Model], tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """Collect the answers of each model's module, from one process: to start Node takes half a second."""
     folder, calls = tmp_path_factory.mktemp("it's ü #%"), []
     for i, model in enumerate(models):
         write_js(model, folder / f"{i}.mjs")
@@ -56,11 +56,10 @@ def told(models: list[cs.Model], tmp_path_factory: pytest.TempPathFactory) -> li
     return json.loads(subprocess.run(command, input=json.dumps(calls).encode(), capture_output=True, check=True).stdout)
 
 
-@needs_node
 @pytest.mark.slow
 @pytest.mark.parametrize("index", range(len(SEEDS) + 1))
-def test_a_module_answers_as_its_model_does(index: int, models: list[cs.Model], told: list[dict]):
-    model, answer, images = models[index], told[index], random_images(models[index])
+def test_a_module_answers_as_its_model_does(index: int, models: list[cs.Model], answers: list[dict]):
+    model, answer, images = models[index], answers[index], random_images(models[index])
     expected = model.logits(images)
     logits, probabilities = (np.reshape(answer[name], expected.shape) for name in ("logits", "probabilities"))
     assert np.abs(logits - expected).max() <= 1e-5 * spread(expected)
@@ -77,7 +76,6 @@ def test_a_module_answers_as_its_model_does(index: int, models: list[cs.Model], 
     ]
 
 
-@needs_node
 @pytest.mark.slow
 def test_node_runs_a_module_until_its_runner_is_gone(tmp_path: Path):
     model = random_model(1)
@@ -97,7 +95,6 @@ def test_a_module_can_stand_in_a_page_and_is_the_same_each_time(tmp_path: Path):
     assert "<!--" not in text
 
 
-@needs_node
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("const x = ;", "SyntaxError"), ("", "load is not a function"), ("process.exit(3)", "it ended with 3")],

@@ -62,11 +62,12 @@ def test_a_file_without_a_network_is_called_by_its_type(name: str, tmp_path: Pat
     assert "\n" not in str(caught.value)
 
 
-def test_a_c_header_of_convscope_is_called_source_code(tmp_path: Path):
-    path = tmp_path / "model.h"
+@pytest.mark.parametrize("format", ["c", "js"])
+def test_a_program_of_convscope_is_called_source_code(format: str, tmp_path: Path):
+    path = tmp_path / "model"
     layers = (cs.Flatten(), cs.Dense(2))
     weights = {"dense/kernel": np.ones((4, 2), np.float32), "dense/bias": np.zeros(2, np.float32)}
-    cs.export_model(cs.Model(cs.Architecture(cs.Input(2, 2), layers), weights, ("a", "b")), path, "c")
+    cs.export_model(cs.Model(cs.Architecture(cs.Input(2, 2), layers), weights, ("a", "b")), path, format)
     with pytest.raises(InterchangeError, match="is source code, such as the C and JavaScript that convscope exports"):
         cs.import_model(path)
 

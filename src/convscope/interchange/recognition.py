@@ -91,9 +91,7 @@ def _recognize_unsupported(start: bytes) -> str | None:
     if start.startswith(b"\x08\x01\x12") and b"serve" in start:  # protobuf: saved_model_schema_version = 1
         return "is the program of a SavedModel of TensorFlow; save the Keras model with model.save('net.keras')"
     if _C_HEADER.match(start):
-        return (
-            f"is source code, such as the C and JavaScript that convscope exports; {_NEXT_STEP}, or use the run itself"
-        )
+        return f"is source code, such as the C and JavaScript that convscope exports; {_NEXT_STEP}, or use the run"
     if start.lstrip()[:1] in (b"{", b"["):
         return (
             "is a description in JSON without weights; import the file with the weights, and name this one with "

@@ -36,11 +36,11 @@ inEachBrowser((browser) => {
     const path = join(folder, 'page.html');
     writeFileSync(path, `<!DOCTYPE html><meta charset="utf-8"><script type="module" id="module">${script}</script>`);
     await visit(browser(), path, {}, async ({ page }) => {
-      const told = JSON.parse(await page.$eval('body', (body) => body.textContent)) as Record<string, number[]>;
+      const answers = JSON.parse(await page.$eval('body', (body) => body.textContent)) as Record<string, number[]>;
       for (const where of ['page', 'worker', 'blob']) {
-        expect(largestDifference(told[where], logits.flat()), where).toBeLessThan(1e-4);
+        expect(largestDifference(answers[where], logits.flat()), where).toBeLessThan(1e-4);
       }
-      expect(told.predictions).toEqual(logits.map((row) => row.indexOf(Math.max(...row))));
+      expect(answers.predictions).toEqual(logits.map((row) => row.indexOf(Math.max(...row))));
     });
   });
 });
