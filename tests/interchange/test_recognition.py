@@ -38,7 +38,6 @@ FILES = {
     "TorchScript": (_zip("net/data.pkl", "net/code/__torch__.py", "net/constants.pkl"),
         r"is a TorchScript program.*torch\.onnx\.export\(torch\.jit\.load"),
     "an old file": (bytes.fromhex("80028a0a6cfc9c46f9206aa850192e80024d"), "before 1.6"),  # its pickled magic number
-    "a compiled program": (_zip("net/data/aotinductor/model/a.so", "net/version"), "compiled for one machine"),
     "scikit-learn": (pickle.dumps({"a": 1}), "is a Python pickle, which runs code"),
     "TensorFlow Lite": (b"\x1c\0\0\0TFL3" + bytes(64), "is a damaged TensorFlow Lite model"),
     "NumPy": (_npz(), "NumPy arrays and no network"),

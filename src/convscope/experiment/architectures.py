@@ -173,11 +173,14 @@ class ArchitecturePlan:
     times: float
 
 
-def plan_architectures(architecture: Architecture, splits: Splits, num_seeds: int = 5) -> ArchitecturePlan:
+def plan_architectures(
+    architecture: Architecture, splits: Splits, num_seeds: int = 5, most_times_macs: float = _MAX_TIMES_MACS
+) -> ArchitecturePlan:
     """List the variants to train and their cost, before training starts.
 
-    Variants with more than ten times the network's multiply-adds are left out, and so are those with more than five
-    million parameters.
+    Args:
+        most_times_macs: the largest multiply-adds of a variant, relative to the network's. Variants with more are left
+            out, and so are those with more than five million parameters.
     """
     to_train, left_out = list[Variant](), list(variants_left_out(architecture))
     # Multiply-adds of an epoch, of the network and of all variants together.
@@ -186,7 +189,7 @@ def plan_architectures(architecture: Architecture, splits: Splits, num_seeds: in
         # A variant that differs only in being trained with fewer images needs data with more images than that.
         if variant.num_images is not None and variant.num_images >= len(splits.train):
             left_out.append(LeftOut(name=variant.name, reason=f"there are only {len(splits.train):,} training images"))
-        elif variant.architecture.macs > _MAX_TIMES_MACS * architecture.macs:
+        elif variant.architecture.macs > most_times_macs * architecture.macs:
             times = variant.architecture.macs / architecture.macs
             left_out.append(
                 LeftOut(name=variant.name, reason=f"it needs {times:.0f} times the multiply-adds of the network")
@@ -213,6 +216,7 @@ def ablate_architecture(
     executor: Executor | None = None,
     threads: int | None = None,
     on_result: OnResult | None = None,
+    most_times_macs: float = _MAX_TIMES_MACS,
 ) -> ArchitectureAblation:
     """Train `architecture` and its variants from every seed, and compare them on the test images.
 
@@ -226,6 +230,7 @@ def ablate_architecture(
     Args:
         dataset: the argument of `load_dataset` that gives `splits`, if an executor is used.
         folder, executor, threads, on_result: as for `train_runs`. With a folder, the same call continues.
+        most_times_macs: as for `plan_architectures`, which computes the cost.
 
     Raises:
         ValueError: if there is no seed or a duplicate; and as `train_runs`.
@@ -235,7 +240,7 @@ def ablate_architecture(
     recipe, seeds = recipe_named(recipe), tuple(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds are {list(seeds)}; give at least one, without duplicates")
-    plan = plan_architectures(architecture, splits, len(seeds))
+    plan = plan_architectures(architecture, splits, len(seeds), most_times_macs)
     all_variants = [Variant(WHOLE, "", architecture), *plan.variants]
     # Variant by variant, with n seeds each, so that runs[:n] are those of the whole network, the next n those of the
     # first variant, and so on. Without `on_diverged`, `train_runs` leaves none out.

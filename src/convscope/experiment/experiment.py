@@ -100,13 +100,11 @@ class Experiment(Recorded):
         groups = dict[tuple[str, str, str], list[RunResult]]()
         for run in self.runs:
             groups.setdefault((run.architecture, run.recipe, run.name), []).append(run)
+        wrong = {key: np.array([run.y_pred != self.y_true for run in runs]) for key, runs in groups.items()}
         return tuple(
-            GroupRecord.of(key, [run.accuracy for run in runs], self._interval_with_images(runs))
+            GroupRecord.of(key, [run.accuracy for run in runs], group_accuracy_interval(wrong[key]))
             for key, runs in groups.items()
         )
-
-    def _interval_with_images(self, runs: Sequence[RunResult]) -> tuple[float, float]:
-        return group_accuracy_interval(np.array([run.y_pred != self.y_true for run in runs]))
 
     @cached_property
     def lead(self) -> GroupComparison | None:

@@ -106,10 +106,6 @@ def _recognize_archive(archive: Archive, file_name: str) -> Kind:
     inner = {name.partition("/")[2] for name in names}  # PyTorch puts all members into one folder
     if is_program(names):
         return "PyTorch"
-    if any(name.startswith("data/aotinductor/") for name in inner):
-        raise ModelFileError(
-            f"is a program that PyTorch compiled for one machine; in PyTorch, run {_format_export_line()}"
-        )
     if _PICKLE in inner:  # only compared by name: the pickle is never read
         is_script = "constants.pkl" in inner or any(name.startswith("code/") for name in inner)
         raise ModelFileError(_describe_script(file_name) if is_script else _describe_saved(file_name))

@@ -18,8 +18,6 @@ REPORT_POLICY = (
 """The policy that a report also states itself, except for the digest of its script. The file may be from elsewhere, so
 the service states it too."""
 
-_FRAMES = "; frame-ancestors 'none'"  # a page cannot state this itself
-
 
 def make_page_routes(work: Work) -> APIRouter:
     """Make the routes of pages, which OpenAPI does not list."""
@@ -55,5 +53,6 @@ def _send_report(served: Served) -> Response:
             404, f"model {served.name!r} has no report.html; create it with: convscope report RUN"
         ) from error
     # Cached, but checked by its modification time: a later command may have written it again.
-    headers = {"content-security-policy": REPORT_POLICY + _FRAMES, "cache-control": "no-cache"}
+    # A page cannot state itself that no other page may frame it.
+    headers = {"content-security-policy": f"{REPORT_POLICY}; frame-ancestors 'none'", "cache-control": "no-cache"}
     return FileResponse(path, media_type="text/html", headers=headers)

@@ -104,13 +104,11 @@ def test_the_plan_counts_runs_and_multiply_adds(mnist):
     assert plan.times == pytest.approx(5 * (1 + changed / macs + (100 + 1_000 + 10_000) / 60_000))
 
 
-def test_variants_that_cost_too_much_are_left_out_with_the_reason(mnist, monkeypatch):
-    monkeypatch.setattr("convscope.experiment.architectures._MAX_TIMES_MACS", 3)
-    plan = plan_architectures(cs.presets.cnn(), mnist)
+def test_variants_that_cost_too_much_are_left_out_with_the_reason(mnist):
+    plan = plan_architectures(cs.presets.cnn(), mnist, most_times_macs=3)
     reasons = {left_out.name: left_out.reason for left_out in plan.left_out}
     assert reasons["no pooling"] == "it needs 7 times the multiply-adds of the network"
     assert "double width" not in {variant.name for variant in plan.variants}
-    monkeypatch.undo()
     large = cs.Splits(*(cs.Dataset(np.zeros((4, 64, 64, 1), np.uint8), np.arange(4) % 2, ("a", "b"))
                         for _ in range(2)))  # fmt: skip
     plan = plan_architectures(cs.presets.cnn((64, 64, 1), 2), large)
