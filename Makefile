@@ -67,7 +67,7 @@ native-test: ## Unit tests of the C++, with GCC and Clang, under the sanitizers 
 	native/tests/run.sh native
 
 network-test: $(VENV)/.test ## Random networks against the reference under the sanitizers, on every instruction set (ARGS="--count 500").
-	$(BIN)/python fuzz/networks.py --count 300 --seed 0 $(ARGS)
+	$(BIN)/python fuzz/networks.py --count 400 --seed 0 $(ARGS)
 
 wasm-test: ## The same tests as WebAssembly under Node, where Clang's wasm32 libraries are installed.
 	native/tests/run.sh wasm

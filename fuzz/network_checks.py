@@ -58,6 +58,8 @@ _COMPUTED = (
     "batch_statistics_backward",
     "depthwise",
     "depthwise_backward",
+    "group_normalization",
+    "group_normalization_backward",
     "max_pooling_backward",
     "multiply",
     "multiply_backward",

@@ -11,12 +11,12 @@ namespace convscope {
 
 Parameters::Parameters(const Layer& layer, const Kernels& kernels)
     : kernels_(kernels), width_(kernels.panel_width), vector_(kernels.vector_width),
-      kernel_{layer.window[0], layer.window[1]}, groups_(layer.groups),
+      kernel_{layer.window[0], layer.window[1]}, groups_(layer.kind == Kind::convolution ? layer.groups : 1),
       channels_(layer.is_by_channel() ? 1 : layer.input.channels / groups_),
       filters_(layer.output.channels), group_filters_(filters_ / groups_),
       inputs_(layer.window[0] * layer.window[1] * channels_),
       panels_(groups_ * ((group_filters_ + width_ - 1) / width_)),
-      has_kernel_(layer.kind != Kind::normalization && layer.kind != Kind::prelu),
+      has_kernel_(!layer.is_normalization() && layer.kind != Kind::prelu),
       has_bias_(layer.has_bias && layer.kind != Kind::prelu),
       weights_(make_buffer<float>(size())), m_(weights_), v_(weights_) {}  // all zeros
 

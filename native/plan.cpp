@@ -14,6 +14,7 @@
 #include "layers/depthwise_convolution.hpp"
 #include "layers/dropout.hpp"
 #include "layers/flatten.hpp"
+#include "layers/group_normalization.hpp"
 #include "layers/pooled_convolution.hpp"
 #include "layers/pooling.hpp"
 #include "layers/soft_voting.hpp"
@@ -48,8 +49,8 @@ std::vector<Layer> cut_to_read_pixels(std::vector<Layer> layers) {
     for (std::size_t i = end; i-- > 1;) {
         // Not cut: the output of a dropout, which chooses numbers by their index in the whole map; of a normalisation,
         // whose statistics are of the whole map; and of a padding, of which only its leading zeros might be left.
-        const Kind writer = layers[i - 1].kind;
-        if (writer == Kind::dropout || writer == Kind::normalization || writer == Kind::zero_padding) continue;
+        const Layer& writer = layers[i - 1];
+        if (writer.kind == Kind::dropout || writer.is_normalization() || writer.kind == Kind::zero_padding) continue;
         Layer& layer = layers[i];
         const auto read = [&layer](std::size_t axis, int64_t size, int64_t outputs) {
             return std::min(size, (outputs - 1) * layer.stride[axis] - layer.padding[axis] + layer.reach(axis));
@@ -269,6 +270,8 @@ std::unique_ptr<MapLayer> Plan::make_layer(const StepContext& context, Step& ste
             step.normalizes = normalization.get();
             return normalization;
         }
+        case Kind::layer_normalization:
+        case Kind::group_normalization: return std::make_unique<GroupNormalization>(context, *step.parameters);
         case Kind::addition: return make_joining<Addition>(context);
         case Kind::multiplication: return make_joining<Multiplication>(context);
         case Kind::branch:

@@ -26,12 +26,12 @@ INPUTS = ((1 / 255, 0.0), (1 / 127.5, -1.0), (1 / 100, -0.3))  # scale and offse
 
 MAP_KINDS = (
     "Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "BatchNormalization", "Dropout", "Add", "Branch",
-    "Concatenate", "Multiply", "ZeroPadding2D", "Activation", "PReLU",
+    "Concatenate", "Multiply", "ZeroPadding2D", "Activation", "PReLU", "LayerNormalization", "GroupNormalization",
 )  # fmt: skip
 WAYS_TO_VECTORS = ("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
 VECTOR_KINDS = (
     "Dense", "BatchNormalization", "Dropout", "Add", "Branch", "Concatenate", "Multiply", "Flatten", "Activation",
-    "PReLU",
+    "PReLU", "LayerNormalization", "GroupNormalization",
 )  # fmt: skip
 
 MAX_NUMBERS = 1 << 13  # numbers in a map of `architecture_around`
@@ -44,6 +44,7 @@ def random_architecture(
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     num_classes: int | None = None,
+    for_8_bits: bool = False,
 ) -> cs.Architecture:
     """Return a network with 4 to 8 layers on maps and up to 3 on vectors; what is None is drawn.
 
@@ -57,9 +58,11 @@ def random_architecture(
     layers: list[Layer] = []
     shapes: list[Shape] = [image.shape]  # the shape of the image, then of each layer
     ranges = Usual(rng)
-    # A product of maps is not drawn here, because the numbers of several grow beyond what 8 bits can carry.
+    # A product of maps is not drawn here, because the numbers of several grow beyond what 8 bits can carry. Nor are
+    # layers that normalise an image by itself, if a test asks for what they can carry.
+    left_out = ("Multiply", "LayerNormalization", "GroupNormalization")[: None if for_8_bits else 1]
     for _ in range(rng.integers(4, 9)):
-        _append(ranges, layers, shapes, tuple(kind for kind in MAP_KINDS if kind != "Multiply"))
+        _append(ranges, layers, shapes, tuple(kind for kind in MAP_KINDS if kind not in left_out))
         if rng.random() < 0.1:
             weight_channels(rng, layers, shapes)
     if rng.random() < 0.2 and not unread(layers):  # as networks without a dense layer end
@@ -69,7 +72,7 @@ def random_architecture(
     shapes.append(layers[-1].output_shape(shapes[-1]))
     join_unread(rng, layers, shapes)
     for _ in range(rng.integers(0, 4)):
-        _append(ranges, layers, shapes, tuple(kind for kind in _VECTORS if not kind.endswith("Multiply")))
+        _append(ranges, layers, shapes, tuple(kind for kind in _VECTORS if not kind.endswith(left_out)))
     join_unread(rng, layers, shapes)
     ends = _ends(classes)
     return cs.Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
@@ -90,7 +93,7 @@ def kind_sequences(length: int) -> list[tuple[str, ...]]:
     """Return every sequence of so many kinds that layers can have one behind the other; "Input" may be the first.
 
     >>> len(kind_sequences(2)), len(kind_sequences(3))
-    (354, 4674)
+    (468, 7104)
     """
     sequences = [(kind,) for kind in ("Input", *MAP_KINDS, *WAYS_TO_VECTORS, *_VECTORS)]
     for _ in range(length - 1):
@@ -213,9 +216,10 @@ def random_model(
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     num_classes: int | None = None,
+    for_8_bits: bool = False,
 ) -> Model:
     """Return a random network with random weights; its class names hold what formats stumble over."""
-    network = random_architecture(rng, size, channels, num_classes)
+    network = random_architecture(rng, size, channels, num_classes, for_8_bits)
     names = tuple(
         f"{ugly}{k}" for k, ugly in zip(range(network.num_classes), ["<a> & 'b'", "é ", "数"] * 400, strict=False)
     )
@@ -359,6 +363,10 @@ def _layer(ranges: Usual, kind: str, shape: Shape) -> Layer:
             return cs.BatchNormalization(
                 float(rng.uniform(0.5, 0.99)), float(rng.choice([1e-3, 1e-5])), _activation(rng)
             )
+        case "LayerNormalization":
+            return cs.LayerNormalization(float(rng.choice([1e-2, 1e-3])))
+        case "GroupNormalization":
+            return cs.GroupNormalization(ranges.groups(shape), float(rng.choice([1e-2, 1e-3])))
         case "Dropout":
             return cs.Dropout(ranges.rate())
         case "Flatten":

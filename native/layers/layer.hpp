@@ -17,7 +17,7 @@ struct Shape {
 
 enum class Kind {
     convolution, max_pooling, flatten, dense, average_pooling, dropout, depthwise, normalization, addition, branch,
-    concatenation, multiplication, soft_voting, zero_padding, activation, prelu
+    concatenation, multiplication, layer_normalization, group_normalization, soft_voting, zero_padding, activation, prelu
 };
 
 // The names in Python, in files and in the page.
@@ -29,6 +29,7 @@ constexpr Named<Kind> kind_names[] = {
     {"GlobalAveragePooling2D", Kind::average_pooling},
     {"Flatten", Kind::flatten}, {"ZeroPadding2D", Kind::zero_padding},
     {"Dropout", Kind::dropout}, {"BatchNormalization", Kind::normalization},
+    {"LayerNormalization", Kind::layer_normalization}, {"GroupNormalization", Kind::group_normalization},
     {"Activation", Kind::activation}, {"PReLU", Kind::prelu},
     {"Add", Kind::addition}, {"Branch", Kind::branch}, {"Concatenate", Kind::concatenation},
     {"Multiply", Kind::multiplication},
@@ -66,7 +67,7 @@ struct Layer {
 #else
     bool bfloat16 = false;  // whether products may multiply bfloat16 numbers
 #endif
-    // Of batch normalisation: the share of the old moving statistics that a step keeps, and a term added to the variance.
+    // Of normalisations: the share of the old moving statistics that a step keeps, and a term added to the variance.
     double momentum = 0.99, epsilon = 1e-3;
     int64_t earlier = -1;  // if `reads_earlier()`: the layer whose output it also reads, -1 for the image
 
@@ -108,7 +109,11 @@ struct Layer {
     bool has_plain_kernel() const { return dilation[0] == 1 && dilation[1] == 1 && groups == 1; }
     bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense || is_by_channel(); }
     // Whether each channel has weights of its own.
-    bool is_by_channel() const { return kind == Kind::depthwise || kind == Kind::normalization || kind == Kind::prelu; }
+    bool is_by_channel() const { return kind == Kind::depthwise || kind == Kind::prelu || is_normalization(); }
+    // Whether it has gamma and beta, and needs the whole map.
+    bool is_normalization() const {
+        return kind == Kind::normalization || kind == Kind::layer_normalization || kind == Kind::group_normalization;
+    }
 };
 
 struct Input {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "naive_activation.hpp"
+#include "naive_sets.hpp"
 
 namespace convscope::test {
 
@@ -114,6 +115,14 @@ Numbers image_forward(const Layer& layer, const Weights& weights, const Numbers&
         }
         return output;
     }
+    if (normalizes_images(layer)) {
+        output = standardise_sets(layer, input).first;
+        for (std::size_t i = 0; i < output.size(); ++i) {
+            const std::size_t c = i % weights.kernel.size();
+            output[i] = output[i] * weights.kernel[c] + weights.bias[c];
+        }
+        return output;
+    }
     if (layer.kind == Kind::zero_padding) {
         for_inner(layer, [&](std::size_t to, std::size_t from) { output[to] = input[from]; });
         return output;
@@ -162,6 +171,23 @@ Numbers image_backward(const Layer& layer, const Weights& weights, const Numbers
             const std::size_t c = i % weights.kernel.size();
             input_gradient[i] = input[i] > 0 ? gradient[i] : weights.kernel[c] * gradient[i];
             if (input[i] <= 0) gradients.kernel[c] += input[i] * gradient[i];
+        }
+        return input_gradient;
+    }
+    if (normalizes_images(layer)) {
+        // With g = gamma dy: dx = (g - mean g - h mean g h) / deviation, with the means over the set.
+        const auto [h, deviations] = standardise_sets(layer, input);
+        Numbers g = gradient;
+        for (std::size_t i = 0; i < g.size(); ++i) {
+            const std::size_t c = i % weights.kernel.size();
+            gradients.kernel[c] += gradient[i] * h[i];
+            gradients.bias[c] += gradient[i];
+            g[i] *= weights.kernel[c];
+        }
+        const std::vector<std::size_t> sets = sets_of(layer);
+        const Numbers means = means_over_sets(sets, g), products = means_over_sets(sets, times(g, h));
+        for (std::size_t i = 0; i < g.size(); ++i) {
+            input_gradient[i] = (g[i] - means[i] - h[i] * products[i]) / deviations[i];
         }
         return input_gradient;
     }

@@ -34,6 +34,7 @@ struct Architecture {
     // Adds the output of layer number `earlier`.
     Architecture& addition(int64_t earlier, bool relu = false);
     // Makes the next layer read the output of layer `earlier` (-1: the image).
+    Architecture& group_normalization(int64_t groups);  // 0: a layer normalisation
     Architecture& multiplication(int64_t earlier);
     Architecture& branch(int64_t earlier);
     // Joins the channels of layer `earlier` (-1: the image) and, after them, those of the last layer.
@@ -96,5 +97,6 @@ std::vector<Weights> zeros_like(const std::vector<Weights>& weights);
 
 // The networks with which the engine is tested: see network_cases.cpp.
 std::vector<Architecture> network_cases();
+std::vector<Architecture> product_and_normalization_cases();  // part of them
 
 }  // namespace convscope::test

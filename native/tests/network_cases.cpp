@@ -10,7 +10,7 @@ namespace convscope::test {
 
 std::vector<Architecture> network_cases() {
     using A = Architecture;
-    return {
+    std::vector<Architecture> cases = {
         A(7, 9, 1).flatten().dense(3),
         A(6, 5, 3).flatten().dense(33, true).dense(17, true).dense(2),
         A(1, 1, 1).flatten().dense(2),
@@ -375,47 +375,9 @@ std::vector<Architecture> network_cases() {
             .addition(11)
             .dense(4)
             .prelu(),
-        // Products: of a map with relu by dense layers that follow a pooling and a flatten, in a map with padding and before
-        // a normalisation; by a pooled pixel of the image, of maps of one shape, of a map to itself, and of vectors.
-        A(9, 10, 3)
-            .convolution(18, 3, 3, true)
-            .average_pooling(7, 8, {1, 1})
-            .flatten()
-            .dense(5, true)
-            .dense(18)
-            .activated(Activation::sigmoid)
-            .multiplication(0)
-            .convolution(17, 3, 3, true, {2, 2, true})
-            .normalization(true)
-            .convolution(17, 3, 3, false, same)
-            .normalization()
-            .average_pooling(4, 4, {1, 1})
-            .convolution(4, 1, 1, true)
-            .convolution(17, 1, 1, false)
-            .activated(Activation::hard_sigmoid)
-            .multiplication(9)
-            .addition(7, true)
-            .flatten()
-            .dense(20, true)
-            .multiplication(16)
-            .dense(19)
-            .activated(Activation::tanh)
-            .dense(20)
-            .multiplication(17)
-            .dense(4),
-        A(7, 6, 2)
-            .average_pooling(7, 6, {1, 1})
-            .dense(3, true)
-            .dense(2)
-            .multiplication(-1)
-            .convolution(6, 3, 3, true)
-            .multiplication(4)
-            .convolution(6, 3, 3, true, same)
-            .multiplication(5)
-            .max_pooling(2, 2, {2, 2})
-            .flatten()
-            .dense(3),
     };
+    for (const Architecture& architecture : product_and_normalization_cases()) cases.push_back(architecture);
+    return cases;
 }
 
 }  // namespace convscope::test

@@ -26,10 +26,13 @@ from convscope.engine.reference_layers import (
     dropout_backward,
     max_pooling,
     max_pooling_backward,
+    multiply,
+    multiply_backward,
     whole_map,
     zero_padding,
     zero_padding_backward,
 )
+from convscope.engine.reference_normalization import group_normalization, group_normalization_backward
 
 from .test_reference import random_images
 
@@ -116,6 +119,20 @@ def test_depthwise_backward_agrees_with_finite_differences(multiplier, batch, si
     arrays = (x, kernel, bias)
     forward = partial(depthwise, *arrays, window)
     assert_backward(forward, lambda dy: depthwise_backward(dy, x, kernel, window), arrays, stream, step=0.1)
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (2, 3, 4, 6)])
+def test_multiply_and_group_normalization_backward_agree_with_finite_differences(shape):
+    stream = random_stream(len(shape), "product")
+    x, y, factor = (stream.normal(size=size) for size in (shape, shape, (shape[0], shape[-1])))
+    for factors in (y, factor):
+        backward = partial(multiply_backward, x=x, factor=factors)
+        assert_backward(partial(multiply, x, factors), backward, (x, factors), stream, step=0.1)
+    gamma, beta = stream.normal(size=6), stream.normal(size=6)
+    for groups in (1, 2):
+        forward = partial(group_normalization, x, gamma, beta, groups, 0.1)
+        backward = partial(group_normalization_backward, x=x, gamma=gamma, groups=groups, epsilon=0.1)
+        assert_backward(forward, backward, (x, gamma, beta), stream)
 
 
 def test_dense_backward_agrees_with_finite_differences():

@@ -67,6 +67,14 @@ ARCHITECTURES = {
          cs.Dense(9, "hard_silu"), cs.Dense(8, "selu"), cs.Dense(8), cs.Activation("hard_sigmoid"),
          cs.Dense(3, "softmax")),
     ),
+    "weighted and normalised": cs.Architecture(
+        cs.Input(9, 8, 2),
+        (cs.Conv2D(6, 3, activation="relu", name="a"), cs.GlobalAveragePooling2D(), cs.Dense(3, "selu"),
+         cs.Dense(6, "hard_sigmoid"), cs.Multiply("a"), cs.GroupNormalization(3, name="b"),
+         cs.Conv2D(6, 3, padding="same"), cs.LayerNormalization(1e-2), cs.Multiply("b"),
+         cs.Flatten(), cs.LayerNormalization(), cs.Dense(8, "tanh"),
+         cs.GroupNormalization(2), cs.Dense(3, "softmax")),
+    ),
     "dilation and groups": cs.Architecture(
         cs.Input(11, 12, 2),
         (cs.Conv2D(6, (2, 3), padding="same", activation="relu", dilation_rate=(3, 2)),

@@ -170,6 +170,19 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
       });
       return { ...input, values: scaled };
     }
+    case 'LayerNormalization':
+    case 'GroupNormalization': {
+      const [all, groups] = [input.channels, layer.groups ?? 1];
+      const setOf = (i: number) =>
+        layer.kind === 'LayerNormalization' ? Math.floor(i / all) : Math.floor(((i % all) * groups) / all);
+      const normalized = input.values.map((x, i) => {
+        const set = input.values.filter((_, k) => setOf(k) === setOf(i));
+        const mean = set.reduce((a, b) => a + b) / set.length;
+        const variance = set.reduce((sum, value) => sum + (value - mean) ** 2, 0) / set.length;
+        return ((x - mean) / Math.sqrt(variance + layer.epsilon!)) * weight('gamma')[i % all] + weight('beta')[i % all];
+      });
+      return { ...input, values: normalized };
+    }
     case 'Add':
       return { ...input, values: input.values.map((x, i) => x + byName.get(layer.from_layer!)!.values[i]) };
     case 'Multiply': {

@@ -17,6 +17,7 @@ from convscope.architecture.layers import (
     Add,
     Branch,
     Concatenate,
+    GroupNormalization,
     Layer,
     Multiply,
     Pair,
@@ -219,7 +220,8 @@ def _compute_receptive_field(layer: Layer, input_shape: Shape, field: ReceptiveF
         # The first output, a zero of the padding, is `above` jumps before the first input.
         start = (field.start[0] - above * field.jump[0], field.start[1] - left * field.jump[1])
         return ReceptiveField(field.size, field.jump, start)
-    if len(input_shape) == 1 or layer.output_shape(input_shape) == input_shape:  # number by number
+    is_group = isinstance(layer, GroupNormalization)
+    if len(input_shape) == 1 or (layer.output_shape(input_shape) == input_shape and not is_group):  # pixel by pixel
         return field
     # The whole map is read, so its field reaches from the first value's first pixel to the last value's last, as far as
     # the image has them: n values that see r pixels each, j apart, from pixel o on.
@@ -229,7 +231,8 @@ def _compute_receptive_field(layer: Layer, input_shape: Shape, field: ReceptiveF
         first, last = max(o, 0), min(o + (n - 1) * j + r, pixels)
         sizes.append(max(last - first, 0))  # below zero if only padding is read
         starts.append(first)
-    return ReceptiveField((sizes[0], sizes[1]), (0, 0), (starts[0], starts[1]))
+    whole = ReceptiveField((sizes[0], sizes[1]), (0, 0), (starts[0], starts[1]))
+    return _unite_fields(field, whole, input_shape) if is_group else whole
 
 
 def _unite_fields(field: ReceptiveField, source: ReceptiveField, shape: Shape) -> ReceptiveField:

@@ -23,7 +23,9 @@ from convscope.architecture import (
     Dropout,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
+    GroupNormalization,
     Layer,
+    LayerNormalization,
     MaxPooling2D,
     Multiply,
     PReLU,
@@ -59,6 +61,8 @@ from convscope.engine.reference_normalization import (
     batch_normalization_backward,
     batch_statistics,
     batch_statistics_backward,
+    group_normalization,
+    group_normalization_backward,
 )
 from convscope.engine.reference_voting import soft_voting, soft_voting_backward
 
@@ -147,6 +151,11 @@ class Passes:
                     gamma, beta = _layer_weights(weights, layer)
                     mean, variance = _moving_statistics(weights, layer) if masks is None else batch_statistics(x)
                     y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
+                case LayerNormalization() | GroupNormalization():
+                    sets, groups = _split(layer, x)
+                    y = group_normalization(sets, *_layer_weights(weights, layer), groups, layer.epsilon).reshape(
+                        x.shape
+                    )
                 case PReLU():
                     y = prelu(x, weights[f"{layer.name}/alpha"])
                 case Add():
@@ -214,6 +223,13 @@ class Passes:
                     # In training, x also acts through the batch's mean and variance.
                     dy = dy if masks is None else batch_statistics_backward(dy, x, layer.epsilon)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
+                case LayerNormalization() | GroupNormalization():
+                    (sets, groups), (gamma, _) = _split(layer, x), _layer_weights(weights, layer)
+                    dy, dgamma, dbeta = group_normalization_backward(
+                        dy.reshape(sets.shape), sets, gamma, groups, layer.epsilon
+                    )
+                    dy = dy.reshape(x.shape)
+                    gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
                 case PReLU():
                     dy, gradients[f"{layer.name}/alpha"] = prelu_backward(dy, x, weights[f"{layer.name}/alpha"])
                 case Add():  # y = x + earlier, so both get dy
@@ -257,9 +273,14 @@ class Passes:
 
 def _layer_weights(weights: Weights64, layer: Layer) -> tuple[Array, Array]:
     """Find the kernel and bias of a layer, or gamma and beta; a layer without a bias gets one of zero."""
-    if isinstance(layer, BatchNormalization):
+    if isinstance(layer, BatchNormalization | LayerNormalization | GroupNormalization):
         return weights[f"{layer.name}/gamma"], weights[f"{layer.name}/beta"]
     return weights[f"{layer.name}/kernel"], weights.get(f"{layer.name}/bias", np.zeros(1))
+
+
+def _split(layer: LayerNormalization | GroupNormalization, x: Array) -> tuple[Array, int]:
+    """Arrange the numbers for `group_normalization`, and count its groups: each pixel by itself in a layer's."""
+    return (x, layer.groups) if isinstance(layer, GroupNormalization) else (x.reshape(-1, x.shape[-1]), 1)
 
 
 def _moving_statistics(weights: Weights64, layer: BatchNormalization) -> tuple[Array, Array]:

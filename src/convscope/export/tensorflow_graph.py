@@ -3,7 +3,7 @@
 Importing this module imports TensorFlow.
 """
 
-from math import log
+from math import log, prod
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,18 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
             x = x * scale.astype(np.float32) + shift.astype(np.float32)
         case "Add":
             x = x + earlier[layer.from_layer]
+        case "LayerNormalization" | "GroupNormalization":
+            is_group = layer.kind == "GroupNormalization"
+            groups = layer.groups if is_group else 1
+            channels = row.input_shape[-1]
+            parts = (
+                tf.reshape(x, (-1, prod(row.input_shape) // channels, groups, channels // groups)) if is_group else x
+            )
+            axes = (1, 3) if is_group else -1
+            centred = parts - tf.reduce_mean(parts, axes, keepdims=True)
+            variance = tf.reduce_mean(tf.square(centred), axes, keepdims=True)
+            normalized = tf.reshape(centred * tf.math.rsqrt(variance + layer.epsilon), (-1, *row.input_shape))
+            return normalized * weight("gamma") + weight("beta")
         case "Multiply":
             return earlier[layer.from_layer] * (x if len(x.shape) == len(row.output_shape) + 1 else x[:, None, None])
         case "PReLU":  # the converter recognises this form and makes one operator of it

@@ -56,6 +56,13 @@ class AveragePool2dUnpadded(nn.Module):
         return self.pool(maps) / self.share  # the mean with zeros, divided by the share of each window on the map
 
 
+class NormalizePixels(nn.LayerNorm):
+    """Layer normalisation of the channels of each pixel of maps (N, C, H, W)."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return super().forward(maps.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class SoftVote(nn.Module):
     """Compute the logits of an ensemble from those of its members, see `convscope.architecture.SoftVoting`."""
 
@@ -177,6 +184,14 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
             yield "", nn.Dropout(layer.rate)
         case "BatchNormalization":
             yield "", _batch_normalization(row, layer, weights)
+        case "LayerNormalization":
+            module = (NormalizePixels if len(row.input_shape) == 3 else nn.LayerNorm)(
+                row.input_shape[-1], layer.epsilon
+            )
+            yield "", _fill(module, weights["gamma"], {"bias": weights["beta"]})
+        case "GroupNormalization":
+            module = nn.GroupNorm(layer.groups, row.input_shape[-1], layer.epsilon)
+            yield "", _fill(module, weights["gamma"], {"bias": weights["beta"]})
         case "Dense":
             linear = nn.Linear(*weights["kernel"].shape, bias=layer.use_bias)
             yield "", _fill(linear, weights["kernel"].T, weights)

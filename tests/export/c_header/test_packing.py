@@ -127,7 +127,9 @@ def test_c_computes_the_same_integers_with_all_warnings_and_sanitizers(
     compiler: str, bits: int, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(bits)
-    for number, model in enumerate(round_kernels(model, bits) for model in (make_deep_model(rng), random_model(rng))):
+    for number, model in enumerate(
+        round_kernels(model, bits) for model in (make_deep_model(rng), random_model(rng, for_8_bits=True))
+    ):
         folder = tmp_path / str(number)
         folder.mkdir()
         images, calibration = (random_images(model.architecture, rng, count) for count in (9, 40))

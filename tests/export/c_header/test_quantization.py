@@ -39,7 +39,7 @@ def test_a_layer_worked_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_no_image_can_overflow_a_sum(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    model = random_model(rng)
+    model = random_model(rng, for_8_bits=True)
     for step in quantize(model, random_images(model.architecture, rng, 8)).steps:
         if step.kernel is None:
             continue
@@ -106,7 +106,7 @@ def test_a_quantized_activation_is_within_a_few_steps_of_the_model_s(activation:
 
 def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
-    model = random_model(rng)
+    model = random_model(rng, for_8_bits=True)
     images = random_images(model.architecture, rng, 400)
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=images, prefix="net")
     text = " ".join((tmp_path / "net.h").read_text().split())

@@ -186,6 +186,15 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
         gamma: weight('gamma')[cell.map],
         beta: weight('beta')[cell.map],
       };
+    case 'LayerNormalization':
+    case 'GroupNormalization': {
+      const value = input.at(indexIn(row.inputShape, cell));
+      const set = normalizedWith(row, cell).map((i) => input.at(i));
+      const mean = set.reduce((a, b) => a + b, 0) / set.length;
+      const variance = set.reduce((sum, x) => sum + (x - mean) ** 2, 0) / set.length;
+      const [gamma, beta] = [weight('gamma')[cell.map], weight('beta')[cell.map]];
+      return { step: 'normalised', value, mean, variance, epsilon: row.layer.epsilon ?? 1e-3, gamma, beta };
+    }
     case 'Add':
     case 'Multiply': {
       const earlier = outputAt(pass, earlierOf(pass.table, row.index)!);
@@ -194,8 +203,12 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
         { ...cell, layer: input.name, ...(isOfPixel ? { row: 0, column: 0 } : {}) },
         { ...cell, layer: earlier.name },
       ];
-      const [value, other] = [input.at(indexIn(input.shape, cells[0])), earlier.at(indexIn(earlier.shape, cell))];
-      return { step: kind === 'Add' ? 'added' : 'multiplied', value, other, cells };
+      return {
+        step: kind === 'Add' ? 'added' : 'multiplied',
+        value: input.at(indexIn(input.shape, cells[0])),
+        other: earlier.at(indexIn(earlier.shape, cell)),
+        cells,
+      };
     }
     case 'SoftVoting':
       return { step: 'voted', ...votesOf(input, row.layer.members!, row.outputShape[0], cell.map) };
@@ -212,6 +225,17 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
     default:
       throw new Error(`no arithmetic for ${kind}`);
   }
+}
+
+// Lists the numbers of the input that are normalised together with a cell: those of its pixel, or of its group of maps.
+function normalizedWith(row: LayerRow, cell: Cell): number[] {
+  const [height, width, channels] = sizesOf(row.inputShape);
+  if (row.layer.kind === 'LayerNormalization') {
+    return Array.from({ length: channels }, (_, map) => indexIn(row.inputShape, { ...cell, map }));
+  }
+  const size = channels / (row.layer.groups ?? 32);
+  const first = Math.floor(cell.map / size) * size;
+  return Array.from({ length: height * width * size }, (_, i) => Math.floor(i / size) * channels + first + (i % size));
 }
 
 // Finds the cell of the input that a layer moves to `cell` or passes on; null in the padding. A Concatenate of maps 0 1

@@ -8,7 +8,14 @@ export interface Range {
 }
 
 const NEVER_BELOW_ZERO = ['relu', 'relu6', 'sigmoid', 'softmax'];
-const WITH_WEIGHTS = ['Conv2D', 'DepthwiseConv2D', 'Dense', 'BatchNormalization'];
+const WITH_WEIGHTS = [
+  'Conv2D',
+  'DepthwiseConv2D',
+  'Dense',
+  'BatchNormalization',
+  'LayerNormalization',
+  'GroupNormalization',
+];
 
 // True for each layer whose output can be negative for some image and weights.
 export function signedLayers(input: Input, table: LayerRow[]): boolean[] {

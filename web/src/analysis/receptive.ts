@@ -93,7 +93,8 @@ function frameReadBy(row: LayerRow, frame: Frame): Frame {
   const { kind } = row.layer;
   const [height, width, maps] = sizesOf(row.inputShape);
   const whole = { top: 0, left: 0, height, width, first: 0, count: maps };
-  if (kind === 'Dense') return whole;
+  if (kind === 'Dense' || kind === 'GroupNormalization') return whole;
+  if (kind === 'LayerNormalization') return { ...frame, first: 0, count: maps };
   if (kind === 'Flatten') {
     // Several numbers of a vector can come from anywhere in the maps.
     if (frame.count > 1) return whole;

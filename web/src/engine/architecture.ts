@@ -132,13 +132,19 @@ function receptiveField(
       start: both((axis) => start[axis] - window.padding[axis] * jump[axis]),
     };
   }
-  const isElementwise = formatShape(LAYER_KINDS[layer.kind].outputShape(layer, shape)) === formatShape(shape);
-  if (shape.length === 1 || isElementwise) return { size, jump, start };
+  const isSame = formatShape(LAYER_KINDS[layer.kind].outputShape(layer, shape)) === formatShape(shape);
+  const isGroup = layer.kind === 'GroupNormalization'; // it keeps the shape, but reads the whole map
+  if (shape.length === 1 || (isSame && !isGroup)) return { size, jump, start };
   const pixels = [input.height, input.width];
   const first = both((axis) => Math.max(start[axis], 0));
   const end = (axis: 0 | 1) => Math.min(start[axis] + (shape[axis] - 1) * jump[axis] + size[axis], pixels[axis]);
   // If only padding is read, the end lies before the first pixel.
-  return { size: both((axis) => Math.max(end(axis) - first[axis], 0)), jump: [0, 0], start: first };
+  const whole: ReceptiveField = {
+    size: both((axis) => Math.max(end(axis) - first[axis], 0)),
+    jump: [0, 0],
+    start: first,
+  };
+  return isGroup ? coverBoth({ size, jump, start }, { outputShape: shape, receptiveField: whole }) : whole;
 }
 
 // Computes the receptive field of a layer that also reads an earlier layer: the smallest field with the jump of `own` that
@@ -207,7 +213,7 @@ function checkArguments(layer: LayerSpec): void {
   }
   const isFraction = (value: number | undefined) => value !== undefined && value >= 0 && value < 1;
   if (layer.kind === 'Dropout' && !isFraction(layer.rate)) refuse('rate', 'fraction');
-  if (layer.kind === 'BatchNormalization') {
+  if (layer.kind.endsWith('Normalization')) {
     const { momentum = 0.99, epsilon = 1e-3 } = layer;
     if (!isFraction(momentum)) refuse('momentum', 'fraction');
     if (!(epsilon > 0 && epsilon <= 1)) refuse('epsilon', 'epsilon');

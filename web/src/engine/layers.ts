@@ -205,6 +205,25 @@ const normalization: LayerKind = {
   hasActivation: true,
 };
 
+const scaledByChannel = (_: LayerSpec, input: Shape) => ({ gamma: input.slice(-1), beta: input.slice(-1) });
+
+const groupNormalization: LayerKind = {
+  term: 'group normalisation',
+  outputShape: (layer, input) => {
+    if (input.at(-1)! % (layer.groups ?? 32) > 0) {
+      throw new ArchitectureError('refused.network.groups', {
+        ...nameAndKind(layer),
+        groups: layer.groups ?? 32,
+        n: input.at(-1)!,
+        filters: input.at(-1)!,
+      });
+    }
+    return input;
+  },
+  weightShapes: scaledByChannel,
+  counts: ['groups'],
+};
+
 const softVoting: LayerKind = {
   term: 'soft voting',
   outputShape: (layer, input) => {
@@ -235,6 +254,8 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   ZeroPadding2D: zeroPadding,
   Dropout: { term: 'dropout', outputShape: sameShape, isLinear: true },
   BatchNormalization: normalization,
+  LayerNormalization: { term: 'layer normalisation', outputShape: sameShape, weightShapes: scaledByChannel },
+  GroupNormalization: groupNormalization,
   Activation: { term: 'activation function', outputShape: sameShape, isLinear: true, hasActivation: true },
   PReLU: { term: 'prelu', outputShape: sameShape, weightShapes: (_, input) => ({ alpha: input.slice(-1) }) },
   Add: { term: 'addition', outputShape: sameShape, hasActivation: true },

@@ -161,6 +161,10 @@ def _make_plain_layer(row: LayerRow, common: dict[str, Any], maps: dict[str, Any
         case "BatchNormalization":
             settings = {"momentum": layer.momentum, "epsilon": layer.epsilon}
             return layers.BatchNormalization(axis=-1, **settings, **common)
+        case "LayerNormalization":
+            return layers.LayerNormalization(axis=-1, epsilon=layer.epsilon, **common)
+        case "GroupNormalization":
+            return layers.GroupNormalization(layer.groups, axis=-1, epsilon=layer.epsilon, **common)
         case "Add" | "Multiply":  # Keras gives a vector the axes of maps
             return getattr(layers, layer.kind)(**common)
         case "PReLU":  # one slope for each channel: rows and columns share it

@@ -266,6 +266,35 @@ static inline void PREFIX_multiply(const float *a, const float *b, int32_t pixel
     }
 }
 
+//// normalize
+/* Each part has so many pixels. Of the numbers of each group of channels of a part, mean and variance become 0 and 1; then
+   each channel is scaled and shifted. y may be x. */
+static inline void PREFIX_normalize(
+    const float *x, int32_t parts, int32_t pixels, int32_t channels, int32_t groups, const float *gamma,
+    const float *beta, float epsilon, float *y)
+{
+    const int32_t size = channels / groups;
+    for (int32_t i = 0; i < parts * groups; i++) {
+        const int32_t first = i % groups * size;
+        const int32_t start = i / groups * pixels * channels + first;
+        float mean = 0.0f;
+        float variance = 0.0f;
+        for (int32_t j = 0; j < pixels * size; j++) {
+            mean += x[start + j / size * channels + j % size];
+        }
+        mean /= (float)(pixels * size);
+        for (int32_t j = 0; j < pixels * size; j++) {
+            const float distance = x[start + j / size * channels + j % size] - mean;
+            variance += distance * distance;
+        }
+        const float inverse = 1.0f / sqrtf(variance / (float)(pixels * size) + epsilon);
+        for (int32_t j = 0; j < pixels * size; j++) {
+            const int32_t at = start + j / size * channels + j % size;
+            y[at] = (x[at] - mean) * inverse * gamma[first + j % size] + beta[first + j % size];
+        }
+    }
+}
+
 //// pad
 /* The map x with zeros around it. */
 static inline void PREFIX_pad(

@@ -105,6 +105,9 @@ def choose_call(
             (a, b), zeros = sources, more.zeros
             first, second = ((*channels[i : i + 1], *zeros[i : i + 1], *more.operands[i]) for i in (0, 1))
             return step.kind, (a, *first, b, *second, *more.sums, count, target, *y_zero)
+        case "normalize":
+            numbers = (*step.size, step.input_shape[2], step.groups)
+            return "normalize", (*sources, *numbers, *weights, format_float(step.epsilon), target)
         case "multiply":
             (a, b), zeros = sources, more.zeros
             return "multiply", (a, *zeros[:1], b, *zeros[1:], *step.size, *more.sums, target, *y_zero)
@@ -115,7 +118,7 @@ def choose_call(
 
 
 def _make_arrays(step: ComputedStep) -> tuple[CArray, ...]:
-    if step.kind not in LINEAR:
+    if step.kind not in (*LINEAR, "normalize"):
         return ()
     kernel, bias = (
         weight.astype(np.float32) for weight in (move_outputs_first(step, step.weights[0]), step.weights[1])

@@ -108,7 +108,7 @@ def _assign_buffers(steps: Sequence[ComputedStep], image_size: int, keep_last: b
 def _works_in_place(step: ComputedStep) -> bool:
     """True if the step, which writes its output from first to last, never reads what it has written over."""
     match step.kind:
-        case "add" | "activation":
+        case "add" | "activation" | "normalize":
             return True
         case "depthwise":
             return step.size == step.strides == (1, 1) and step.input_shape == step.output_shape

@@ -94,12 +94,16 @@ def quantize(
 
     Raises:
         ConvscopeError: if a weight or an activation is not finite, an average is over more than 8 million pixels, or
-            the model is an ensemble.
+            the model is an ensemble or normalises each image.
     """
     steps = plan_steps(model) if steps is None else steps
     for step in steps:
         if step.kind == "soft_voting":
             raise ConvscopeError(f"{step.layers[0]}: an ensemble has no C header in int8; export it as float32")
+        if step.kind == "normalize":
+            raise ConvscopeError(
+                f"{step.layers[0]}: 8 bits cannot hold the mean and variance of each image; export it as float32"
+            )
         if step.kind == "average_pool" and prod(step.size) > _LARGEST_WINDOW:
             raise ConvscopeError(
                 f"{step.layers[0]}: a mean over {prod(step.size)} pixels overflows; export it as float32"

@@ -39,6 +39,7 @@ StepKind = Literal[
     "pad",
     "add",
     "multiply",
+    "normalize",
     "concatenate",
     "activation",
     "soft_voting",
@@ -66,13 +67,15 @@ class ComputedStep:
         size: rows and columns of the window; for `concatenate` the channels of its two values; for `multiply` how many
             pixels the second value multiplies, and how many numbers it has.
         padding: how many rows above and columns left of the map the first window starts; pixels there are skipped.
-        kernel: (U, V, C, F) for conv2d, (U, V, C, M) for depthwise, (inputs, units) for dense. U and V are the rows
-            and columns of the window, C the channels, F the filters, M the filters of each channel.
+        kernel: (U, V, C, F) for conv2d, (U, V, C, M) for depthwise, (inputs, units) for dense, (C,) for
+            normalize. U and V are the rows and columns of the window, C the channels, F the filters, M the filters of
+            each channel.
         bias: (F,), (C·M,) or (units,); zeros if the layer has no bias.
         dilation, groups: those of a conv2d, whose kernel is (U, V, C / groups, F).
         activation: applied to the result. A softmax at the end is left out, because the steps end in logits.
         slope: the slope of `leaky_relu` below zero.
         is_float: true if the weights and sums of a linear step stay float where all others are integers.
+        epsilon: that of `normalize`, whose `size` is how many parts are normalised by themselves, and their pixels.
     """
 
     kind: StepKind
@@ -91,6 +94,7 @@ class ComputedStep:
     slope: float = LEAKY_SLOPE
     name: str = ""
     is_float: bool = False
+    epsilon: float = 0.0
 
     @property
     def weights(self) -> tuple[Array, Array]:
@@ -182,6 +186,12 @@ class _StepBuilder:
             case "Add":
                 reads = (self._current, self._output_of[layer.from_layer])
                 self._append(replace(self._make_step(row, "add"), reads=reads))
+            case "LayerNormalization" | "GroupNormalization":
+                step, pixels = self._make_step(row, "normalize"), prod(row.input_shape[:-1])
+                is_group = layer.kind == "GroupNormalization"
+                size, groups = ((1, pixels), layer.groups) if is_group else ((pixels, 1), 1)
+                step = replace(step, size=size, groups=groups, epsilon=layer.epsilon)
+                self._append(replace(step, kernel=weights["gamma"], bias=weights["beta"]))
             case "Multiply":
                 step = replace(
                     self._make_step(row, "multiply"), reads=(self._output_of[layer.from_layer], self._current)
@@ -300,7 +310,7 @@ class _StepBuilder:
         last = self._find_open_step()
         if step.activation == "linear":
             return
-        if last is not None and last.kind in (*LINEAR, "add") and last.activation == "linear":
+        if last is not None and last.kind in (*LINEAR, "add", "normalize") and last.activation == "linear":
             layers = (*last.layers, layer.name)
             self.steps[-1] = replace(last, layers=layers, activation=step.activation, slope=step.slope)
         else:

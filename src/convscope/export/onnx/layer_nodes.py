@@ -156,6 +156,9 @@ def _add_without_activation(
         case "BatchNormalization":
             _batch_normalization(graph, stage, source, output)
             return NodeOutput(output, shape, source.order)
+        case "LayerNormalization" | "GroupNormalization":
+            _normalize_sets(graph, stage, source, output)
+            return NodeOutput(output, shape, source.order)
         case "PReLU":
             alpha = stage.weights["alpha"] if source.order is None else stage.weights["alpha"][source.order]
             slopes = graph.add_weight(f"{name}/alpha", alpha.reshape(-1, *[1] * (len(shape) - 1)))  # (C, 1, 1) for maps
@@ -224,6 +227,37 @@ def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, source: NodeOutpu
         graph.add_weight(f"{name}/{key}", weights[key]) for key in ("gamma", "beta", "moving_mean", "moving_variance")
     ]
     graph.add_node("BatchNormalization", [source.name, *inputs], name, output, epsilon=epsilon, momentum=momentum)
+
+
+def _normalize_sets(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, output: str) -> None:
+    """Normalise the sets of numbers (N, sets, numbers of a set), then scale and shift the channels.
+
+    A set is a pixel, or a group of channels. InstanceNormalization normalises each set in every opset;
+    LayerNormalization only exists from 17 on, and GroupNormalization from 21.
+    """
+    name, shape, is_maps = stage.name, stage.input_shape, len(stage.input_shape) == 3
+    is_group = stage.kind == "GroupNormalization"
+    pixels = prod(shape[:-1])
+    sets = stage.layer.groups if is_group else pixels
+    maps, moves = source.name, is_maps and not is_group and not keeps_number_order(shape)
+    if moves:
+        maps = graph.add_node("Transpose", [maps], f"{name}/transpose", f"{name}/nhwc", perm=[0, 2, 3, 1])
+    set_shape = graph.add_constant(f"{name}/sets", np.array([0, sets, -1], np.int64))
+    value = graph.add_node("Reshape", [maps, set_shape], f"{name}/split", f"{name}/split/y")
+    ones, zeros = (graph.add_weight(f"{name}/{key}", np.full(sets, n)) for key, n in (("ones", 1.0), ("zeros", 0.0)))
+    value = graph.add_node(
+        "InstanceNormalization", [value, ones, zeros], f"{name}/norm", f"{name}/norm/y", epsilon=stage.layer.epsilon
+    )
+    channels_last = [*shape[:2], shape[2]] if moves else [shape[-1], *shape[:-1]]
+    whole = graph.add_constant(f"{name}/shape", np.array([0, *channels_last], np.int64))
+    value = graph.add_node("Reshape", [value, whole], f"{name}/join", f"{name}/join/y")
+    if moves:
+        value = graph.add_node("Transpose", [value], f"{name}/back", f"{name}/nchw", perm=[0, 3, 1, 2])
+    for key, operator in (("gamma", "Mul"), ("beta", "Add")):
+        weight = stage.weights[key] if source.order is None else stage.weights[key][source.order]
+        constant = graph.add_weight(f"{name}/{key}", weight.reshape(-1, *[1] * (len(shape) - 1)))
+        end = output if key == "beta" else f"{name}/scaled"
+        value = graph.add_node(operator, [value, constant], name if key == "beta" else f"{name}/mul", end)
 
 
 def _soft_voting(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, output: str) -> None:

@@ -249,6 +249,12 @@ class _Converter:
         if is_vector and len(value.step.shape) == 3:  # maps that are read as a vector, after a Reshape or Flatten
             value = replace(value, step=state.work.step(value.step, Flatten()))
             return self._append_layers(state, value, conversion.parts, arrays, node.name, None)
+        if (
+            is_vector
+            and layer.class_name == "GroupNormalization"
+            and not state.work.is_order(value.index, value.step.shape, (0,))
+        ):
+            raise NotTranslated("it groups numbers in another order than layers give them; flatten with channels_last")
         if order is None:
             raise NotTranslated("it reads maps in another order than layers give them; build it without the Reshape")
         if isinstance(conversion.parts[0].layer, Conv2D) and layer.class_name == "Dense" and order != CHANNELS_LAST:

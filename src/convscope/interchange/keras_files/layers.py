@@ -17,6 +17,8 @@ from convscope.architecture import (
     Dense,
     DepthwiseConv2D,
     Dropout,
+    GroupNormalization,
+    LayerNormalization,
     MaxPooling2D,
     PReLU,
     Shape,
@@ -153,6 +155,30 @@ def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     return Conversion((ConvertedLayer(layer, sources),), dict.fromkeys(stored, shape[-1:]))
 
 
+def _own_normalization(
+    kind: type[LayerNormalization] | type[GroupNormalization],
+) -> Callable[[Mapping[str, Any], Shape], Conversion]:
+    """Make the converter of LayerNormalization or GroupNormalization: the same, over the last axis."""
+
+    def convert(config: Mapping[str, Any], shape: Shape) -> Conversion:
+        _check_last_axis(config, shape)
+        if config.get("rms_scaling"):
+            raise NotTranslated("it scales without a mean (rms_scaling=True); train it without")
+        layer: LayerNormalization | GroupNormalization = LayerNormalization(config.get("epsilon", 1e-3))
+        if kind is GroupNormalization:
+            groups = config.get("groups", 32)
+            layer = GroupNormalization(shape[-1] if groups == -1 else groups, config.get("epsilon", 1e-3))
+            layer.output_shape(shape)
+        options: dict[str, tuple[str, float]] = {"gamma": ("scale", 1.0), "beta": ("center", 0.0)}
+        stored = [name for name, (option, _) in options.items() if config.get(option, True)]
+        sources: dict[str, str | tuple[float, ...]] = {
+            name: name if name in stored else (default,) for name, (_, default) in options.items()
+        }
+        return Conversion((ConvertedLayer(layer, sources),), dict.fromkeys(stored, shape[-1:]))
+
+    return convert
+
+
 def _normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     """Normalization: a `BatchNormalization`, if it was adapted over the last axis and is not inverted."""
     _check_last_axis(config, shape)
@@ -254,6 +280,8 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
     "SeparableConv2D": _separable_conv2d,
     "Dense": _dense,
     "BatchNormalization": _batch_normalization,
+    "GroupNormalization": _own_normalization(GroupNormalization),
+    "LayerNormalization": _own_normalization(LayerNormalization),
     "MaxPooling2D": _pooling(MaxPooling2D),
     "AveragePooling2D": _pooling(AveragePooling2D),
     "Dropout": _dropout,

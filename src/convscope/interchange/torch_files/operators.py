@@ -68,6 +68,25 @@ def _batch_norm(call: Call) -> None:
     call.end("BatchNormalization", inputs, training_mode=is_training, epsilon=epsilon, momentum=momentum)
 
 
+def _normalize(operator: str, call: Call) -> None:
+    if call.operator == "instance_norm" and not call.get("use_input_stats", True):
+        _batch_norm(call)  # by running statistics, in evaluation
+        return
+    attributes: dict[str, Any] = {"epsilon": float(call.get("eps", 1e-5))}
+    weights = [call.name("weight"), call.name("bias")]
+    if operator == "LayerNormalization":
+        attributes["axis"] = -len(call.get("normalized_shape", [1]))
+    else:
+        channels = call.first.meta.sizes[1] or 0
+        attributes["num_groups"] = call.get("num_groups", call.get("group", channels))
+        defaults = (("ones", 1), ("zeros", 0))  # without affine=True
+        weights = [
+            weight or call.constant(what, np.broadcast_to(np.float32(number), channels))
+            for weight, (what, number) in zip(weights, defaults, strict=True)
+        ]
+    call.end(operator, [call.first.name, *weights], **attributes)
+
+
 def _clip(call: Call, **defaults: float | None) -> None:
     """Translate a Clip; `defaults` are the names and defaults of PyTorch's two bounds."""
     inputs = [call.first.name]
@@ -216,6 +235,8 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
         ("batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "native_batch_norm"),
         _batch_norm,
     ),
+    **dict.fromkeys(("group_norm", "native_group_norm", "instance_norm"), partial(_normalize, "GroupNormalization")),
+    **dict.fromkeys(("layer_norm", "native_layer_norm"), partial(_normalize, "LayerNormalization")),
     **dict.fromkeys(("max_pool2d", "max_pool2d_with_indices"), partial(_pool, "MaxPool")),
     "avg_pool2d": partial(_pool, "AveragePool"),
     **dict.fromkeys(("adaptive_avg_pool2d", "_adaptive_avg_pool2d"), partial(_adaptive_pool, "Average")),

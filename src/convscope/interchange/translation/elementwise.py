@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, BatchNormalization, Concatenate, Multiply, PReLU
+from convscope.architecture import Add, Concatenate, Multiply, PReLU
 from convscope.interchange.translation.activations import match_product
 from convscope.interchange.translation.nodes import Node, choose_layer_name
 from convscope.interchange.translation.state import State
 from convscope.interchange.translation.steps import FileTensor, Index, NotTranslated, Step, to_scalar
-from convscope.interchange.translation.windows import CHANNELS_FIRST, exclude_padding
+from convscope.interchange.translation.windows import exclude_padding
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
 _UINT8 = 2  # the type of bytes there
@@ -21,7 +21,7 @@ _UINT8 = 2  # the type of bytes there
 def prelu(state: State, node: Node) -> FileTensor:
     """PRelu: a `PReLU`, with a slope for each channel or one for all."""
     value = state.plain(node)
-    slopes = _reduce_to_channels(state, value, state.weight(node, 1, "slope"))
+    slopes = reduce_to_channels(state, value, state.weight(node, 1, "slope"))
     alpha = np.broadcast_to(slopes, value.step.shape[-1:]).astype(np.float32)
     layer = PReLU(name=choose_layer_name(node, 1))
     return replace(value, step=state.work.step(value.step, layer, {"alpha": alpha}), users=1)
@@ -69,7 +69,7 @@ def arithmetic(state: State, node: Node) -> FileTensor:
     is_divided = node.operator == "Div" and position == 0 and value.is_plain and value.users == 1
     if is_divided and (means := exclude_padding(state, value, constant)) is not None:
         return means
-    numbers = _reduce_to_channels(state, value, constant)
+    numbers = reduce_to_channels(state, value, constant)
     factor: Any
     shift: Any
     match node.operator:
@@ -89,35 +89,6 @@ def arithmetic(state: State, node: Node) -> FileTensor:
         raise NotTranslated("has a softmax as input, which is allowed at the end only")
     # (f · y + s) · factor + shift = (f · factor) · y + (s · factor + shift)
     return replace(value, factor=to_scalar(value.factor * factor), shift=to_scalar(value.shift * factor + shift))
-
-
-def batch_normalization(state: State, node: Node) -> FileTensor:
-    """BatchNormalization: the same, with the statistics that the file holds."""
-    value = state.plain(node)
-    step = value.step
-    if node.int("training_mode", 0):
-        raise NotTranslated("is in training mode; export the network for inference")
-    is_maps = state.work.is_order(value.index, step.shape, CHANNELS_FIRST)
-    if not is_maps and value.index.shape[0] != value.index.size:  # (N, C), or (N, C, 1) as PyTorch's exporter writes it
-        raise NotTranslated("its input is neither maps (N, C, H, W) nor vectors (N, C)")
-    names = ("gamma", "beta", "moving_mean", "moving_variance")
-    weights: dict[str, NDArray[Any]] = {name: state.weight(node, i + 1, name) for i, name in enumerate(names)}
-    if any(array.shape != (step.shape[-1],) for array in weights.values()):
-        raise NotTranslated(f"its weights do not fit the {step.shape[-1]} channels of its input")
-    if not is_maps:
-        weights = {name: reorder_weights(value.index.ravel(), array) for name, array in weights.items()}
-    epsilon, momentum = node.float("epsilon", 1e-5), node.float("momentum", 0.9)
-    if not 0 < epsilon <= 1:
-        # The layer takes no such ε. So gamma is divided by the root, and the layer's own root is √(0.999 + 0.001) = 1.
-        spread = weights["moving_variance"].astype(np.float64) + epsilon
-        if not (spread > 0).all():
-            raise NotTranslated("divides by zero")
-        weights["gamma"] = weights["gamma"] / np.sqrt(spread)
-        epsilon = BatchNormalization().epsilon
-        weights["moving_variance"] = np.full(len(spread), 1 - epsilon)
-    momentum = momentum if 0 <= momentum < 1 else 0.99
-    layer = BatchNormalization(momentum, epsilon, name=choose_layer_name(node, 1))
-    return replace(value, step=state.work.step(step, layer, weights), users=1)
 
 
 def _combine_values(state: State, node: Node) -> FileTensor:
@@ -199,7 +170,7 @@ def _shift_channels(index: Index, channels: int, all_channels: int, offset: int)
     return index // channels * all_channels + index % channels + np.int32(offset)
 
 
-def _reduce_to_channels(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:
+def reduce_to_channels(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:
     """Reduce a constant, broadcast to a value, to a number for all channels () or for each, (C,)."""
     numbers = constant.astype(np.float64)
     if not np.isfinite(numbers).all():

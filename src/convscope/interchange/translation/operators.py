@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.errors import ArchitectureError
 from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.refusal import ModelFileError
-from convscope.interchange.translation import activations, constants, elementwise, shapes, windows
+from convscope.interchange.translation import activations, constants, elementwise, normalizations, shapes, windows
 from convscope.interchange.translation.image import Size, open_image
 from convscope.interchange.translation.nodes import Graph, Node
 from convscope.interchange.translation.outputs import find_class_scores
@@ -23,7 +23,7 @@ OPERATORS: Mapping[str, Converter] = {
     **dict.fromkeys(("LeakyRelu", *ONNX_ACTIVATIONS), activations.activation),
     **dict.fromkeys(("Add", "Div", "Mul", "Sub"), elementwise.arithmetic),
     "AveragePool": windows.average_pool,
-    "BatchNormalization": elementwise.batch_normalization,
+    "BatchNormalization": normalizations.batch_normalization,
     "Cast": elementwise.cast,
     "CastLike": elementwise.cast_like,
     "Clip": activations.clip,
@@ -38,7 +38,10 @@ OPERATORS: Mapping[str, Converter] = {
     "Gemm": shapes.gemm,
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), windows.global_pool),
     "Greater": activations.greater,
+    "GroupNormalization": normalizations.group_normalization,
     "HardSigmoid": activations.hard_sigmoid,
+    "InstanceNormalization": normalizations.instance_normalization,
+    "LayerNormalization": normalizations.layer_normalization,
     "Log": activations.log,
     **dict.fromkeys(("LogSoftmax", "Softmax"), activations.softmax),
     "MatMul": shapes.matmul,

@@ -148,6 +148,11 @@ class State:
         if step.kind in LINEAR_KINDS and step.activation == "linear" and is_sole:
             return self._scale_weights(step, factor, shift)
         ones = np.ones(step.shape[-1])
+        if step.kind in ("LayerNormalization", "GroupNormalization") and is_sole:
+            assert step.source is not None
+            assert step.layer is not None
+            weights = {"gamma": step.weights["gamma"] * factor, "beta": step.weights["beta"] * factor + ones * shift}
+            return self.work.step(step.source, step.layer, weights)
         layer = BatchNormalization()
         # √(variance + ε) = √(0.999 + 0.001) = 1: the layer only multiplies by gamma and adds beta.
         weights = {"gamma": ones * factor, "beta": ones * shift, "moving_mean": ones * 0}
