@@ -132,9 +132,10 @@ def _make_options(request: ExportRequest, splits: Splits | None, path: Path) -> 
 
 
 def _measure_layers(model: Model, format: str, options: ExportOptions, splits: Splits) -> QuantizationLoss | UnsetType:
-    """Measure the effect of 8 bits in each layer, for an int8 file that is no ensemble."""
-    is_ensemble = any(layer.kind == "SoftVoting" for layer in model.architecture.layers)
-    if options.dtype != "int8" or options.calibration_images is None or is_ensemble:
+    """Measure the effect of 8 bits in each layer, for an int8 file of layers that have 8 bits in all formats."""
+    kinds = {layer.kind for layer in model.architecture.layers}
+    is_measured = not kinds & {"SoftVoting", "LayerNormalization", "GroupNormalization"}
+    if options.dtype != "int8" or options.calibration_images is None or not is_measured:
         return UNSET
     from convscope.export.quantization_loss import measure_layers_in_int8  # imports SciPy
 
