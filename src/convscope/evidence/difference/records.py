@@ -158,7 +158,7 @@ class NetworkDifference(Record, kw_only=True):
         if not self.num_changed:
             answers = f"no answer to {self.num_images:,} images differs"
         different = next((layer for layer in self.layers if layer.outputs and not layer.outputs.is_rounding), None)
-        if different is None:
+        if different is None or self.logits.is_rounding:
             yield f"They compute the same to {self.logits.largest:.1g}: {answers}."
             return
         yield f"Outputs differ first at {different.a}; {answers}, and logits by {self.logits.largest:.2g} at most."

@@ -20,7 +20,7 @@ from convscope.training.folding import WEIGHTED, FoldedStage, Plan, compute_scal
 _MAX_NEIGHBOURS = 16  # stages before and behind a stage that tell it from its like
 _SILENT = ("Branch", "Flatten", "Dropout")
 # Fields of layers that say nothing about what they compute, or that a stage states in another form.
-_NO_FACT = {"name", "from_layer", "padding", "use_bias", "activation", "negative_slope", "epsilon", "momentum", "rate"}
+_NO_FACT = {"name", "from_layer", "padding", "use_bias", "activation", "negative_slope", "momentum", "rate"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,9 @@ def _make_stage(stage: FoldedStage, facts: dict[str, str], reads: tuple[int, ...
         weights["kernel"] = kernel.reshape(rows, columns, 1, channels * multiplier)
         del facts["depth_multiplier"]
         facts |= {"filters": str(channels * multiplier), "groups": str(channels)}
+    if kind == "GroupNormalization" and facts["groups"] == "1" and len(stage.output_shape) == 1:
+        kind = "LayerNormalization"  # of a vector they are the same
+        del facts["groups"]
     return Stage(kind, stage.name, stage.kind, stage.outputs[-1], facts, reads, weights)
 
 
@@ -153,7 +156,8 @@ def _takes_activation(stage: Stage, read_again: set[str]) -> bool:
 
 def _list_facts(stage: FoldedStage, pending: Any, is_last: bool) -> Iterator[tuple[str, str]]:
     for field in fields(stage.layer):
-        if field.name not in _NO_FACT:
+        # The ε of a batch normalisation is part of its factor.
+        if field.name not in _NO_FACT and (field.name != "epsilon" or stage.kind != "BatchNormalization"):
             value = getattr(stage.layer, field.name)
             if field.name == "dilation_rate":  # along an axis of one weight it does nothing
                 value = tuple(
@@ -173,7 +177,9 @@ def _name_activation(stage: FoldedStage) -> str:
 
 
 def _to_text(value: Any) -> str:
-    return " × ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    if isinstance(value, tuple | list):
+        return " × ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _name_weights(stage: FoldedStage) -> dict[str, NDArray[np.float64]]:
