@@ -72,6 +72,9 @@ GRAPHS = {
             node("AveragePool", "p", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1]), *HEAD, ], {"k": numbers(40, 4)}),
     "a pooling with ceil_mode": ([node("MaxPool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
         {"k": numbers(40, 4)}),
+    "means with ceil_mode": (
+        [node("AveragePool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD], {"k": numbers(40, 4)},
+    ),
     "a residual block whose sum is the other way round": ([
             node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Relu", "a", "r"),
             node("Conv", "r w2", "c", pads=[1, 1, 1, 1]), node("Add", "r c", "s"), node("Relu", "s", "m"), *HEAD, ],
@@ -255,8 +258,9 @@ REFUSED = {
     "a kernel from the images": ([node("Conv", "x x", "m"), *HEAD], {}, "it must be constant"),
     "a pool with pads below zero": (
         [node("MaxPool", "x", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 0, 0]), *HEAD], {}, "same"),
-    "ceil_mode of means": ([node("AveragePool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
-        {}, "ceil_mode must be 0"),
+    "ceil_mode of means with counted padding": (
+        [node("AveragePool", "x", "m", kernel_shape=[2, 2], strides=[3, 2], pads=[1, 0, 0, 0], ceil_mode=1,
+            count_include_pad=1), *HEAD], {}, "ceil_mode must be 0"),
     "training": (
         [node("BatchNormalization", "x g b m0 v", "m", training_mode=1), *HEAD], _batch_normalization(2), "training",
     ),

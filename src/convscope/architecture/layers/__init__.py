@@ -4,14 +4,7 @@ A layer is a frozen dataclass with Keras's names and arguments. It computes noth
 Shapes are without the batch: (H, W, C) for maps, (units,) for vectors. Each file lists its layers in `__all__`.
 """
 
-from convscope.architecture.layers import (
-    convolutions,
-    elementwise,
-    joining,
-    normalizations,
-    poolings,
-    reshaping,
-)
+from convscope.architecture.layers import convolutions, elementwise, joining, normalizations, poolings, reshaping
 from convscope.architecture.layers.activations import *  # noqa: F403
 from convscope.architecture.layers.convolutions import *  # noqa: F403
 from convscope.architecture.layers.elementwise import *  # noqa: F403

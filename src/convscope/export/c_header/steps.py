@@ -31,19 +31,9 @@ from convscope.training.model import Model
 Map = tuple[int, int, int]  # rows, columns, channels
 Array = NDArray[np.float64]
 StepKind = Literal[
-    "conv2d",
-    "depthwise",
-    "dense",
-    "max_pool",
-    "average_pool",
-    "pad",
-    "add",
-    "multiply",
-    "normalize",
-    "concatenate",
-    "activation",
-    "soft_voting",
-]
+    "conv2d", "depthwise", "dense", "max_pool", "average_pool", "pad", "add", "multiply",
+    "normalize", "concatenate", "activation", "soft_voting",
+]  # fmt: skip
 LINEAR: tuple[StepKind, ...] = ("conv2d", "depthwise", "dense")
 """Kinds with a kernel and a bias."""
 WRITES_LOGITS: tuple[StepKind, ...] = ("dense", "soft_voting")

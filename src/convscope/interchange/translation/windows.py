@@ -121,13 +121,15 @@ def average_pool(state: State, node: Node) -> FileTensor:
     value, size, strides = _read_maps(state, node), _read_pair(node, "kernel_shape", ()), _read_strides(node)
     shape, step = value.step.shape, value.step
     pads = _read_pads(node, shape, size, strides)
-    counts = _count_windows(shape, pads, size, strides)
-    if node.int("ceil_mode", 0) and counts != _count_windows(shape, pads, size, strides, ceil=True):
-        raise NotTranslated("has ceil_mode with windows that extend beyond the maps; ceil_mode must be 0")
+    counts = _count_windows(shape, pads, size, strides, ceil=bool(node.int("ceil_mode", 0)))
     padding = _choose_padding(shape, pads, size, strides, counts)
+    # A window that ceil_mode adds is a mean over the pixels on the map, as with `same` padding.
+    counts_padding = pads != _NO_PADS and bool(node.int("count_include_pad", 0))
+    if counts != _count_windows(shape, pads, size, strides) and (counts_padding or padding is None):
+        raise NotTranslated("has ceil_mode with windows that extend beyond the maps; ceil_mode must be 0")
     # With count_include_pad=1, the zeros are part of the mean. Our pooling leaves its own padding out of the mean, but
     # not the zeros of a layer before it.
-    if pads != _NO_PADS and padding != "valid" and node.int("count_include_pad", 0):
+    if counts_padding and padding != "valid":
         step, padding = _pad_with_zeros(state, step, pads), "valid"
     if padding is None:
         raise NotTranslated(
