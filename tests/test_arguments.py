@@ -29,7 +29,7 @@ VALUES = {
     cs.MaxPooling2D: {}, cs.AveragePooling2D: {}, cs.ZeroPadding2D: {}, cs.BatchNormalization: {},
     cs.Activation: {}, cs.Add: {"from_layer": "conv2d"}, cs.Branch: {"from_layer": "conv2d"},
     cs.Concatenate: {"from_layer": "conv2d"},
-    cs.SoftVoting: {"members": 2},
+    cs.SoftVoting: {"members": 2}, cs.LayerNormalization: {}, cs.GroupNormalization: {},
     cs.Scaling: {},
     cs.RunSpec: {"dataset": "", "architecture": cs.presets.ann(), "recipe": cs.Recipe(), "seed": 0},
 }  # fmt: skip
@@ -90,6 +90,8 @@ def test_a_function_names_the_argument_of_a_wrong_type(name, parameter, good):
         answers = np.zeros((1, 2), int)
         group = cs.RunGroup("g", (0,), answers[0], answers, "x", "test", 1, 1, 1)
         arguments |= {"a": group, "b": group}
+    if name == "diff":
+        arguments |= {"a": MODEL, "b": MODEL}
     arguments[parameter] = _Strange()
     with pytest.raises((TypeError, ValueError), match=rf"^{parameter}\b.*it must be "):
         function(**arguments)

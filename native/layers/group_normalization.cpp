@@ -30,7 +30,7 @@ GroupNormalization::Moments GroupNormalization::measure(const float* x, int64_t 
         const double distance = static_cast<double>(x[i]) - mean;
         squares += distance * distance;
     });
-    return {static_cast<float>(mean), static_cast<float>(1 / std::sqrt(squares / count + layer_.epsilon))};
+    return {mean, 1 / std::sqrt(squares / count + layer_.epsilon)};
 }
 
 void GroupNormalization::forward_image(Workspace& workspace, int64_t image) const {
@@ -38,9 +38,8 @@ void GroupNormalization::forward_image(Workspace& workspace, int64_t image) cons
     float *output = workspace.values[map_ + 1].image(image), *y = workspace.scratch->forward[map_].data();
     for (int64_t set = 0; set < sets_; ++set) {
         const Moments moments = measure(x, set);
-        for_set(set, [&](int64_t i, int64_t c) {
-            y[i] = (x[i] - moments.mean) * moments.inverse * gamma(c) + beta(c);
-        });
+        const auto mean = static_cast<float>(moments.mean), inverse = static_cast<float>(moments.inverse);
+        for_set(set, [&](int64_t i, int64_t c) { y[i] = (x[i] - mean) * inverse * gamma(c) + beta(c); });
     }
     const int64_t row = layer_.input.width * channels_;
     for (int64_t line = 0; line < layer_.input.height; ++line) {
@@ -54,19 +53,20 @@ void GroupNormalization::backward_image(Workspace& workspace, int64_t image, flo
     const auto count = static_cast<double>(set_pixels_ * set_channels_);
     for (int64_t set = 0; set < sets_; ++set) {
         const Moments moments = measure(x, set);
-        const auto h = [&](int64_t i) { return (x[i] - moments.mean) * moments.inverse; };
+        // In double: of a set of few numbers, the three terms of dx nearly cancel.
+        const auto h = [&](int64_t i) { return (static_cast<double>(x[i]) - moments.mean) * moments.inverse; };
         double sum = 0, product = 0;  // of g, and of g h
         for_set(set, [&](int64_t i, int64_t c) {
-            const float g = dy[i] * gamma(c);
-            sum += static_cast<double>(g);
-            product += static_cast<double>(g * h(i));
+            const double g = static_cast<double>(dy[i]) * static_cast<double>(gamma(c));
+            sum += g;
+            product += g * h(i);
             if (gradient == nullptr) return;
-            gradient[c] += dy[i] * h(i);
+            gradient[c] += static_cast<float>(static_cast<double>(dy[i]) * h(i));
             gradient[row_ + c] += dy[i];
         });
-        const auto mean = static_cast<float>(sum / count), mean_product = static_cast<float>(product / count);
         for_set(set, [&](int64_t i, int64_t c) {
-            dx[i] = (dy[i] * gamma(c) - mean - h(i) * mean_product) * moments.inverse;
+            const double g = static_cast<double>(dy[i]) * static_cast<double>(gamma(c));
+            dx[i] = static_cast<float>((g - sum / count - h(i) * product / count) * moments.inverse);
         });
     }
     if (wants_input_gradient_) write_input_gradient(workspace, image, dx, layer_.input.width * channels_);

@@ -27,7 +27,7 @@ class GroupNormalization final : public MapLayer {
                  float* total) const override;
 
    private:
-    struct Moments { float mean, inverse; };
+    struct Moments { double mean, inverse; };
 
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;

