@@ -4,7 +4,8 @@
 the gradient with respect to a step's output into those with respect to its input and its weights.
 """
 
-from typing import NamedTuple
+from collections import defaultdict
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,37 +34,11 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
+from convscope.architecture.table import get_source_name
+from convscope.engine import reference_layers as ops, reference_normalization as norms
 from convscope.engine.network import Ablation
 from convscope.engine.reference_activations import ACTIVATIONS, activate, activate_backward, prelu, prelu_backward
-from convscope.engine.reference_layers import (
-    Array,
-    average_pooling,
-    average_pooling_backward,
-    convolution,
-    convolution_backward,
-    dense,
-    dense_backward,
-    depthwise,
-    depthwise_backward,
-    draw_dropout_mask,
-    dropout,
-    dropout_backward,
-    max_pooling,
-    max_pooling_backward,
-    multiply,
-    multiply_backward,
-    whole_map,
-    zero_padding,
-    zero_padding_backward,
-)
-from convscope.engine.reference_normalization import (
-    batch_normalization,
-    batch_normalization_backward,
-    batch_statistics,
-    batch_statistics_backward,
-    group_normalization,
-    group_normalization_backward,
-)
+from convscope.engine.reference_layers import Array
 from convscope.engine.reference_voting import soft_voting, soft_voting_backward
 
 Weights64 = dict[str, Array]
@@ -107,7 +82,7 @@ class Passes:
     def draw_dropout_masks(self, key: int, first: int, images: int) -> DropoutMasks:
         """Draw the mask of each `Dropout` for `images` images, from number `first` of the epoch on."""
         return {
-            row.layer.name: draw_dropout_mask(key, number, first, (images, *row.input_shape), row.layer.dropped)
+            row.layer.name: ops.draw_dropout_mask(key, number, first, (images, *row.input_shape), row.layer.dropped)
             for number, row in enumerate(self._architecture.table)
             if isinstance(row.layer, Dropout)
         }
@@ -123,49 +98,49 @@ class Passes:
         image = self._architecture.input
         values = [images.astype(np.float64) * image.scale + image.offset]
         for layer, activation in self._steps:
-            x = values[-1]
+            x, earlier = values[-1], values[self.output_of[get_source_name(layer) or "input"]]
             match layer:
                 case _ if activation:
                     y = activate(x, activation)
                 case Activation():
                     y = activate(x, layer.activation, layer.negative_slope)
                 case Conv2D():
-                    y = convolution(x, *_layer_weights(weights, layer), layer.window)
+                    y = ops.convolution(x, *_layer_weights(weights, layer), layer.window)
                 case DepthwiseConv2D():
-                    y = depthwise(x, *_layer_weights(weights, layer), layer.window)
+                    y = ops.depthwise(x, *_layer_weights(weights, layer), layer.window)
                 case MaxPooling2D():
-                    y = max_pooling(x, layer.window)
+                    y = ops.max_pooling(x, layer.window)
                 case AveragePooling2D():
-                    y = average_pooling(x, layer.window)
+                    y = ops.average_pooling(x, layer.window)
                 case GlobalMaxPooling2D():
-                    y = max_pooling(x, whole_map(x))[:, 0, 0]  # from (N, 1, 1, C) to (N, C)
+                    y = ops.max_pooling(x, ops.whole_map(x))[:, 0, 0]  # from (N, 1, 1, C) to (N, C)
                 case GlobalAveragePooling2D():
-                    y = average_pooling(x, whole_map(x))[:, 0, 0]
+                    y = ops.average_pooling(x, ops.whole_map(x))[:, 0, 0]
                 case ZeroPadding2D():
-                    y = zero_padding(x, layer.padding)
+                    y = ops.zero_padding(x, layer.padding)
                 case Dense():
-                    y = dense(x, *_layer_weights(weights, layer))
+                    y = ops.dense(x, *_layer_weights(weights, layer))
                 case Dropout():
-                    y = dropout(x, masks[layer.name], layer.dropped / 2**24) if masks is not None else x
+                    y = ops.dropout(x, masks[layer.name], layer.dropped / 2**24) if masks is not None else x
                 case BatchNormalization():
                     gamma, beta = _layer_weights(weights, layer)
-                    mean, variance = _moving_statistics(weights, layer) if masks is None else batch_statistics(x)
-                    y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
+                    mean, variance = _moving_statistics(weights, layer) if masks is None else norms.batch_statistics(x)
+                    y = norms.batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
                 case LayerNormalization() | GroupNormalization():
                     sets, groups = _split(layer, x)
-                    y = group_normalization(sets, *_layer_weights(weights, layer), groups, layer.epsilon).reshape(
+                    y = norms.group_normalization(sets, *_layer_weights(weights, layer), groups, layer.epsilon).reshape(
                         x.shape
                     )
                 case PReLU():
                     y = prelu(x, weights[f"{layer.name}/alpha"])
                 case Add():
-                    y = x + values[self.output_of[layer.from_layer]]
+                    y = x + earlier
                 case Multiply():
-                    y = multiply(values[self.output_of[layer.from_layer]], x)
+                    y = ops.multiply(earlier, x)
                 case Branch():
-                    y = values[self.output_of[layer.from_layer]]
+                    y = earlier
                 case Concatenate():
-                    y = np.concatenate([values[self.output_of[layer.from_layer]], x], axis=-1)
+                    y = np.concatenate([earlier, x], axis=-1)
                 case SoftVoting():
                     y = soft_voting(x, layer.members)
                 case _:  # Flatten
@@ -182,50 +157,48 @@ class Passes:
         """Compute the gradients with respect to each trained weight and each of the values that `forward` returned."""
         gradients: dict[str, Array] = {}
         # An output that a later layer reads by its name gets a second gradient, stored here by the index in `values`.
-        added: dict[int, Array] = {}
+        added = defaultdict[int, Any](float)
         dy = dlogits
         dvalues = [dy]  # collected from the last to the first
         # Step i reads x = values[i] and wrote values[i + 1], so it turns dvalues[i + 1] into dvalues[i].
         for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
+            earlier = self.output_of[get_source_name(layer) or "input"]  # read by the layers that read two
             match layer:
                 case _ if activation:
                     dy = activate_backward(dy, x, activation)
                 case Activation():
                     dy = activate_backward(dy, x, layer.activation, layer.negative_slope)
-                case Conv2D():
+                case Conv2D() | DepthwiseConv2D() | Dense():
                     kernel, _ = _layer_weights(weights, layer)
-                    dy, dkernel, dbias = convolution_backward(dy, x, kernel, layer.window)
-                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
-                case DepthwiseConv2D():
-                    kernel, _ = _layer_weights(weights, layer)
-                    dy, dkernel, dbias = depthwise_backward(dy, x, kernel, layer.window)
+                    if isinstance(layer, Conv2D):
+                        dy, dkernel, dbias = ops.convolution_backward(dy, x, kernel, layer.window)
+                    elif isinstance(layer, DepthwiseConv2D):
+                        dy, dkernel, dbias = ops.depthwise_backward(dy, x, kernel, layer.window)
+                    else:
+                        dy, dkernel, dbias = ops.dense_backward(dy, x, kernel)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
                 case MaxPooling2D():
-                    dy = max_pooling_backward(dy, x, layer.window)
+                    dy = ops.max_pooling_backward(dy, x, layer.window)
                 case AveragePooling2D():
-                    dy = average_pooling_backward(dy, x, layer.window)
+                    dy = ops.average_pooling_backward(dy, x, layer.window)
                 case GlobalMaxPooling2D():
-                    dy = max_pooling_backward(dy[:, None, None], x, whole_map(x))
+                    dy = ops.max_pooling_backward(dy[:, None, None], x, ops.whole_map(x))
                 case GlobalAveragePooling2D():
-                    dy = average_pooling_backward(dy[:, None, None], x, whole_map(x))
+                    dy = ops.average_pooling_backward(dy[:, None, None], x, ops.whole_map(x))
                 case ZeroPadding2D():
-                    dy = zero_padding_backward(dy, layer.padding)
-                case Dense():
-                    kernel, _ = _layer_weights(weights, layer)
-                    dy, dkernel, dbias = dense_backward(dy, x, kernel)
-                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
+                    dy = ops.zero_padding_backward(dy, layer.padding)
                 case Dropout():
-                    dy = dy if masks is None else dropout_backward(dy, masks[layer.name], layer.dropped / 2**24)
+                    dy = dy if masks is None else ops.dropout_backward(dy, masks[layer.name], layer.dropped / 2**24)
                 case BatchNormalization():
                     gamma, _ = _layer_weights(weights, layer)
-                    mean, variance = _moving_statistics(weights, layer) if masks is None else batch_statistics(x)
-                    dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
+                    mean, variance = _moving_statistics(weights, layer) if masks is None else norms.batch_statistics(x)
+                    dy, dgamma, dbeta = norms.batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
                     # In training, x also acts through the batch's mean and variance.
-                    dy = dy if masks is None else batch_statistics_backward(dy, x, layer.epsilon)
+                    dy = dy if masks is None else norms.batch_statistics_backward(dy, x, layer.epsilon)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
                 case LayerNormalization() | GroupNormalization():
                     (sets, groups), (gamma, _) = _split(layer, x), _layer_weights(weights, layer)
-                    dy, dgamma, dbeta = group_normalization_backward(
+                    dy, dgamma, dbeta = norms.group_normalization_backward(
                         dy.reshape(sets.shape), sets, gamma, groups, layer.epsilon
                     )
                     dy = dy.reshape(x.shape)
@@ -233,20 +206,16 @@ class Passes:
                 case PReLU():
                     dy, gradients[f"{layer.name}/alpha"] = prelu_backward(dy, x, weights[f"{layer.name}/alpha"])
                 case Add():  # y = x + earlier, so both get dy
-                    earlier = self.output_of[layer.from_layer]
-                    added[earlier] = added.get(earlier, 0) + dy
+                    added[earlier] += dy
                 case Multiply():
-                    earlier = self.output_of[layer.from_layer]
-                    dearlier, dy = multiply_backward(dy, values[earlier], x)
-                    added[earlier] = added.get(earlier, 0) + dearlier
+                    dearlier, dy = ops.multiply_backward(dy, values[earlier], x)
+                    added[earlier] += dearlier
                 case Branch():  # y = earlier, so x gets zeros
-                    earlier = self.output_of[layer.from_layer]
-                    added[earlier] = added.get(earlier, 0) + dy
+                    added[earlier] += dy
                     dy = np.zeros_like(x)
                 case Concatenate():  # y = (earlier, x): each gets the gradient of its own channels
-                    earlier = self.output_of[layer.from_layer]
                     channels = values[earlier].shape[-1]
-                    added[earlier] = added.get(earlier, 0) + dy[..., :channels]
+                    added[earlier] += dy[..., :channels]
                     dy = dy[..., channels:]
                 case SoftVoting():
                     dy = soft_voting_backward(dy, x, layer.members)
@@ -265,7 +234,7 @@ class Passes:
         moved = {}
         for (layer, activation), x in zip(self._steps, values[:-1], strict=True):
             if isinstance(layer, BatchNormalization) and not activation:
-                statistics = zip(_moving_statistics(weights, layer), batch_statistics(x), strict=True)
+                statistics = zip(_moving_statistics(weights, layer), norms.batch_statistics(x), strict=True)
                 for name, (moving, batch) in zip(NON_TRAINABLE_WEIGHTS, statistics, strict=True):
                     moved[f"{layer.name}/{name}"] = moving * layer.momentum + batch * (1 - layer.momentum)
         return moved
