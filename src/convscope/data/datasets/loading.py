@@ -142,19 +142,15 @@ def _relabel(raw: RawSplit, names: tuple[str, ...], wanted: tuple[str, ...]) -> 
     used = np.unique(raw.labels).tolist()
     if unknown := [names[label] for label in used if names[label] not in label_of]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        known_more = f" and {len(wanted) - 10} more" if len(wanted) > 10 else ""
         raise DatasetError(
             f"{raw.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
-            f"{_format_names(wanted)}. Remove these images, or rename the classes as in the network"
+            f"{', '.join(wanted[:10])}{known_more}. Remove these images, or rename the classes as in the network"
         )
     # A table from old to new labels, applied to all labels at once; labels that do not occur stay 0.
     numbers = np.zeros(max(used) + 1, np.int64)
     numbers[used] = [label_of[names[label]] for label in used]
     return numbers[raw.labels]
-
-
-def _format_names(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:10])
-    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
 
 def _read_content(
@@ -167,13 +163,10 @@ def _read_content(
         with suppress(OSError, ValueError):  # a name too long, a folder that may not be entered, a NUL
             is_folder, exists = path.is_dir(), path.exists()
     if not exists:
-        raise DatasetError(_unknown(str(name_or_path)))
+        name = str(name_or_path)
+        if is_path(name):
+            raise DatasetError(f"{name[:200]}: no such file or folder; check the path")
+        hint = did_you_mean(name, DATASETS) or "; `convscope data list` prints the names; a path works too"
+        raise DatasetError(f"{name[:200]!r}: no data set, file or folder has this name{hint}")
     read = read_folder if is_folder else read_file
     return read(path, options.image_size, skip_damaged=options.skip_damaged, converter=converter)
-
-
-def _unknown(name: str) -> str:
-    if is_path(name):
-        return f"{name[:200]}: no such file or folder; check the path"
-    hint = did_you_mean(name, DATASETS) or "; `convscope data list` prints the names; a path works too"
-    return f"{name[:200]!r}: no data set, file or folder has this name{hint}"

@@ -94,19 +94,16 @@ def make_splits(
         raise DatasetError(
             f"{train.labels_from}: holds one class only, {class_names[0]!r}; add images of at least one other class"
         )
-    if test is not None:
-        datasets = [
-            Dataset(raw.images, raw.labels, class_names, name, split, raw.source, raw.files, raw.weights)
-            for raw, split in zip(raw_splits, ("train", "test"), strict=True)
-        ]
-        # No images were split off, so no seed was used.
-        return Splits(datasets[0], datasets[1], structs.replace(options, seed=0))
-    cut = divide_split(raw_splits[0], len(class_names), options)
-    datasets = [
+    if test is None:
+        raw_splits = list(divide_split(raw_splits[0], len(class_names), options).values())
+        options = structs.replace(options, test_fraction=_fraction(options))
+    else:  # no images were split off, so no seed was used
+        options = structs.replace(options, seed=0)
+    train_set, test_set = (
         Dataset(raw.images, raw.labels, class_names, name, split, raw.source, raw.files, raw.weights)
-        for split, raw in cut.items()
-    ]
-    return Splits(datasets[0], datasets[1], structs.replace(options, test_fraction=_fraction(options)))
+        for raw, split in zip(raw_splits, ("train", "test"), strict=True)
+    )
+    return Splits(train_set, test_set, options)
 
 
 def divide_split(raw: RawSplit, num_classes: int, options: LoadOptions) -> dict[str, RawSplit]:

@@ -92,11 +92,8 @@ def _make_variants(architecture: Architecture) -> tuple[tuple[Variant, ...], tup
 
 def _is_same(first: Architecture, second: Architecture) -> bool:
     """True if two networks differ at most in the names of their layers."""
-
-    def layers(network: Architecture) -> list[Layer]:
-        return [replace(layer, name="") for layer in network.layers]
-
-    return first.input == second.input and layers(first) == layers(second)
+    layers, other_layers = ([replace(layer, name="") for layer in network.layers] for network in (first, second))
+    return first.input == second.input and layers == other_layers
 
 
 def _replace_layers(architecture: Architecture, layers: Sequence[Layer]) -> Architecture:
@@ -148,19 +145,21 @@ def _remove_kinds(*kinds: type[Layer], what: str) -> Callable[[Architecture], Ar
     return change
 
 
-def _replace_pooling(old: type[_Pooling], new: type[_Pooling], what: str) -> Callable[[Architecture], Architecture]:
-    """Make the function that replaces a kind of pooling by another."""
+def _change_kinds(kinds: Any, change: Callable[[Any], Layer], what: str) -> Callable[[Architecture], Architecture]:
+    """Make the function that changes all layers of some kinds."""
 
-    def change(architecture: Architecture) -> Architecture:
-        if not any(isinstance(layer, old) for layer in architecture.layers):
+    def change_all(architecture: Architecture) -> Architecture:
+        if not any(isinstance(layer, kinds) for layer in architecture.layers):
             raise ArchitectureError(f"the network has no {what}")
-        layers = [
-            new(layer.pool_size, layer.strides, layer.padding, layer.name) if isinstance(layer, old) else layer
-            for layer in architecture.layers
-        ]
+        layers = [change(layer) if isinstance(layer, kinds) else layer for layer in architecture.layers]
         return _replace_layers(architecture, layers)
 
-    return change
+    return change_all
+
+
+def _replace_pooling(old: type[_Pooling], new: type[_Pooling], what: str) -> Callable[[Architecture], Architecture]:
+    """Make the function that replaces a kind of pooling by another."""
+    return _change_kinds(old, lambda layer: new(layer.pool_size, layer.strides, layer.padding, layer.name), what)
 
 
 def _remove_activations(architecture: Architecture) -> Architecture:
@@ -180,17 +179,7 @@ def _make_linear(architecture: Architecture) -> Architecture:
 
 def _change_convolutions(**values: Any) -> Callable[[Architecture], Architecture]:
     """Make the function that changes arguments of all convolutions."""
-
-    def change(architecture: Architecture) -> Architecture:
-        if not any(isinstance(layer, Conv2D | DepthwiseConv2D) for layer in architecture.layers):
-            raise ArchitectureError("the network has no convolution")
-        layers = [
-            replace(layer, **values) if isinstance(layer, Conv2D | DepthwiseConv2D) else layer
-            for layer in architecture.layers
-        ]
-        return _replace_layers(architecture, layers)
-
-    return change
+    return _change_kinds(Conv2D | DepthwiseConv2D, lambda layer: replace(layer, **values), "convolution")
 
 
 def _pad_to_keep_size(architecture: Architecture) -> Architecture:

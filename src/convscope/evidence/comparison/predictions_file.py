@@ -6,7 +6,7 @@ bytes that claim a billion numbers take no memory.
 """
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import DataFileError, open_data_file
+from convscope.data.datasets.data_file import DataFileError, open_data_file, reason
 from convscope.data.datasets.readers.npz import DAMAGE, read_member
 
 Labels = NDArray[np.int64]
@@ -53,19 +53,14 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
             with zipfile.ZipFile(file) as archive:
                 yield archive
         except DAMAGE as error:
-            reason = " ".join(str(error).split())[:100] or type(error).__name__
-            raise DataFileError(f"is not a complete .npz archive ({reason}); use another copy of the run") from error
+            raise DataFileError(
+                f"is not a complete .npz archive ({reason(error)}); use another copy of the run"
+            ) from error
 
 
 def _labels(archive: zipfile.ZipFile, name: str, num_images: int, num_classes: int) -> Labels:
-    def check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        if shape != (num_images,) or dtype.kind not in "iu":
-            raise DataFileError(
-                f"{name} is {str(dtype)[:80]} of shape {shape}; by run.json it must be {num_images:,} whole numbers, "
-                "so use another copy of the run"
-            )
-
-    labels = _member(archive, name, check).astype(np.int64)
+    rule = f"by run.json it must be {num_images:,} whole numbers"
+    labels = _member(archive, name, (num_images,), "iu", rule).astype(np.int64)
     if labels.min() < 0 or labels.max() >= num_classes:
         raise DataFileError(
             f"{name} runs from {labels.min()} to {labels.max()}, but there are {num_classes} classes; "
@@ -75,22 +70,19 @@ def _labels(archive: zipfile.ZipFile, name: str, num_images: int, num_classes: i
 
 
 def _probabilities(archive: zipfile.ZipFile, expected: tuple[int, int]) -> NDArray[np.float32]:
-    def check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        if shape != expected or dtype != np.float32:
-            raise DataFileError(
-                f"{name} is {str(dtype)[:80]} of shape {shape}; it must be float32 of shape {expected}, "
-                "so use another copy of the run"
-            )
-
-    y_prob = _member(archive, "y_prob", check)
+    y_prob = _member(archive, "y_prob", expected, "f", f"it must be float32 of shape {expected}")
     if not ((y_prob >= 0) & (y_prob <= 1)).all():  # also for NaN
         raise DataFileError("y_prob is not between 0 and 1; use another copy of the run")
     return y_prob
 
 
-def _member(
-    archive: zipfile.ZipFile, name: str, check: Callable[[str, tuple[int, ...], np.dtype[Any]], None]
-) -> NDArray[Any]:
+def _member(archive: zipfile.ZipFile, name: str, expected: tuple[int, ...], kinds: str, rule: str) -> NDArray[Any]:
+    """Read an array of the expected shape and of one of the kinds of NumPy's types, of which "f" is float32 alone."""
+
+    def check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        if shape != expected or dtype.kind not in kinds or (kinds == "f" and dtype != np.float32):
+            raise DataFileError(f"{name} is {str(dtype)[:80]} of shape {shape}; {rule}, so use another copy of the run")
+
     if f"{name}.npy" not in archive.namelist():
         raise DataFileError(f"has no array {name}; use another copy of the run")
     return read_member(archive, name, check)

@@ -104,7 +104,11 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
         return say(key, first=names[0], second=names[1], change=change)
     errors = comparison.a.num_errors, comparison.b.num_errors
     better, worse = (0, 1) if difference > 0 else (1, 0)
-    low, high = _find_error_share(comparison, is_first_better=better == 0)
+    # The record's interval is of the second's errors divided by the first's: right if the second is better. If the
+    # first is, it is inverted: 1.25 to 2 become 0.5 to 0.8, at least 20 % and at most 50 % fewer.
+    low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
+    if better == 0:
+        low, high = 1 / high, 1 / low if low else inf
     sides = {
         "first": say("comparing.thisRunFirst", name=names[better]) if is_single[better] else names[better],
         "second": say("comparing.thisRun", name=names[worse]) if is_single[worse] else names[worse],
@@ -114,14 +118,6 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
         return say("comparing.none", **sides, errors=figure(errors[worse], 0 if any(is_single) else 1), **ends)
     key = "comparing.fewerMore" if any(is_single) else "comparing.fewer"
     return say(key, **sides, fewer=fewer_percent(errors[better] / errors[worse]), **ends)
-
-
-def _find_error_share(comparison: ComparisonRecord, *, is_first_better: bool) -> tuple[float, float]:
-    """Find (low, high), the interval of the better model's errors divided by the worse one's."""
-    # The record's is of the second's errors divided by the first's: right if the second is better. If the first is, it
-    # is inverted: 1.25 to 2 become 0.5 to 0.8, at least 20 % and at most 50 % fewer.
-    low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
-    return (1 / high, 1 / low if low else inf) if is_first_better else (low, high)
 
 
 def format_counts(comparison: ComparisonRecord) -> list[Sentence]:

@@ -46,7 +46,10 @@ def compare_networks(
         notes: sentences for the result.
         on_progress: called with the number of images so far and in all.
     """
-    plans = _make_plans(a, b)
+    image, other_image = a.architecture.input, b.architecture.input
+    # Where they scale bytes differently, the scaling becomes part of the first weights.
+    folds = not np.allclose((image.scale, image.offset), (other_image.scale, other_image.offset), rtol=1e-6, atol=1e-9)
+    plans = make_plan(a, fold=True, fold_input=folds), make_plan(b, fold=True, fold_input=folds)
     first, second = (list_stages(plan) for plan in plans)
     pairs: list[_Pair] = [
         (None if i is None else first[i], None if j is None else second[j]) for i, j in match_stages(first, second)
@@ -67,8 +70,7 @@ def compare_networks(
         num_changed=None,
         changed=(),
     )
-    fits = a.architecture.input.shape == b.architecture.input.shape
-    if images is None or not fits or a.architecture.num_classes != b.architecture.num_classes:
+    if images is None or image.shape != other_image.shape or a.architecture.num_classes != b.architecture.num_classes:
         return result
     outputs, logits, answers = _compare_outputs(a, b, pairs, images, on_progress)
     layers = [structs.replace(layer, outputs=output) for layer, output in zip(layers, outputs, strict=True)]
@@ -114,13 +116,6 @@ def find_scaling_between(a: Model, b: Model) -> tuple[float, float]:
 def describe(name: str, program: str, architecture: Architecture) -> Compared:
     """Describe a network for the heading of a comparison."""
     return Compared(name=name, program=program, num_layers=len(architecture.layers), parameters=architecture.parameters)
-
-
-def _make_plans(a: Model, b: Model) -> tuple[Plan, Plan]:
-    """Plan the stages of both; where they scale bytes differently, the scaling becomes part of the first weights."""
-    first, second = a.architecture.input, b.architecture.input
-    folds = not np.allclose((first.scale, first.offset), (second.scale, second.offset), rtol=1e-6, atol=1e-9)
-    return make_plan(a, fold=True, fold_input=folds), make_plan(b, fold=True, fold_input=folds)
 
 
 def _describe_inputs(a: Model, b: Model, plans: tuple[Plan, Plan]) -> list[str]:

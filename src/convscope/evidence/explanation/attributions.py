@@ -13,7 +13,6 @@ A map shows how a logit of this network depends on the pixels near this image. E
 "depends"; they disagree, and none explains why the network is as it is.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -65,25 +64,24 @@ def attribute(
         raise ValueError(f"background is {background}; it must be a grey level, 0 to 255")
     if targets.shape != images.shape[:1]:
         raise ValueError(f"targets have shape {targets.shape} for {len(images)} images; give one for each")
-    return _METHODS[method](model, images, targets, background)
-
-
-def _gradient_times_input(
-    model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int
-) -> Maps:
-    gradients = _input_gradients(model.network, images, targets)
-    return np.asarray((_subtract_background(model, images, background) * gradients).sum(axis=3))
+    # x - x0 (N, H, W, C) after the network's scaling, in which its offset cancels.
+    steps = (images.astype(np.float64) - background) * model.architecture.input.scale
+    if method == "gradient_times_input":
+        gradients = _input_gradients(model.network, images, targets)
+    else:
+        gradients = _integrate_gradients(model, images, targets, background)
+    return np.asarray((steps * gradients).sum(axis=3))
 
 
 def _integrate_gradients(
     model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int
-) -> Maps:
+) -> NDArray[np.float64]:
+    """Average dz/dx (N, H, W, C) along the path from the background to the image."""
     total = np.zeros(images.shape)
     for step in range(INTEGRATION_STEPS):
         share = (step + 0.5) / INTEGRATION_STEPS  # midpoints, whose error falls with the square of the steps
         total += _input_gradients(_make_intermediate_network(model, share, background), images, targets)
-    steps = _subtract_background(model, images, background)
-    return np.asarray((steps * total / INTEGRATION_STEPS).sum(axis=3))
+    return total / INTEGRATION_STEPS  # a power of two, so nothing is rounded
 
 
 def _make_intermediate_network(model: Model, share: float, background: int) -> Network:
@@ -105,14 +103,3 @@ def _input_gradients(
     check_deadline()
     dlogits = dlogits_of_logit(targets, network.architecture.num_classes)
     return np.asarray(network.layer_gradients(images, dlogits, ["input"])["input"], np.float64)
-
-
-def _subtract_background(model: Model, images: NDArray[np.uint8], background: int) -> NDArray[np.float64]:
-    """Compute x - x0 (N, H, W, C) after the network's scaling, in which its offset cancels."""
-    return (images.astype(np.float64) - background) * model.architecture.input.scale
-
-
-_METHODS: Mapping[Method, Callable[[Model, NDArray[np.uint8], NDArray[np.integer[Any]], int], Maps]] = {
-    "gradient_times_input": _gradient_times_input,
-    "integrated_gradients": _integrate_gradients,
-}

@@ -63,10 +63,7 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
     table = architecture.table
     rows = [index for index, row in enumerate(table) if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
     rows = rows or [index for index, row in enumerate(table) if isinstance(row.layer, Dense)][:-1]
-    layers = []
-    for index in rows:
-        layers.append(FilterLayer(table[index].layer.name, _find_output_row(table[index : index + 3])))
-    return tuple(layers)
+    return tuple(FilterLayer(table[index].layer.name, _find_output_row(table[index : index + 3])) for index in rows)
 
 
 def _find_output_row(rows: tuple[LayerRow, ...]) -> LayerRow:
@@ -141,13 +138,8 @@ def layer_outputs(
     for start in range(0, len(indices), step):
         block = indices[start : start + step]
         outputs = model.activations(images[block], list(dict.fromkeys(names)))
-        yield (
-            block,
-            [
-                outputs[name].reshape(len(block), *layer.map_size, layer.num_filters)
-                for name, layer in zip(names, layers, strict=True)
-            ],
-        )
+        by_layer = zip(names, layers, strict=True)
+        yield block, [outputs[name].reshape(len(block), *layer.map_size, layer.num_filters) for name, layer in by_layer]
 
 
 def class_selectivity(

@@ -174,12 +174,8 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
 
     def __post_init__(self) -> None:
         names, known = [rule.name for rule in self.rules], self.known
-        shares = (
-            known.correct,
-            known.wrong,
-            known.correct_among_accepted,
-            *(images.correct for images in self.altered),
-        )
+        shares = [known.correct, known.wrong, known.correct_among_accepted]
+        shares += [images.correct for images in self.altered]
         # The page shows the first rule and takes its share from each of these.
         if any(set(by_rule) != set(names) for by_rule in shares):
             raise ValueError(f"there are shares of other rules than {', '.join(names):.200}")

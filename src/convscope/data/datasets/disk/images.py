@@ -234,8 +234,7 @@ class DiskImages:
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process opens the file for itself: a descriptor means nothing there.
-        return _reopen, (self.path, self._file.stamp, self._offset, self._file_shape, self.rows)
+        return DiskImages, (self.path, self._offset, self._file_shape, self.rows, self._file)
 
 
 def as_images(images: DiskImages) -> Images:
@@ -257,6 +256,10 @@ class _File:
         self._lock = threading.Lock()
         self.stamp = self._stamp() if stamp is None else stamp
         self.check_unchanged()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process opens the file for itself: a descriptor means nothing there.
+        return _File, (self.path, self.stamp)
 
     def read(self, into: NDArray[np.uint8], offset: int) -> None:
         """Fill an array, contiguous in memory, with the bytes from `offset` on; several threads may read at once."""
@@ -300,16 +303,6 @@ class _File:
 
     def _change_error(self) -> DatasetError:
         return DatasetError(f"{self.path}: has changed since the data set was loaded; load it again")
-
-
-def _reopen(
-    path: Path,
-    stamp: tuple[int, int],
-    offset: int,
-    shape: tuple[int, int, int, int],
-    rows: NDArray[np.integer[Any]] | None,
-) -> DiskImages:
-    return DiskImages(path, offset, shape, rows, _File(path, stamp))
 
 
 def _max_read_bytes() -> int:

@@ -6,12 +6,10 @@ its size in the table. Nothing is ever unpickled.
 
 import math
 import os
-import struct
 import sys
 import tokenize
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -26,24 +24,12 @@ from convscope.base.files import file_digest
 from convscope.data.datasets.data_file import DataFileError, Images, Labels, fill, open_data_file, reason, seal
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.npz_names import ArrayNames, choose_arrays
-from convscope.data.datasets.readers.unpack import zip_entry
+from convscope.data.datasets.readers.unpack import ZIP_DAMAGE, zip_entry
 
 _LARGEST_INT64 = 2**63 - 1
 MAX_HEADER_BYTES = 10_000  # NumPy's own limit; an array of numbers takes 128
 # Errors of zipfile, zlib and NumPy's header reader for damaged bytes; a RuntimeError also for deep nesting.
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    tokenize.TokenError,
-    EOFError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
+DAMAGE = (*ZIP_DAMAGE, tokenize.TokenError, SyntaxError, TypeError)
 # Takes an array's name, shape and type from its header, and raises DataFileError if it is not what the caller wants.
 Check = Callable[[str, tuple[int, ...], np.dtype[Any]], None]
 
@@ -107,7 +93,10 @@ def read_npz(path: str | os.PathLike[str], stays_on_disk: Callable[[str], bool] 
                     sha256=file_digest(file),
                 )
         except DAMAGE as error:
-            raise _describe_damage(error) from error
+            raise DataFileError(
+                f"is not a complete .npz archive ({reason(error)}); download it again, or name a folder with four IDX "
+                "files"
+            ) from error
 
 
 def read_npy(path: str | os.PathLike[str], check: Check) -> NDArray[Any]:
@@ -257,9 +246,3 @@ def _kind(dtype: np.dtype[Any]) -> str:
 
 def _names(archive: zipfile.ZipFile) -> list[str]:
     return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-
-
-def _describe_damage(error: Exception) -> DataFileError:
-    return DataFileError(
-        f"is not a complete .npz archive ({reason(error)}); download it again, or name a folder with four IDX files"
-    )

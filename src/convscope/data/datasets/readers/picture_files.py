@@ -61,7 +61,9 @@ def read_pictures(
         DatasetError: naming the files that are no picture, or saying how many pictures have which size.
     """
     converter = folder.converter
-    convert: Callable[[Picture], Picture] | None = None if image_size is None else partial(_resize, size=image_size)
+    convert: Callable[[Picture], Picture] | None = None
+    if image_size is not None:
+        convert = partial(average, height=image_size[0], width=image_size[1])
     with folder.open() as read_content:
         if converter and convert is None and not _all_have_size(converter.size, folder, names, read_content):
             convert, converter = converter.convert, None  # one at a time, since photos of a folder may fill the memory
@@ -111,10 +113,6 @@ def _read_pictures(
         raise _describe_damage(damaged, len(names))
     assert images is not None, "there is at least one name"
     return seal(images[: len(kept)]), np.array(kept, dtype=np.intp), digest.hexdigest()
-
-
-def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
-    return average(picture, *size)
 
 
 def _all_have_size(

@@ -8,20 +8,8 @@ from convscope.data.datasets.data_file import DataFileError
 
 # Names of label columns, in lower case and in order of preference.
 LABEL_NAMES = (
-    "label",
-    "labels",
-    "class",
-    "class_name",
-    "classname",
-    "category",
-    "target",
-    "digit",
-    "character",
-    "letter",
-    "y",
-    "class_id",
-    "label_id",
-    "emotion",
+    *("label", "labels", "class", "class_name", "classname", "category", "target"),
+    *("digit", "character", "letter", "y", "class_id", "label_id", "emotion"),
 )
 IGNORED_NAMES = ("", "id", "index", "unnamed: 0", "__index_level_0__")  # row numbers; the last two are by pandas
 

@@ -20,20 +20,8 @@ from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import SUFFIXES
 
 FILE_NAMES = (
-    "file",
-    "filename",
-    "file_name",
-    "file name",
-    "filepath",
-    "file_path",
-    "path",
-    "image",
-    "image_path",
-    "image_name",
-    "image_file",
-    "img",
-    "image_id",
-    "img_name",
+    *("file", "filename", "file_name", "file name", "filepath", "file_path", "path"),
+    *("image", "image_path", "image_name", "image_file", "img", "image_id", "img_name"),
 )
 SPLIT_NAMES = ("split", "set", "subset", "usage", "partition", "fold")
 _ENDINGS = ("", *sorted(SUFFIXES))  # suffixes to try for a name without one

@@ -108,7 +108,8 @@ def find_segments(picture: Picture) -> Segments:
         components = _blobs(thinner)
         height = usual_height(components)  # pieces of rules counted as components; the stroke is a median of pixels
     kept = components.take(~_are_specks(components, height, stroke))
-    largest = _keep_largest(kept)
+    by_ink = np.argsort(-kept.pixels, kind="stable")
+    largest = _within(kept.take(by_ink[:MAX_BLOBS]), MAX_AREA)  # the blobs with the most ink
     blobs = [
         Blob(int(largest.boxes[index, 0]), int(largest.boxes[index, 1]), largest.mask(index).astype(np.uint8))
         for index in range(len(largest))
@@ -184,12 +185,6 @@ def _are_specks(components: Components, height: float, stroke: float) -> NDArray
     return np.asarray(
         (longer < _MIN_SIDE * height) | (pixels < (_MIN_INK * height) ** 2) | (pixels < _MIN_WIDTH * stroke * longer)
     )
-
-
-def _keep_largest(components: Components) -> Components:
-    """Keep the blobs with the most ink, as many as `MAX_BLOBS` and `MAX_AREA` allow."""
-    by_ink = np.argsort(-components.pixels, kind="stable")
-    return _within(components.take(by_ink[:MAX_BLOBS]), MAX_AREA)
 
 
 def _within(components: Components, area: int) -> Components:
