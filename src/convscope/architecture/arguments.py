@@ -24,10 +24,7 @@ def label(layer: NamedLayer) -> str:
 
 def check_count(layer: NamedLayer, field: str) -> None:
     """Refuse all but whole numbers from 1 to 65536."""
-    value = getattr(layer, field)
-    # `bool` is a subclass of `int`; true is no number of filters. So in all checks here.
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
-        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be a whole number from 1 to 65536")
+    _check(layer, field, lambda value: _is_whole(value, 1, 65536), "a whole number from 1 to 65536")
 
 
 def check_fraction(layer: NamedLayer, field: str) -> None:
@@ -47,30 +44,24 @@ def check_not_negative(layer: NamedLayer, field: str) -> None:
 
 def check_flag(layer: NamedLayer, field: str) -> None:
     """Refuse all but true and false."""
-    value = getattr(layer, field)
-    if not isinstance(value, bool):
-        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be true or false")
+    _check(layer, field, lambda value: isinstance(value, bool), "true or false")
 
 
 def check_name(layer: NamedLayer, field: str) -> None:
     """Refuse all but the name of a layer."""
-    value = getattr(layer, field)
-    if not isinstance(value, str) or not value:
-        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be the name of a layer")
+    _check(layer, field, lambda value: isinstance(value, str) and value != "", "the name of a layer")
 
 
 def check_choice(layer: NamedLayer, field: str, choices: tuple[str, ...]) -> None:
     """Refuse all but `choices`."""
-    value = getattr(layer, field)
-    if value not in choices:
-        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be one of {', '.join(choices)}")
+    _check(layer, field, lambda value: value in choices, f"one of {', '.join(choices)}")
 
 
 def set_pair(layer: NamedLayer, field: str) -> None:
     """Turn `3`, `[3, 3]` and `(3, 3)` into the same pair, and refuse anything else."""
     value = getattr(layer, field)
     pair = (value, value) if isinstance(value, int) else value
-    if not _is_pair(pair) or not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= 1024 for n in pair):
+    if not _is_pair(pair) or not all(_is_whole(n, 1, 1024) for n in pair):
         raise ArchitectureError(
             f"{label(layer)}: {field} is {value!r}; it must be one or two whole numbers from 1 to 1024"
         )
@@ -94,7 +85,7 @@ def set_frame(layer: NamedLayer, field: str) -> None:
     # 1 becomes (1, 1) and that ((1, 1), (1, 1)); of (1, 2), for rows and columns, each number becomes a pair.
     axes = (value, value) if isinstance(value, int) else value
     sides = [(n, n) if isinstance(n, int) else n for n in axes] if _is_pair(axes) else []
-    if not sides or not all(_is_pair(pair) and all(map(_is_width, pair)) for pair in sides):
+    if not sides or not all(_is_pair(pair) and all(_is_whole(n, 0, 1024) for n in pair) for pair in sides):
         raise ArchitectureError(
             f"{label(layer)}: {field} is {value!r}; it must be a whole number from 0 to 1024, a pair (rows, columns) "
             "of them, or ((above, below), (left, right))"
@@ -106,11 +97,19 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple | list) and len(value) == 2
 
 
-def _is_width(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1024
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    # `bool` is a subclass of `int`; true is no number of filters.
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _check_number(layer: NamedLayer, field: str, is_good: Callable[[Any], bool], rule: str) -> None:
+    def is_good_number(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and is_good(value)
+
+    _check(layer, field, is_good_number, f"a number {rule}")
+
+
+def _check(layer: NamedLayer, field: str, is_good: Callable[[Any], bool], rule: str) -> None:
     value = getattr(layer, field)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not is_good(value):
-        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be a number {rule}")
+    if not is_good(value):
+        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be {rule}")

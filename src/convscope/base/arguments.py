@@ -353,6 +353,12 @@ def check_range(
         raise RecipeError(f"recipe: {name} is {value!r}; it must be a number {interval}")
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Raise `RecipeError` unless a setting is True or False."""
+    if not isinstance(value, bool):
+        raise RecipeError(f"recipe: {name} is {value!r}; it must be true or false")
+
+
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
     """Raise `RecipeError` unless a recipe's `value` is a whole number from `low` to `high`."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from convscope.base.arguments import check_range, check_whole
-from convscope.base.errors import RecipeError
+from convscope.base.arguments import check_flag, check_range, check_whole
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,7 @@ class Augmentation:
         check_range("crop", self.crop, 0, 0.9)
         check_range("elastic", self.elastic, 0, 1000)
         check_range("elastic_sigma", self.elastic_sigma, 0, 100, open_below=True)
-        if not isinstance(self.horizontal_flip, bool):
-            raise RecipeError(f"recipe: horizontal_flip is {self.horizontal_flip!r}; it must be true or false")
+        check_flag("horizontal_flip", self.horizontal_flip)
         check_whole("cutout", self.cutout, 0, 1000)
         check_range("contrast", self.contrast, 0, 1)
         check_range("brightness", self.brightness, 0, 255)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from convscope.base.arguments import check_range, check_whole
+from convscope.base.arguments import check_flag, check_range, check_whole
 from convscope.base.errors import RecipeError
 
 Monitor = Literal["val_loss", "val_accuracy"]
@@ -42,10 +42,7 @@ class EarlyStopping:
             raise RecipeError(f"recipe: monitor is {self.monitor!r}; it must be one of {', '.join(_MONITORS)}")
         check_whole("patience", self.patience, 1, 100_000)
         check_range("min_delta", self.min_delta, 0, 1e6)
-        if not isinstance(self.restore_best_weights, bool):
-            raise RecipeError(
-                f"recipe: restore_best_weights is {self.restore_best_weights!r}; it must be true or false"
-            )
+        check_flag("restore_best_weights", self.restore_best_weights)
 
     def best_epoch(self, values: Sequence[float]) -> int:
         """Find the epoch, from 1, of the last improvement among `values`, one for each epoch; 0 without epochs.

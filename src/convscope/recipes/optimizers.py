@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from convscope.base.arguments import check_range
+from convscope.base.arguments import check_flag, check_range
 from convscope.base.errors import RecipeError
 
 Decayed = Literal["all", "kernels"]
@@ -65,8 +65,7 @@ class SGD:
         check_range("learning_rate", self.learning_rate, 0, 100, open_below=True)
         check_range("momentum", self.momentum, 0, 1, open_above=True)
         _check_decay(self)
-        if not isinstance(self.nesterov, bool):
-            raise RecipeError(f"recipe: nesterov is {self.nesterov!r}; it must be true or false")
+        check_flag("nesterov", self.nesterov)
 
 
 Optimizer = Adam | SGD

@@ -167,13 +167,9 @@ class Recipe:
             parts: dict[str, Any] = {}
             if "optimizer" in value:
                 parts["optimizer"] = _read_optimizer(value["optimizer"])
-            if "schedule" in value:
-                parts["schedule"] = from_plain(Schedule, value["schedule"], "schedule", RecipeError)
-            if "augmentation" in value:
-                parts["augmentation"] = from_plain(Augmentation, value["augmentation"], "augmentation", RecipeError)
-            if value.get("early_stopping") is not None:
-                parts["early_stopping"] = from_plain(
-                    EarlyStopping, value["early_stopping"], "early_stopping", RecipeError
-                )
+            kinds = {"schedule": Schedule, "augmentation": Augmentation, "early_stopping": EarlyStopping}
+            for name, kind in kinds.items():
+                if name in value and (name != "early_stopping" or value[name] is not None):
+                    parts[name] = from_plain(kind, value[name], name, RecipeError)
             value = {**value, **parts}
         return from_plain(cls, value, "recipe", RecipeError)

@@ -31,7 +31,19 @@ class Add(SameShape):
 
 
 @dataclass(frozen=True)
-class Multiply(SameShape):
+class _ReadsEarlier(SameShape):
+    """Base of the layers that read the output of the layer called `from_layer`."""
+
+    from_layer: str
+    name: str = ""
+    kind: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        check_name(self, "from_layer")
+
+
+@dataclass(frozen=True)
+class Multiply(_ReadsEarlier):
     """The output of the layer called `from_layer`, multiplied by that of the previous layer.
 
     The previous layer has the same shape, or a number for each channel, (C,) or (1, 1, C), which multiplies all pixels
@@ -41,44 +53,29 @@ class Multiply(SameShape):
     Source: Hu and others 2018, section 3.
     """
 
-    from_layer: str
-    name: str = ""
     kind: ClassVar[str] = "Multiply"
-
-    def __post_init__(self) -> None:
-        check_name(self, "from_layer")
 
 
 @dataclass(frozen=True)
-class Branch(SameShape):
+class Branch(_ReadsEarlier):
     """The output of the layer called `from_layer` again, instead of that of the previous layer.
 
     It starts a branch: the layers after it continue from that earlier output. The previous layer ends another branch,
     which an `Add`, a `Multiply` or a `Concatenate` reads by its name.
     """
 
-    from_layer: str
-    name: str = ""
     kind: ClassVar[str] = "Branch"
-
-    def __post_init__(self) -> None:
-        check_name(self, "from_layer")
 
 
 @dataclass(frozen=True)
-class Concatenate(SameShape):
+class Concatenate(_ReadsEarlier):
     """The channels of the layer called `from_layer`, followed by those of the previous layer.
 
     Both have the same rows and columns, or are vectors. The methods take the shape of both together as `input_shape`:
     maps of 8 and of 16 channels are an input of 24.
     """
 
-    from_layer: str
-    name: str = ""
     kind: ClassVar[str] = "Concatenate"
-
-    def __post_init__(self) -> None:
-        check_name(self, "from_layer")
 
 
 @dataclass(frozen=True)
