@@ -6,19 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.metrics import softmax
+
 Array = NDArray[np.float64]
 Labels = NDArray[np.uint8] | NDArray[np.int64]
-
-
-def softmax(logits: Array) -> Array:
-    """Convert logits z (N, K) to probabilities (N, K).
-
-    p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j])
-
-    The largest logit is subtracted first: it cancels, and no exponential overflows.
-    """
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def loss_factors(

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.base.metrics import softmax
 from convscope.data.datasets import Dataset
 from convscope.engine.augmentation import augment
-from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, loss_factors, softmax
+from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, loss_factors
 from convscope.engine.network import (
     Ablation,
     EpochOptions,

@@ -10,29 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import (
-    Activation,
-    Add,
-    Architecture,
-    AveragePooling2D,
-    BatchNormalization,
-    Branch,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    GroupNormalization,
-    Layer,
-    LayerNormalization,
-    MaxPooling2D,
-    Multiply,
-    PReLU,
-    SoftVoting,
-    ZeroPadding2D,
-)
+from convscope.architecture import Architecture, layers
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
 from convscope.architecture.table import get_source_name
 from convscope.engine import reference_layers as ops, reference_normalization as norms
@@ -50,7 +28,7 @@ DropoutMasks = dict[str, NDArray[np.bool_]]
 class _Step(NamedTuple):
     """One step of a pass: a layer, or the activation in its arguments, which follows it."""
 
-    layer: Layer
+    layer: layers.Layer
     activation: str = ""  # "" for the layer itself
 
 
@@ -74,7 +52,8 @@ class Passes:
         self._steps: list[_Step] = []
         for layer in architecture.layers:
             self._steps.append(_Step(layer))
-            if not isinstance(layer, Activation) and (activation := getattr(layer, "activation", "")) in ACTIVATIONS:
+            activation = "" if isinstance(layer, layers.Activation) else getattr(layer, "activation", "")
+            if activation in ACTIVATIONS:
                 self._steps.append(_Step(layer, activation))
         # A layer with an activation has two steps; the later one, its activation, replaces the first in the dict.
         self.output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
@@ -84,7 +63,7 @@ class Passes:
         return {
             row.layer.name: ops.draw_dropout_mask(key, number, first, (images, *row.input_shape), row.layer.dropped)
             for number, row in enumerate(self._architecture.table)
-            if isinstance(row.layer, Dropout)
+            if isinstance(row.layer, layers.Dropout)
         }
 
     def forward(
@@ -102,46 +81,46 @@ class Passes:
             match layer:
                 case _ if activation:
                     y = activate(x, activation)
-                case Activation():
+                case layers.Activation():
                     y = activate(x, layer.activation, layer.negative_slope)
-                case Conv2D():
+                case layers.Conv2D():
                     y = ops.convolution(x, *_layer_weights(weights, layer), layer.window)
-                case DepthwiseConv2D():
+                case layers.DepthwiseConv2D():
                     y = ops.depthwise(x, *_layer_weights(weights, layer), layer.window)
-                case MaxPooling2D():
+                case layers.MaxPooling2D():
                     y = ops.max_pooling(x, layer.window)
-                case AveragePooling2D():
+                case layers.AveragePooling2D():
                     y = ops.average_pooling(x, layer.window)
-                case GlobalMaxPooling2D():
+                case layers.GlobalMaxPooling2D():
                     y = ops.max_pooling(x, ops.whole_map(x))[:, 0, 0]  # from (N, 1, 1, C) to (N, C)
-                case GlobalAveragePooling2D():
+                case layers.GlobalAveragePooling2D():
                     y = ops.average_pooling(x, ops.whole_map(x))[:, 0, 0]
-                case ZeroPadding2D():
+                case layers.ZeroPadding2D():
                     y = ops.zero_padding(x, layer.padding)
-                case Dense():
+                case layers.Dense():
                     y = ops.dense(x, *_layer_weights(weights, layer))
-                case Dropout():
+                case layers.Dropout():
                     y = ops.dropout(x, masks[layer.name], layer.dropped / 2**24) if masks is not None else x
-                case BatchNormalization():
+                case layers.BatchNormalization():
                     gamma, beta = _layer_weights(weights, layer)
                     mean, variance = _moving_statistics(weights, layer) if masks is None else norms.batch_statistics(x)
                     y = norms.batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
-                case LayerNormalization() | GroupNormalization():
+                case layers.LayerNormalization() | layers.GroupNormalization():
                     sets, groups = _split(layer, x)
                     y = norms.group_normalization(sets, *_layer_weights(weights, layer), groups, layer.epsilon).reshape(
                         x.shape
                     )
-                case PReLU():
+                case layers.PReLU():
                     y = prelu(x, weights[f"{layer.name}/alpha"])
-                case Add():
+                case layers.Add():
                     y = x + earlier
-                case Multiply():
+                case layers.Multiply():
                     y = ops.multiply(earlier, x)
-                case Branch():
+                case layers.Branch():
                     y = earlier
-                case Concatenate():
+                case layers.Concatenate():
                     y = np.concatenate([earlier, x], axis=-1)
-                case SoftVoting():
+                case layers.SoftVoting():
                     y = soft_voting(x, layer.members)
                 case _:  # Flatten
                     y = x.reshape(len(x), -1)
@@ -166,58 +145,58 @@ class Passes:
             match layer:
                 case _ if activation:
                     dy = activate_backward(dy, x, activation)
-                case Activation():
+                case layers.Activation():
                     dy = activate_backward(dy, x, layer.activation, layer.negative_slope)
-                case Conv2D() | DepthwiseConv2D() | Dense():
+                case layers.Conv2D() | layers.DepthwiseConv2D() | layers.Dense():
                     kernel, _ = _layer_weights(weights, layer)
-                    if isinstance(layer, Conv2D):
+                    if isinstance(layer, layers.Conv2D):
                         dy, dkernel, dbias = ops.convolution_backward(dy, x, kernel, layer.window)
-                    elif isinstance(layer, DepthwiseConv2D):
+                    elif isinstance(layer, layers.DepthwiseConv2D):
                         dy, dkernel, dbias = ops.depthwise_backward(dy, x, kernel, layer.window)
                     else:
                         dy, dkernel, dbias = ops.dense_backward(dy, x, kernel)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
-                case MaxPooling2D():
+                case layers.MaxPooling2D():
                     dy = ops.max_pooling_backward(dy, x, layer.window)
-                case AveragePooling2D():
+                case layers.AveragePooling2D():
                     dy = ops.average_pooling_backward(dy, x, layer.window)
-                case GlobalMaxPooling2D():
+                case layers.GlobalMaxPooling2D():
                     dy = ops.max_pooling_backward(dy[:, None, None], x, ops.whole_map(x))
-                case GlobalAveragePooling2D():
+                case layers.GlobalAveragePooling2D():
                     dy = ops.average_pooling_backward(dy[:, None, None], x, ops.whole_map(x))
-                case ZeroPadding2D():
+                case layers.ZeroPadding2D():
                     dy = ops.zero_padding_backward(dy, layer.padding)
-                case Dropout():
+                case layers.Dropout():
                     dy = dy if masks is None else ops.dropout_backward(dy, masks[layer.name], layer.dropped / 2**24)
-                case BatchNormalization():
+                case layers.BatchNormalization():
                     gamma, _ = _layer_weights(weights, layer)
                     mean, variance = _moving_statistics(weights, layer) if masks is None else norms.batch_statistics(x)
                     dy, dgamma, dbeta = norms.batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
                     # In training, x also acts through the batch's mean and variance.
                     dy = dy if masks is None else norms.batch_statistics_backward(dy, x, layer.epsilon)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
-                case LayerNormalization() | GroupNormalization():
+                case layers.LayerNormalization() | layers.GroupNormalization():
                     (sets, groups), (gamma, _) = _split(layer, x), _layer_weights(weights, layer)
                     dy, dgamma, dbeta = norms.group_normalization_backward(
                         dy.reshape(sets.shape), sets, gamma, groups, layer.epsilon
                     )
                     dy = dy.reshape(x.shape)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
-                case PReLU():
+                case layers.PReLU():
                     dy, gradients[f"{layer.name}/alpha"] = prelu_backward(dy, x, weights[f"{layer.name}/alpha"])
-                case Add():  # y = x + earlier, so both get dy
+                case layers.Add():  # y = x + earlier, so both get dy
                     added[earlier] += dy
-                case Multiply():
+                case layers.Multiply():
                     dearlier, dy = ops.multiply_backward(dy, values[earlier], x)
                     added[earlier] += dearlier
-                case Branch():  # y = earlier, so x gets zeros
+                case layers.Branch():  # y = earlier, so x gets zeros
                     added[earlier] += dy
                     dy = np.zeros_like(x)
-                case Concatenate():  # y = (earlier, x): each gets the gradient of its own channels
+                case layers.Concatenate():  # y = (earlier, x): each gets the gradient of its own channels
                     channels = values[earlier].shape[-1]
                     added[earlier] += dy[..., :channels]
                     dy = dy[..., channels:]
-                case SoftVoting():
+                case layers.SoftVoting():
                     dy = soft_voting_backward(dy, x, layer.members)
                 case _:  # Flatten
                     dy = dy.reshape(x.shape)
@@ -233,31 +212,31 @@ class Passes:
         """
         moved = {}
         for (layer, activation), x in zip(self._steps, values[:-1], strict=True):
-            if isinstance(layer, BatchNormalization) and not activation:
+            if isinstance(layer, layers.BatchNormalization) and not activation:
                 statistics = zip(_moving_statistics(weights, layer), norms.batch_statistics(x), strict=True)
                 for name, (moving, batch) in zip(NON_TRAINABLE_WEIGHTS, statistics, strict=True):
                     moved[f"{layer.name}/{name}"] = moving * layer.momentum + batch * (1 - layer.momentum)
         return moved
 
 
-def _layer_weights(weights: Weights64, layer: Layer) -> tuple[Array, Array]:
+def _layer_weights(weights: Weights64, layer: layers.Layer) -> tuple[Array, Array]:
     """Find the kernel and bias of a layer, or gamma and beta; a layer without a bias gets one of zero."""
-    if isinstance(layer, BatchNormalization | LayerNormalization | GroupNormalization):
+    if isinstance(layer, layers.BatchNormalization | layers.LayerNormalization | layers.GroupNormalization):
         return weights[f"{layer.name}/gamma"], weights[f"{layer.name}/beta"]
     return weights[f"{layer.name}/kernel"], weights.get(f"{layer.name}/bias", np.zeros(1))
 
 
-def _split(layer: LayerNormalization | GroupNormalization, x: Array) -> tuple[Array, int]:
+def _split(layer: layers.LayerNormalization | layers.GroupNormalization, x: Array) -> tuple[Array, int]:
     """Arrange the numbers for `group_normalization`, and count its groups: each pixel by itself in a layer's."""
-    return (x, layer.groups) if isinstance(layer, GroupNormalization) else (x.reshape(-1, x.shape[-1]), 1)
+    return (x, layer.groups) if isinstance(layer, layers.GroupNormalization) else (x.reshape(-1, x.shape[-1]), 1)
 
 
-def _moving_statistics(weights: Weights64, layer: BatchNormalization) -> tuple[Array, Array]:
+def _moving_statistics(weights: Weights64, layer: layers.BatchNormalization) -> tuple[Array, Array]:
     mean, variance = (weights[f"{layer.name}/{name}"] for name in NON_TRAINABLE_WEIGHTS)
     return mean, variance
 
 
-def _ablate(y: Array, layer: Layer, ablation: Ablation) -> Array:
+def _ablate(y: Array, layer: layers.Layer, ablation: Ablation) -> Array:
     """Replace the filters of a layer's output that the ablation names."""
     replacements = [replacement for replacement in ablation if replacement.layer == layer.name]
     if replacements:

@@ -24,15 +24,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.data.datasets import Dataset
-from convscope.engine.keras import fitting
-from convscope.engine.keras.backend import (
-    float32_products,
-    load_keras,
-    predicting,
-    set_threads,
-    to_numpy,
-    value_and_gradients,
-)
+from convscope.engine.keras import backend, fitting
 from convscope.engine.keras.builder import connect_blocks, keras_blocks, set_weights, weight_variables
 from convscope.engine.network import (
     Ablation,
@@ -78,7 +70,7 @@ class KerasNetwork:
 
     def __init__(self, architecture: Architecture, weights: Weights, threads: int | None = None) -> None:
         check_weights(architecture, weights)
-        set_threads(threads)
+        backend.set_threads(threads)
         self._architecture = architecture
         self._blocks = keras_blocks(architecture, softmax=False)
         self._model = connect_blocks(architecture, self._blocks)
@@ -101,7 +93,7 @@ class KerasNetwork:
     def _copy_variable(self, name: str, variable: Any) -> Array:
         """Copy a variable in the shape of our weight."""
         # In Keras, the slopes of a PReLU have two more axes, for rows and columns.
-        return to_numpy(variable).reshape(self._architecture.weight_shapes[name])
+        return backend.to_numpy(variable).reshape(self._architecture.weight_shapes[name])
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._state.step, np.int64)}
@@ -167,7 +159,7 @@ class KerasNetwork:
         if options.averaging and state.unaveraged is not None:
             self._assign(state.unaveraged)
         try:
-            with float32_products():
+            with backend.float32_products():
                 result, averages = self._fit(dataset, order, batch_size, learning_rates, options, averages, progress)
         except BaseException:
             # Compiled anew next time, since JAX's trainer may have left the optimizer's variables without values.
@@ -205,7 +197,7 @@ class KerasNetwork:
         loss, accuracy = fitting.fit_epoch(steps, examples)
         self._read_state()
         if steps.averages is not None:
-            averages = {name: to_numpy(average) for name, average in steps.averages.items()}
+            averages = {name: backend.to_numpy(average) for name, average in steps.averages.items()}
         return EpochResult(loss, accuracy), averages
 
     def _compile(self, options: EpochOptions) -> None:
@@ -233,12 +225,12 @@ class KerasNetwork:
             for variable, values in zip(fitting.moment_variables(optimizer, index), (m, v), strict=True):
                 if variable is not None:
                     values[name] = self._copy_variable(name, variable)
-        step = int(load_keras().ops.convert_to_numpy(optimizer.iterations))
+        step = int(backend.load_keras().ops.convert_to_numpy(optimizer.iterations))
         self._state = _State(step, m, v)
 
     def _to_tensors(self, values: Mapping[str, Array]) -> dict[str, Any]:
         """Convert values by name to tensors in the shapes of the model's variables."""
-        convert = load_keras().ops.convert_to_tensor
+        convert = backend.load_keras().ops.convert_to_tensor
         return {name: convert(value.reshape(self._variables[name].shape)) for name, value in values.items()}
 
     def _assign(self, values: Mapping[str, Array]) -> None:
@@ -253,14 +245,14 @@ class KerasNetwork:
         check_images(images, self._architecture.input.shape)
         rows = {name: self._architecture.row(name) for name in layers}
         result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
-        with predicting():
+        with backend.predicting():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 values = self._forward(images[block])
                 for name, row in rows.items():
                     value = values[name]
                     if getattr(row.layer, "activation", "") == "softmax":
-                        value = load_keras().ops.softmax(value)
-                    result[name][block] = to_numpy(value)
+                        value = backend.load_keras().ops.softmax(value)
+                    result[name][block] = backend.to_numpy(value)
         return result
 
     def gradients(
@@ -277,11 +269,11 @@ class KerasNetwork:
         check_images(images, self._architecture.input.shape)
         if not len(images):
             raise ValueError("there are no images; a mean needs at least one")
-        keras, last = load_keras(), self._architecture.layers[-1].name
+        keras, last = backend.load_keras(), self._architecture.layers[-1].name
         variables = list(self._trained.values())
-        values = [to_numpy(variable) for variable in variables]
+        values = [backend.to_numpy(variable) for variable in variables]
         loss, gradients = 0.0, [np.zeros_like(value) for value in values]
-        with float32_products():
+        with backend.float32_products():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 # `block` is a default argument, so that the function does not depend on the loop's variable.
                 def sum_losses(tensors: Sequence[Any], block: slice = block) -> Any:
@@ -292,7 +284,7 @@ class KerasNetwork:
                         losses = keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
                         return keras.ops.sum(losses)
 
-                block_loss, block_gradients = value_and_gradients(sum_losses, values)
+                block_loss, block_gradients = backend.value_and_gradients(sum_losses, values)
                 loss += block_loss
                 for total, gradient in zip(gradients, block_gradients, strict=True):
                     total += gradient  # in place
@@ -307,10 +299,10 @@ class KerasNetwork:
         # gradient with respect to the logits is `dlogits`.
         check_images(images, self._architecture.input.shape)
         check_dlogits(self._architecture, dlogits, len(images))
-        keras, last = load_keras(), self._architecture.layers[-1].name
+        keras, last = backend.load_keras(), self._architecture.layers[-1].name
         shapes = {n: images.shape[1:] if n == "input" else self._architecture.row(n).output_shape for n in layers}
         result: dict[str, Array] = {n: np.empty((len(images), *shape), np.float32) for n, shape in shapes.items()}
-        with float32_products():
+        with backend.float32_products():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 factors = keras.ops.convert_to_tensor(np.asarray(dlogits[block], np.float32))
 
@@ -320,7 +312,7 @@ class KerasNetwork:
                     return keras.ops.sum(logits * factors)
 
                 zeros = [np.zeros((len(images[block]), *shape), np.float32) for shape in shapes.values()]
-                for name, gradient in zip(result, value_and_gradients(sum_logits, zeros)[1], strict=True):
+                for name, gradient in zip(result, backend.value_and_gradients(sum_logits, zeros)[1], strict=True):
                     result[name][block] = gradient
         return result
 
@@ -329,10 +321,10 @@ class KerasNetwork:
         check_ablations(self._architecture, ablations)
         last = self._architecture.layers[-1].name
         result = np.empty((len(ablations), len(images), self._architecture.num_classes), np.float32)
-        with predicting():
+        with backend.predicting():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 for logits, ablation in zip(result, ablations, strict=True):  # `logits` is a view of `result`
-                    logits[block] = to_numpy(self._forward(images[block], _make_replacement(ablation))[last])
+                    logits[block] = backend.to_numpy(self._forward(images[block], _make_replacement(ablation))[last])
         return result
 
     def _forward(self, images: NDArray[np.uint8], replace: Callable[[str, Any], Any] | None = None) -> dict[str, Any]:
@@ -342,7 +334,7 @@ class KerasNetwork:
             replace: called with each of these names and outputs; returns the output to continue with.
         """
         values: dict[str, Any] = {}
-        x = load_keras().ops.convert_to_tensor(np.asarray(images, np.float32))
+        x = backend.load_keras().ops.convert_to_tensor(np.asarray(images, np.float32))
         for block in self._blocks:
             x = block(values, x)
             if replace is not None:
@@ -357,7 +349,7 @@ def _make_replacement(ablation: Ablation) -> Callable[[str, Any], Any]:
     A replacement sets a filter's channel of a layer's output to a value. Of channels a b c, with b set to 0.5,
     `is_kept` is true false true and `value` 0 0.5 0.
     """
-    ops = load_keras().ops
+    ops = backend.load_keras().ops
 
     def replace(name: str, y: Any) -> Any:
         replacements = [replacement for replacement in ablation if replacement.layer == name]
