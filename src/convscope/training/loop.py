@@ -145,7 +145,8 @@ def train(
             network, dataset, validation, recipe, seed, epoch, rates[epoch - 1], on_progress, reporter
         )
         weights, optimizer = _get_finite_state(network, epoch, recipe)
-        history = with_choice(replace(history, **_append_row(history, row)), recipe, history.val_split)
+        columns: dict[str, Any] = {name: (*getattr(history, name), value) for name, value in row.items()}
+        history = with_choice(replace(history, **columns), recipe, history.val_split)
         # Before `on_epoch`, which stores them: a resumed training needs the best weights so far.
         if history.best_epoch == epoch:
             best_weights = weights
@@ -164,14 +165,6 @@ def train(
         "epoch": history.best_epoch or len(history),
     }
     return Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting), history
-
-
-def _append_row(history: History, row: dict[str, float]) -> dict[str, Any]:
-    """Append the values of an epoch to the columns that were measured in it, and return these columns.
-
-    With a loss column (0.9, 0.5) and a row {"loss": 0.3} that is {"loss": (0.9, 0.5, 0.3)}.
-    """
-    return {name: (*getattr(history, name), value) for name, value in row.items()}
 
 
 def _should_stop(recipe: Recipe, history: History) -> bool:

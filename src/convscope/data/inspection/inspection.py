@@ -36,7 +36,8 @@ class Inspection(Measurements, kw_only=True):
             "" if len(shown) == len(self.class_names) else f"the {len(shown)} classes with the fewest training images\n"
         )
         classes = title + text_table(("class", "training", "test"), self._classes(shown))
-        return "\n\n".join([self._findings_text(), facts, classes])
+        findings = "\n".join(printable(f"{part.severity}: {part.text} {part.next_step}") for part in self.findings)
+        return "\n\n".join([findings or "No problems were found.", facts, classes])
 
     def _repr_html_(self) -> str:
         items = "".join(
@@ -47,13 +48,6 @@ class Inspection(Measurements, kw_only=True):
         facts = html_table(("", "training", "test"), self._facts())
         classes = html_table(("class", "training", "test"), self._classes(self._choose_classes()))
         return f"<div><ul>{items}</ul>{facts}<details><summary>classes</summary>{classes}</details></div>"
-
-    def _findings_text(self) -> str:
-        if not self.findings:
-            return "No problems were found."
-        return "\n".join(
-            printable(f"{finding.severity}: {finding.text} {finding.next_step}") for finding in self.findings
-        )
 
     def _facts(self) -> Iterator[tuple[str, str, str]]:
         splits = (self.splits.train, self.splits.test)

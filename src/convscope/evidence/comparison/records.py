@@ -74,11 +74,6 @@ class ComparisonRecord(Record, kw_only=True):
         """The number of models on each side."""
         return 1, 1
 
-    @property
-    def num_differing(self) -> int:
-        """Images that exactly one of two models classifies correctly."""
-        return (self.only_a_correct or 0) + (self.only_b_correct or 0)
-
 
 Equivalence = Literal["equivalent", "different", "first not worse", "second not worse", "undecided"]
 """The result of comparing the interval of a difference with a margin."""

@@ -199,7 +199,7 @@ def fewer_percent(share: float) -> Figure | str:
 
 def _describe_chance(comparison: ComparisonRecord) -> Sentence:
     """Say how often chance would split the images that only one model classifies correctly as unevenly."""
-    differing = comparison.num_differing
+    differing = (comparison.only_a_correct or 0) + (comparison.only_b_correct or 0)
     if differing == 0:
         return say("comparing.equal")
     p = comparison.p_value

@@ -29,16 +29,10 @@ _MAX_STROKE = 2  # pixels by which a line is widened on either side
 
 def letter_fonts() -> list[Path]:
     """List the fonts in which letters are drawn: STIX and Computer Modern."""
-    return [_matplotlib_data() / "fonts/ttf" / name for name in _FONTS]
-
-
-def _matplotlib_data() -> Path:
-    """Find the folder of matplotlib's fonts."""
-    # Without an import of matplotlib, which takes a second.
-    spec = find_spec("matplotlib")
+    spec = find_spec("matplotlib")  # without an import of matplotlib, which takes a second
     assert spec is not None, "convscope depends on it"
     assert spec.origin is not None, spec
-    return Path(spec.origin).parent / "mpl-data"
+    return [Path(spec.origin).parent / "mpl-data/fonts/ttf" / name for name in _FONTS]
 
 
 def choose_letters(class_names: Collection[str]) -> str:

@@ -37,8 +37,6 @@ def find_columns(schema: Any) -> Columns:
     Raises:
         DataFileError: if there are none of images or labels.
     """
-    import pyarrow as pa
-
     types = {field.name: field.type for field in schema}
     if len(types) < len(schema):
         raise DataFileError("has two columns of the same name; give each column its own name")
@@ -54,7 +52,7 @@ def find_columns(schema: Any) -> Columns:
             f"has no column of pictures or of lists of pixels ({shown}); add one, or save the table as CSV"
         )
     label = label or _only_other(types, image)
-    if pa.types.is_nested(types[label]):
+    if _is_any(types[label], "nested"):
         raise DataFileError(f"{label!r} is {types[label]}; the label must be one number or name per image")
     return Columns(label, _class_names(schema, label), picture, None if picture else numbers)
 
@@ -85,15 +83,13 @@ def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
             raise DataFileError(f"{called} has images of several sizes; save all images in one size")
         shape.append(length)
         values = inner
-    if len(shape) > 4 or not _is_number(values.type):
+    if len(shape) > 4 or not _is_any(values.type, "integer", "floating"):
         raise DataFileError(f"{called} is {batch.column(columns.numbers).type}; images must be (H, W) or (H, W, C)")
     return _as_bytes(values, called).reshape(shape)
 
 
 def _all_of_length(values: Any, length: int) -> bool:
-    import pyarrow as pa
-
-    if pa.types.is_fixed_size_list(values.type):
+    if _is_any(values.type, "fixed_size_list"):
         return True
     offsets = values.offsets.to_numpy()  # list i is the values from offsets[i] to offsets[i + 1] - 1
     return bool((np.diff(offsets) == length).all())
@@ -115,25 +111,20 @@ def _as_bytes(values: Any, called: str) -> Images:
 
 
 def _is_pictures(arrow_type: Any) -> bool:
-    import pyarrow as pa
-
-    if pa.types.is_struct(arrow_type):
+    if _is_any(arrow_type, "struct"):
         return bool(arrow_type.get_field_index("bytes") >= 0)
-    return bool(pa.types.is_binary(arrow_type) or pa.types.is_large_binary(arrow_type))
+    return _is_any(arrow_type, "binary", "large_binary")
 
 
 def _is_list(arrow_type: Any) -> bool:
-    import pyarrow as pa
-
-    arrow_type = getattr(arrow_type, "storage_type", arrow_type)
-    is_list = pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)
-    return bool(is_list or pa.types.is_fixed_size_list(arrow_type))
+    return _is_any(getattr(arrow_type, "storage_type", arrow_type), "list", "large_list", "fixed_size_list")
 
 
-def _is_number(arrow_type: Any) -> bool:
-    import pyarrow as pa
+def _is_any(arrow_type: Any, *kinds: str) -> bool:
+    """True if a type of Arrow is of one of the kinds, by their names in `pyarrow.types`."""
+    from pyarrow import types
 
-    return bool(pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type))
+    return any(getattr(types, f"is_{kind}")(arrow_type) for kind in kinds)
 
 
 def _only_other(types: dict[str, Any], image: str) -> str:
@@ -146,10 +137,8 @@ def _only_other(types: dict[str, Any], image: str) -> str:
 
 def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:
     """Read the names of the numbers of a ClassLabel from Hugging Face's metadata."""
-    import pyarrow as pa
-
     content = (schema.metadata or {}).get(b"huggingface")
-    if content is None or not pa.types.is_integer(schema.field(label).type):
+    if content is None or not _is_any(schema.field(label).type, "integer"):
         return None
     try:
         names = json.loads(content)["info"]["features"][label]["names"]
