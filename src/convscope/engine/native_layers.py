@@ -109,8 +109,6 @@ def _to_plain_layer(row: LayerRow, indices: Mapping[str, int]) -> _native.Layer:
             plain.padding = [above, left]
         case Dropout():
             plain.dropped = layer.dropped
-        case _:
-            pass
     return plain
 
 

@@ -43,9 +43,8 @@ def evaluate(
             finite, `batch_size` is below 1, or `views` is not 1, 5 or 9.
     """
     dataset = dataset_for(model, dataset)
-    return replace(
-        evaluate_predictions(_compute_logits(model, dataset, batch_size, on_progress, views), dataset), views=views
-    )
+    logits = _compute_logits(model, dataset, batch_size, on_progress, views)
+    return replace(evaluate_predictions(logits, dataset), views=views)
 
 
 def evaluate_together(

@@ -139,7 +139,8 @@ def train(
     if reporter is not None and not history.loss:
         reporter.report_step(0)
     # Whether to stop is asked before each epoch: a state that ended by early stopping is not trained further.
-    while len(history) < recipe.epochs and not _should_stop(recipe, history):
+    stopping = recipe.early_stopping
+    while len(history) < recipe.epochs and not (stopping and stopping.is_reached(getattr(history, stopping.monitor))):
         epoch = len(history) + 1
         row, logits = _train_epoch(
             network, dataset, validation, recipe, seed, epoch, rates[epoch - 1], on_progress, reporter
@@ -165,11 +166,6 @@ def train(
         "epoch": history.best_epoch or len(history),
     }
     return Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting), history
-
-
-def _should_stop(recipe: Recipe, history: History) -> bool:
-    stopping = recipe.early_stopping
-    return stopping is not None and stopping.is_reached(getattr(history, stopping.monitor))
 
 
 def _train_epoch(

@@ -192,19 +192,11 @@ def _channels(value: Measurements) -> Iterator[Finding]:
 
 def _missing_classes(value: Measurements) -> Iterator[Finding]:
     train, test = set(value.splits.train.balance.missing), set(value.splits.test.balance.missing)
+    untrained = "Split the data again, stratified: a network cannot learn classes without training images."
+    untested = "Split the data again, stratified: classes without test images cannot be measured."
     for labels, severity, text, next_step in (
-        (
-            train - test,
-            "fault",
-            "{} in the test images, but in no training image",
-            "Split the data again, stratified: a network cannot learn classes without training images.",
-        ),
-        (
-            test - train,
-            "warning",
-            "{} in the training images, but in no test image",
-            "Split the data again, stratified: classes without test images cannot be measured.",
-        ),
+        (train - test, "fault", "{} in the test images, but in no training image", untrained),
+        (test - train, "warning", "{} in the training images, but in no test image", untested),
         (train & test, "note", "{} in no image at all", "Remove these classes, unless the labels are shifted by one."),
     ):
         if labels:

@@ -240,23 +240,14 @@ def _remove_normalization(architecture: Architecture) -> Architecture:
     return _replace_layers(architecture, layers)
 
 
+_remove_poolings = _remove_kinds(MaxPooling2D, AveragePooling2D, what="window pooling")
+_replace_maxima = _replace_pooling(MaxPooling2D, AveragePooling2D, "max pooling")
+_replace_means = _replace_pooling(AveragePooling2D, MaxPooling2D, "average pooling")
 _CHANGES: tuple[tuple[str, str, Callable[[Architecture], Architecture]], ...] = (
     ("no last convolution", "last convolution removed", _remove_last_convolution),
-    (
-        "no pooling",
-        "all window pooling layers removed",
-        _remove_kinds(MaxPooling2D, AveragePooling2D, what="window pooling"),
-    ),
-    (
-        "average pooling",
-        "mean of each window instead of its maximum",
-        _replace_pooling(MaxPooling2D, AveragePooling2D, "max pooling"),
-    ),
-    (
-        "max pooling",
-        "maximum of each window instead of its mean",
-        _replace_pooling(AveragePooling2D, MaxPooling2D, "average pooling"),
-    ),
+    ("no pooling", "all window pooling layers removed", _remove_poolings),
+    ("average pooling", "mean of each window instead of its maximum", _replace_maxima),
+    ("max pooling", "maximum of each window instead of its mean", _replace_means),
     ("linear activations", "no relu or other activation", _remove_activations),
     ("linear model", "one dense layer on the pixels", _make_linear),
     ("1 × 1 kernels", "kernels of 1 × 1", _change_convolutions(kernel_size=(1, 1))),

@@ -167,7 +167,12 @@ class NetworkDifference(Record, kw_only=True):
             yield f"The weights of {name} matter most: alone they change {alone}, all the others change {without}."
 
     def __str__(self) -> str:
-        parts = [self._heading(), self.sentence, *map(printable, self.notes)]
+        heading = "\n".join(
+            f"{letter}  {printable(value.name)}: {printable(value.program)}, "
+            f"{value.parameters:,} parameters in {value.num_layers} layers"
+            for letter, value in zip("AB", (self.a, self.b), strict=True)
+        )
+        parts = [heading, self.sentence, *map(printable, self.notes)]
         parts.append(text_table(HEADER, [layer.cells for layer in self.layers], left=3))
         if self.swaps:
             parts.append(text_table(SWAP_HEADER, self.swaps))
@@ -175,10 +180,3 @@ class NetworkDifference(Record, kw_only=True):
 
     def _repr_html_(self) -> str:
         return html_table(HEADER, [layer.cells for layer in self.layers], self.sentence, left=3)
-
-    def _heading(self) -> str:
-        return "\n".join(
-            f"{letter}  {printable(value.name)}: {printable(value.program)}, "
-            f"{value.parameters:,} parameters in {value.num_layers} layers"
-            for letter, value in zip("AB", (self.a, self.b), strict=True)
-        )
