@@ -60,7 +60,7 @@ def _find_commands(
     name: str, command: click.Command, parent: click.Context | None
 ) -> Iterator[tuple[click.Context, click.Command]]:
     """Yield every command that is not a group, with a context that knows its full name."""
-    context = click.Context(command, info_name=name, parent=parent)
+    context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     if not isinstance(command, click.Group):
         yield context, command
         return

@@ -128,7 +128,10 @@ def _make_short_error(*texts: str) -> click.ClickException:
     return click.ClickException("\n  ".join(short))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
+)
 @click.version_option(package_name="convscope")
 def main() -> None:
     """Train a small convolutional network in seconds on a CPU, evaluate it honestly, and see how it works."""

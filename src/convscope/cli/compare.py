@@ -17,7 +17,6 @@ from convscope.runs.comparing import compare_folders
     "--pairs",
     type=Choice(["all", "first"]),
     default="all",
-    show_default=True,
     help="Pairs to compare: all of them, or each group with the first.",
 )
 @click.option("--margin", type=POINTS, help="Difference in points below which groups count as equivalent, such as 0.1.")

@@ -7,7 +7,7 @@ import click
 from convscope.base.tables import csv_line, printable, text_table
 from convscope.cli.hints import HintingGroup
 from convscope.cli.loading import loading_options
-from convscope.cli.options import json_option, print_json
+from convscope.cli.options import PATH, json_option, print_json
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import StepProgress
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
@@ -77,8 +77,8 @@ def inspect_data(dataset: str, loading: LoadOptions, as_csv: bool, as_json: bool
 
 @data.command("fix")
 @_dataset_argument
-@click.argument("corrections", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder or .npz file for the copy.")
+@click.argument("corrections", type=PATH)
+@click.option("--out", type=PATH, required=True, help="New folder or .npz file for the copy.")
 @loading_options
 @json_option
 def fix(dataset: str, corrections: Path, out: Path, loading: LoadOptions, as_json: bool) -> None:

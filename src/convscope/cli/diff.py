@@ -4,17 +4,17 @@ from pathlib import Path
 
 import click
 
-from convscope.cli.options import json_option, print_json
+from convscope.cli.options import PATH, json_option, print_json
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.runs.difference import compare_files
 
 
 @click.command()
-@click.argument("a", metavar="A", type=click.Path(path_type=Path))
-@click.argument("b", metavar="B", type=click.Path(path_type=Path))
+@click.argument("a", metavar="A", type=PATH)
+@click.argument("b", metavar="B", type=PATH)
 @click.option("--dataset", help="Data set whose test images both read; by default that of a run, or random images.")
-@click.option("--out", type=click.Path(path_type=Path), help="HTML page to write.")
+@click.option("--out", type=PATH, help="HTML page to write.")
 @json_option
 def diff(a: Path, b: Path, dataset: str | None, out: Path | None, as_json: bool) -> None:
     """Compare two networks layer by layer: structure, weights, outputs on the same images, and answers.

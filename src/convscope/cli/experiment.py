@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from convscope.cli.loading import loading_options
 from convscope.cli.options import (
     ARCHITECTURES,
+    PATH,
     RECIPE_NAMES,
     batch_size_option,
     dataset_option,
@@ -62,7 +63,6 @@ def _parse_seeds(value: str) -> list[int]:
     "architectures",
     multiple=True,
     default=("cnn",),
-    show_default=True,
     help=f"Network to train: {ARCHITECTURES}; repeatable.",
 )
 @click.option(
@@ -72,12 +72,7 @@ def _parse_seeds(value: str) -> list[int]:
     help=f"Training recipe: {RECIPE_NAMES}; repeatable; by default each preset's own, or classic.",
 )
 @click.option(
-    "--seeds",
-    type=_parse_seeds,
-    metavar="SEEDS",
-    default="5",
-    show_default=True,
-    help="Number of seeds, from 0, or a list such as 0-4,7.",
+    "--seeds", type=_parse_seeds, metavar="SEEDS", default="5", help="Number of seeds, from 0, or a list such as 0-4,7."
 )
 @epochs_option
 @batch_size_option
@@ -95,12 +90,10 @@ def _parse_seeds(value: str) -> list[int]:
     help="Number of threads for each run; by default one per core, or one with an executor.",
 )
 @executor_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/experiment-DATASET."
-)
+@click.option("--out", type=PATH, help="Folder for the results; by default runs/experiment-DATASET.")
 @click.option(
     "--plan",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Plan to follow, from `convscope plan --out`: its networks, recipes and seeds, up to the next look.",
 )
 @json_option

@@ -7,7 +7,7 @@ import click
 
 from convscope.cli.hints import Choice
 from convscope.cli.job import in_options
-from convscope.cli.options import json_option, print_json, run_argument
+from convscope.cli.options import PATH, json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import ExportOutput
@@ -35,9 +35,7 @@ _ALL, _CARD = "all", "card"
     type=Choice([*DTYPES, _ALL]),
     help="Number format of weights and arithmetic; repeatable; by default float32.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder or file for the export; by default exports/ in the run."
-)
+@click.option("--out", type=PATH, help="Folder or file for the export; by default exports/ in the run.")
 @click.option("--dataset", help="Data set for the verification, without a stored table; by default that of the run.")
 @click.option("--licence", metavar="ID", help="Card: licence of the model, as the hub calls it, such as apache-2.0.")
 @click.option("--prefix", metavar="NAME", help="C: prefix of all names; by default the architecture's name.")

@@ -8,7 +8,7 @@ import click
 from convscope.base.figure_style import FigureFormat, FigureStyle, Theme
 from convscope.cli.hints import Choice
 from convscope.cli.job import open_run_with_data
-from convscope.cli.options import run_argument
+from convscope.cli.options import PATH, run_argument
 from convscope.cli.output import echo
 from convscope.runs.page import write_run_figures
 
@@ -16,13 +16,9 @@ from convscope.runs.page import write_run_figures
 @click.command()
 @run_argument
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option(
-    "--format", "kind", type=Choice(get_args(FigureFormat)), default="png", show_default=True, help="File format."
-)
-@click.option(
-    "--theme", type=Choice(get_args(Theme)), default="light", show_default=True, help="Colours of the figures."
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the files; by default figures/ in the run.")
+@click.option("--format", "kind", type=Choice(get_args(FigureFormat)), default="png", help="File format.")
+@click.option("--theme", type=Choice(get_args(Theme)), default="light", help="Colours of the figures.")
+@click.option("--out", type=PATH, help="Folder for the files; by default figures/ in the run.")
 def figures(run_path: Path, names: tuple[str, ...], kind: FigureFormat, theme: Theme, out: Path | None) -> None:
     """Write figures of a run as PNG, SVG or PDF, for slides and papers.
 

@@ -10,7 +10,7 @@ import click
 
 from convscope.cli.job import in_options, print_result
 from convscope.cli.loading import loading_options
-from convscope.cli.options import RECIPE_NAMES, json_option, print_json
+from convscope.cli.options import PATH, RECIPE_NAMES, json_option, print_json
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import StepProgress
 from convscope.cli.records import ImportedModelOutput, ImportOutput
@@ -50,16 +50,10 @@ def _shape(value: str) -> tuple[int, int, int]:
 
 
 @click.command("import")
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
-@click.option(
-    "--dataset", default="mnist", show_default=True, help="Data set of the network: name, or path of a file or folder."
-)
+@click.argument("path", metavar="FILE", type=PATH)
+@click.option("--dataset", default="mnist", help="Data set of the network: name, or path of a file or folder.")
 @loading_options
-@click.option(
-    "--architecture",
-    type=click.Path(path_type=Path),
-    help="JSON file of convscope or Keras, for a file with weights only.",
-)
+@click.option("--architecture", type=PATH, help="JSON file of convscope or Keras, for a file with weights only.")
 @click.option(
     "--image-shape",
     type=_shape,
@@ -83,12 +77,11 @@ def _shape(value: str) -> tuple[int, int, int]:
 @click.option(
     "--recipe",
     default=DEFAULT_RECIPE,
-    show_default=True,
     help=f"Recipe for networks that `convscope report RUN all` trains: {RECIPE_NAMES}.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help=f"Folder for the results, or {_SUFFIX} file for the model only; by default a new folder under runs/.",
 )
 @json_option

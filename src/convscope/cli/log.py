@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from convscope.base.tables import without_passwords
+from convscope.cli.options import PATH
 from convscope.cli.output import echo
 from convscope.runs.tracking import find_runs, log_run, open_tracker
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option(
     "--to",
     "trackers",

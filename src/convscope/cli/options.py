@@ -19,33 +19,26 @@ from convscope.storage.records import MAX_SEED
 from convscope.training.automatic import BUDGET
 from convscope.training.views import NUM_VIEWS
 
+PATH = click.Path(path_type=Path)
+"""A file or folder, as a `Path`."""
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 POINTS = click.FloatRange(0, 100, min_open=True, max_open=True)
 """A difference of accuracies, in points."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
-folders_argument = click.argument(
-    "folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder for the results; by default a new one under runs/."
-)
+run_argument = click.argument("run_path", metavar="RUN", type=PATH)
+folders_argument = click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=PATH)
+out_option = click.option("--out", type=PATH, help="Folder for the results; by default a new one under runs/.")
 executor_option = click.option(
     "--executor",
     help="Place to train: local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
 )
 index_option = click.option(
-    "--index",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Index of the test image whose feature maps are shown.",
+    "--index", type=click.IntRange(min=0), default=0, help="Index of the test image whose feature maps are shown."
 )
-dataset_option = click.option(
-    "--dataset", default="mnist", show_default=True, help="Name of a data set, or path of a file or folder."
-)
+dataset_option = click.option("--dataset", default="mnist", help="Name of a data set, or path of a file or folder.")
 class_weights_option = click.option(
     "--class-weights",
     type=Choice(["none", "balanced"]),
@@ -63,12 +56,9 @@ width_option = click.option(
     "--width",
     type=click.FloatRange(0, 64, min_open=True),
     default=1.0,
-    show_default=True,
     help="Factor for the filters and units of all layers but the last.",
 )
-engine_option = click.option(
-    "--engine", type=Choice(ENGINES), default="native", show_default=True, help="Compute engine."
-)
+engine_option = click.option("--engine", type=Choice(ENGINES), default="native", help="Compute engine.")
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="Number of threads; by default one per core."
 )
@@ -76,7 +66,6 @@ views_option = click.option(
     "--views",
     type=Choice([str(number) for number in NUM_VIEWS]),
     default="1",
-    show_default=True,
     # A choice of texts, so that help lists 1, 5 and 9; the command gets a number.
     callback=lambda _, __, value: int(value),  # called with the context, the parameter and its value
     help="Views of each image whose probabilities are averaged: 5 are the image and its shifts by one pixel, 9 also "
@@ -103,7 +92,7 @@ def training_options(command: _Command) -> _Command:
         click.option(
             "--from",
             "start",
-            type=click.Path(path_type=Path),
+            type=PATH,
             metavar="RUN",
             help="Run whose trained weights training starts from; its classes may be others.",
         ),
@@ -138,11 +127,11 @@ def training_options(command: _Command) -> _Command:
             help="Epochs without a lower validation loss before training stops; the best epoch's weights are kept.",
         ),
         class_weights_option,
-        click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Random seed."),
+        click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, help="Random seed."),
         engine_option,
         threads_option,
         out_option,
-        click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Unfinished run to continue."),
+        click.option("--resume", type=PATH, metavar="RUN", help="Unfinished run to continue."),
     )
     for option in reversed(options):  # help lists options in the order of decorators, the last applied first
         command = option(command)

@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from convscope.architecture.presets import PRESETS
-from convscope.cli.options import POINTS, dataset_option, folders_argument, json_option, print_json
+from convscope.cli.options import PATH, POINTS, dataset_option, folders_argument, json_option, print_json
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
@@ -17,20 +17,12 @@ from convscope.runs.experiments import ExperimentRequest, train_pilot
 @click.command()
 @folders_argument
 @dataset_option
-@click.option(
-    "--difference", type=POINTS, default=0.1, show_default=True, help="Difference of the mean accuracies, in points."
-)
+@click.option("--difference", type=POINTS, default=0.1, help="Difference of the mean accuracies, in points.")
 @click.option(
     "--margin", type=POINTS, help="Margin in which equally good networks are shown equal; by default --difference."
 )
-@click.option(
-    "--looks",
-    type=click.IntRange(1, 3),
-    default=1,
-    show_default=True,
-    help="Number of comparisons while seeds are added.",
-)
-@click.option("--out", type=click.Path(path_type=Path), help="File for the plan, for `convscope experiment --plan`.")
+@click.option("--looks", type=click.IntRange(1, 3), default=1, help="Number of comparisons while seeds are added.")
+@click.option("--out", type=PATH, help="File for the plan, for `convscope experiment --plan`.")
 @json_option
 @click.pass_context
 def plan(

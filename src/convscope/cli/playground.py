@@ -5,15 +5,14 @@ from pathlib import Path
 import click
 
 from convscope.base.tables import printable
+from convscope.cli.options import PATH
 from convscope.cli.output import echo
 from convscope.cli.progress import StepProgress
 from convscope.runs.playground import make_playground
 
 
 @click.command()
-@click.option(
-    "--out", type=click.Path(path_type=Path), default="playground.html", show_default=True, help="HTML file to write."
-)
+@click.option("--out", type=PATH, default="playground.html", help="HTML file to write.")
 @click.option("--force", is_flag=True, help="Allow --out to replace a file.")
 def playground(out: Path, force: bool) -> None:
     """Write a page on which you train a network in the browser.

@@ -9,7 +9,7 @@ from convscope.base.errors import ImageFileError
 from convscope.base.files import check_free
 from convscope.base.tables import printable
 from convscope.cli.hints import Choice
-from convscope.cli.options import json_option, run_argument
+from convscope.cli.options import PATH, json_option, run_argument
 from convscope.cli.output import echo, format_command
 from convscope.cli.predictions import (
     print_outcomes_csv,
@@ -36,7 +36,7 @@ def _parse_columns(value: str) -> Columns:
 
 @click.command()
 @run_argument
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=PATH)
 @click.option("--strings", is_flag=True, help="Read all characters in each picture, line by line.")
 @click.option("--with", "also", multiple=True, type=Choice(STEPS), help="Preparation step to add; repeatable.")
 @click.option(
@@ -46,13 +46,13 @@ def _parse_columns(value: str) -> Columns:
     "--explain",
     "page_path",
     metavar="PAGE.html",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="HTML file that shows each picture, each step, the prediction, and the pixels that contributed to it.",
 )
 @click.option(
     "--submission",
     metavar="FILE.csv",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="File of predictions for a competition, with the columns ImageId (from 1) and Label.",
 )
 @click.option(
@@ -72,7 +72,7 @@ def _parse_columns(value: str) -> Columns:
     "--sort-into",
     "sorted_folder",
     metavar="FOLDER",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="New folder for copies of the pictures, in a folder for each predicted class.",
 )
 @click.option("--force", is_flag=True, help="Allow --explain and --submission to replace a file.")

@@ -16,7 +16,7 @@ from convscope.storage.records import JobOptions
 
 @click.command()
 @training_options
-@click.option("--baseline/--no-baseline", default=True, show_default=True, help="Compare with a dense network.")
+@click.option("--baseline/--no-baseline", default=True, help="Compare with a dense network.")
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),

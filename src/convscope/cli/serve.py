@@ -14,14 +14,8 @@ _NEEDED = ("fastapi", "uvicorn")  # modules of the extra `serve`
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Network address to listen on; 0.0.0.0 for all.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8000,
-    show_default=True,
-    help="Port to listen on; 0 for any free one.",
-)
+@click.option("--host", default="127.0.0.1", help="Network address to listen on; 0.0.0.0 for all.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="Port to listen on; 0 for any free one.")
 @click.option(
     "--allow-host",
     "allowed",
@@ -33,7 +27,6 @@ _NEEDED = ("fastapi", "uvicorn")  # modules of the extra `serve`
     "--deadline",
     type=click.FloatRange(0, 86400, min_open=True),
     default=30.0,
-    show_default=True,
     help="Maximum seconds from a complete request to its response; later ones fail with status 503.",
 )
 @json_option

@@ -7,7 +7,7 @@ import click
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_text
-from convscope.cli.options import json_option, print_json, width_option
+from convscope.cli.options import PATH, json_option, print_json, width_option
 from convscope.cli.output import echo
 from convscope.runs.choices import architecture_for
 
@@ -22,15 +22,11 @@ def _parse_image_size(_context: click.Context, _parameter: click.Parameter, valu
 @click.command()
 @click.argument("architecture")
 @click.option(
-    "--image",
-    callback=_parse_image_size,
-    default="28x28x1",
-    show_default=True,
-    help="Height, width and channels of the images.",
+    "--image", callback=_parse_image_size, default="28x28x1", help="Height, width and channels of the images."
 )
-@click.option("--classes", type=int, default=10, show_default=True, help="Number of classes.")
+@click.option("--classes", type=int, default=10, help="Number of classes.")
 @width_option
-@click.option("--svg", "svg_path", type=click.Path(path_type=Path), help="SVG file for the diagram.")
+@click.option("--svg", "svg_path", type=PATH, help="SVG file for the diagram.")
 @json_option
 def summary(
     architecture: str, image: tuple[int, int, int], classes: int, width: float, svg_path: Path | None, as_json: bool

@@ -1,12 +1,19 @@
 """`convscope sweep`: fields of a recipe or an architecture varied, and judged on held-out training images."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from convscope.cli.loading import loading_options
-from convscope.cli.options import ARCHITECTURES, RECIPE_NAMES, dataset_option, executor_option, json_option, print_json
+from convscope.cli.options import (
+    ARCHITECTURES,
+    PATH,
+    RECIPE_NAMES,
+    dataset_option,
+    executor_option,
+    json_option,
+    print_json,
+)
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import JobProgress
 from convscope.experiment.sweep import SEARCHES
@@ -18,7 +25,7 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
 @click.command()
 @dataset_option
 @loading_options
-@click.option("--architecture", default=PRESET, show_default=True, help=f"Network to vary: {ARCHITECTURES}.")
+@click.option("--architecture", default=PRESET, help=f"Network to vary: {ARCHITECTURES}.")
 @click.option("--recipe", help=f"Recipe to vary: {RECIPE_NAMES}; by default the preset's own, or classic.")
 @click.option(
     "--vary",
@@ -28,25 +35,23 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
     help="Field and its values: filters=8,16,32, learning_rate=log:1e-4..1e-2, augmentation.shift=0..2, "
     "conv2d_1.filters=16..64; repeatable.",
 )
-@click.option("--trials", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Number of trials.")
+@click.option("--trials", type=click.IntRange(1, 100_000), default=20, help="Number of trials.")
 @click.option(
     "--search",
     type=click.Choice(SEARCHES),
     default="random",
-    show_default=True,
     help="Values to try: random, all combinations, or near those that did well (tree-structured Parzen estimator).",
 )
-@click.option(
-    "--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of runs for each trial."
-)
+@click.option("--seeds", type=click.IntRange(1, 1000), default=1, help="Number of runs for each trial.")
 @click.option(
     "--held-out",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=HELD_OUT,
+    show_default=False,
     help="Fraction of the training images to hold out; by default 1/6.",
 )
 @executor_option
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/sweep-DATASET.")
+@click.option("--out", type=PATH, help="Folder for the results; by default runs/sweep-DATASET.")
 @json_option
 def sweep(as_json: bool, **arguments: Any) -> None:
     """Vary fields of a recipe or an architecture, and find the values that held-out images prefer.
