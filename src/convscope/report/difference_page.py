@@ -1,7 +1,5 @@
 """The difference of two networks as one HTML file, without a script."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,24 +18,12 @@ def render_difference(difference: NetworkDifference, images: NDArray[np.uint8] |
     Args:
         images: (N, H, W, C) uint8, the images that were compared, of which those with changed answers are shown.
     """
-    parts: list[Table | Gallery] = [
-        Table(
-            "Layers",
-            "Layers that do the same stand in one row. Differences are absolute, beside the largest output of A.",
-            HEADER,
-            [layer.cells for layer in difference.layers],
-            left=3,
-        )
-    ]
+    look = "Layers that do the same stand in one row. Differences are absolute, beside the largest output of A."
+    layers = Table("Layers", look, HEADER, [layer.cells for layer in difference.layers], left=3)
+    parts: list[Table | Gallery] = [layers]
     if difference.swaps:
-        parts.append(
-            Table(
-                "Layers whose weights change answers",
-                "With B's weights in this layer alone, and in all layers but this.",
-                SWAP_HEADER,
-                difference.swaps,
-            )
-        )
+        look = "With B's weights in this layer alone, and in all layers but this."
+        parts.append(Table("Layers whose weights change answers", look, SWAP_HEADER, difference.swaps))
     if images is not None and difference.changed:
         cards = [
             Card(image_pixels(images[answer.image]), (f"A: {answer.a}", f"B: {answer.b}"))
@@ -55,14 +41,10 @@ def render_difference(difference: NetworkDifference, images: NDArray[np.uint8] |
     return render_document(
         "difference.html.jinja",
         networks=list(zip("AB", (difference.a, difference.b), strict=True)),
-        sentences=_to_printable(difference.sentences),
-        notes=_to_printable(difference.notes),
+        sentences=[printable(sentence) for sentence in difference.sentences],
+        notes=[printable(note) for note in difference.notes],
         score="–" if difference.num_changed is None else f"{difference.num_changed:,}",
         images=difference.images,
         num_images=difference.num_images,
         section=render_section(section),
     )
-
-
-def _to_printable(texts: Sequence[str]) -> list[str]:
-    return [printable(text) for text in texts]

@@ -37,13 +37,8 @@ def image_size(shape: Sequence[int]) -> Sentence:
 
 def _data(data: PageData) -> Sentence:
     train, test = data.train, data.test
-    return say(
-        "foldData",
-        train=train.num_images,
-        test=test.num_images,
-        size=image_size(train.image_shape),
-        classes=len(train.class_names),
-    )
+    size, classes = image_size(train.image_shape), len(train.class_names)
+    return say("foldData", train=train.num_images, test=test.num_images, size=size, classes=classes)
 
 
 def _model(model: PageModel, names: Mapping[str, str]) -> Sentence:
@@ -80,13 +75,8 @@ def _maps(explanation: Explanation, names: Sequence[str]) -> Sentence:
     if not layers:
         return say("foldMapsNone")
     count, dead = sum(layer.shape[-1] for layer in layers), sum(layer.num_dead_maps for layer in layers)
-    return say(
-        f"foldMaps.{explanation.split}",
-        active=count - dead,
-        maps=count,
-        index=explanation.index,
-        name=clip(names[explanation.label], 16),
-    )
+    name, key = clip(names[explanation.label], 16), f"foldMaps.{explanation.split}"
+    return say(key, active=count - dead, maps=count, index=explanation.index, name=name)
 
 
 def _reproduce(record: PageRecord) -> Sentence:

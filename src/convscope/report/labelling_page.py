@@ -8,14 +8,12 @@ One HTML file holds pictures, script and texts in all languages. File and class 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from convscope.base.files import write_text
-from convscope.base.records import Count, Fraction, Record, encode
+from convscope.base.records import Count, Fraction, Record, encode, from_attributes
 from convscope.base.tables import clip, printable
 from convscope.data.inspection.pictures import shrink
 from convscope.evidence.records import Label
@@ -121,22 +119,6 @@ def render_labelling_page(
     )
 
 
-def write_labelling_page(
-    path: Path,
-    name: str,
-    class_names: Sequence[str],
-    pictures: Iterable[PictureToLabel],
-    num_pictures: int,
-    command: str,
-) -> None:
-    """Write the page to `path`, whole or not at all; the other arguments are those of `render_labelling_page`.
-
-    Raises:
-        ConvscopeError: if the folder cannot be written to or the disk is full.
-    """
-    write_text(path, render_labelling_page(name, class_names, pictures, num_pictures, command))
-
-
 def _collect(class_names: Sequence[str], pictures: Iterable[PictureToLabel]) -> LabellingContent:
     """Collect items until the page is full; there is always one."""
     items = list[LabellingItem]()
@@ -151,20 +133,9 @@ def _collect(class_names: Sequence[str], pictures: Iterable[PictureToLabel]) -> 
             break
         for text in (large, *small):
             numbers.setdefault(text, len(numbers))
-        items.append(
-            LabellingItem(
-                picture=numbers[large],
-                file=picture.file,
-                split=picture.split,
-                index=picture.index,
-                given_label=picture.given_label,
-                suggested_label=picture.suggested_label,
-                confidence=picture.confidence,
-                neighbours=tuple(
-                    Neighbour(numbers[text], label) for text, (_, label) in zip(small, picture.neighbours, strict=True)
-                ),
-            )
-        )
+        labels = [label for _, label in picture.neighbours]
+        neighbours = tuple(Neighbour(numbers[text], label) for text, label in zip(small, labels, strict=True))
+        items.append(from_attributes(LabellingItem, picture, picture=numbers[large], neighbours=neighbours))
     return LabellingContent(class_names=tuple(class_names), items=tuple(items), pictures=tuple(numbers))
 
 

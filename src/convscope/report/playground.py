@@ -3,9 +3,6 @@
 Every training image is inside, in 16 grey levels so that the file stays below 10 MB for MNIST; test images are exact.
 """
 
-from pathlib import Path
-
-from convscope.base.files import write_text
 from convscope.base.packing import Packed, pack_halved
 from convscope.base.versions import FORMAT
 from convscope.data.datasets import Splits
@@ -62,12 +59,3 @@ def render_playground(splits: Splits, model: Model) -> str:
         architecture=model.architecture.name,
         dataset=splits.name,
     )
-
-
-def write_playground(path: Path, splits: Splits, model: Model) -> None:
-    """Write the page to `path`, whole or not at all.
-
-    Raises:
-        ConvscopeError: if it cannot be written there or the disk is full.
-    """
-    write_text(path, render_playground(splits, model))

@@ -1,9 +1,7 @@
 """A sweep as one HTML file, without a script: from its record to text, and to its folder."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable, value_text
 from convscope.evidence.comparison.words import SIGNIFICANCE
@@ -34,17 +32,6 @@ def render_sweep(sweep: SweepRecord, command: str = "", next_step: str = "") -> 
         command=printable(without_folders(command)),
         next_step=printable(without_folders(next_step)),
     )
-
-
-def write_sweep_page(folder: Path, sweep: SweepRecord, command: str = "", next_step: str = "") -> Path:
-    """Write the page as `sweep.html` into `folder`, whole or not at all, and return its path.
-
-    Raises:
-        ConvscopeError: if the folder cannot be written to or the disk is full.
-    """
-    path = folder / "sweep.html"
-    write_text(path, render_sweep(sweep, command, next_step))
-    return path
 
 
 def _view(sweep: SweepRecord) -> dict[str, object]:

@@ -28,7 +28,7 @@ def write_cleaner(folder: RunFolder, splits: Splits, record: AuditRecord) -> Pat
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     # Imported here, since matplotlib takes its time to load.
-    from convscope.report.labelling_page import PictureToLabel, write_labelling_page
+    from convscope.report.labelling_page import PictureToLabel, render_labelling_page
 
     suspects = list(_sort_suspects(record))
     if not suspects:
@@ -55,7 +55,8 @@ def write_cleaner(folder: RunFolder, splits: Splits, record: AuditRecord) -> Pat
 
     page = folder.locate(PAGE)
     number = sum(split.num_suspects for split in record.label_suspects.by_split.values())
-    write_labelling_page(page, splits.name, names, read_pictures(), number, _format_command(folder, splits))
+    command = _format_command(folder, splits)
+    write_text(page, render_labelling_page(splits.name, names, read_pictures(), number, command))
     lines = [csv_line(_COLUMNS)]
     for split, suspect in suspects:
         classes = (names[suspect.given_label], names[suspect.suggested_label])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, ImageFileError, RunError
-from convscope.base.files import fill_folder
+from convscope.base.files import fill_folder, write_text
 from convscope.data.handwriting import Step
 from convscope.data.image_files import read_picture
 from convscope.evidence.rejection.distance import distance_layer, hidden_features
@@ -105,14 +105,14 @@ def copy_by_class(
 
 def _write_page(new: Path, folder: Path, copies: Mapping[str, Suggestion], class_names: Sequence[str]) -> None:
     # Imported here, since matplotlib takes its time to load.
-    from convscope.report.labelling_page import PictureToLabel, write_labelling_page
+    from convscope.report.labelling_page import PictureToLabel, render_labelling_page
 
     pictures = (
         PictureToLabel(read_picture(new / name), name, "", 0, None, made.label, made.probability)
         for name, made in copies.items()
     )
     command = shlex.join(["convscope", "data", "info", format_path(folder / "labels.csv")])
-    write_labelling_page(new / PAGE, format_path(folder), class_names, pictures, len(copies), command)
+    write_text(new / PAGE, render_labelling_page(format_path(folder), class_names, pictures, len(copies), command))
 
 
 def _is_folder_name(name: str) -> bool:

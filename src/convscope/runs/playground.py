@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from convscope.architecture import presets
-from convscope.base.files import check_free
+from convscope.base.files import check_free, write_text
 from convscope.data.datasets import LoadOptions
 from convscope.engine import initial_weights
 from convscope.runs.data import load_data
@@ -20,10 +20,11 @@ def make_playground(path: Path, listeners: Listeners, *, force: bool = False) ->
         ConvscopeError: if there is a file at `path` and not `force`, or MNIST cannot be loaded, or `path` written.
     """
     check_free(path, force=force)
-    from convscope.report.playground import write_playground  # matplotlib takes its time to load
+    from convscope.report.playground import render_playground  # matplotlib takes its time to load
 
     _, splits = load_data(_DATASET, LoadOptions(), listeners.on_download)
     train = splits.train
     architecture = presets.cnn(train.images.shape[1:], train.num_classes)
-    write_playground(path, splits, Model(architecture, initial_weights(architecture, _SEED), train.class_names))
+    model = Model(architecture, initial_weights(architecture, _SEED), train.class_names)
+    write_text(path, render_playground(splits, model))
     return len(train)

@@ -97,8 +97,9 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
         write_json(folder / "architecture.json", sweep.architecture.to_dict())
         write_json(folder / "recipe.json", sweep.recipe.to_dict())
         write_text(folder / "sweep.txt", f"{sweep}\n")
-        from convscope.report.sweep_page import write_sweep_page  # matplotlib takes its time to load
+        from convscope.report.sweep_page import render_sweep  # matplotlib takes its time to load
 
         next_step = request.next_step(folder)
-        page = write_sweep_page(folder, record, request.command, next_step)
+        page = folder / "sweep.html"
+        write_text(page, render_sweep(record, request.command, next_step))
     return SweepResult(sweep, page, next_step)

@@ -39,20 +39,15 @@ def _filters(value: Ablation) -> list[Table | Chart]:
     names = name_kinds(value.layer_kinds)
     title = ablation_finding(filters, noun, names)
     left_out = value.num_filters_left_out
-    chart = Chart(
-        name="ablation",
-        title=title,
-        look=join_sentences(
-            say(f"evidence.ablation.lookFew.{noun}"),
-            say("measured", images=count_images(value)),
-            say(f"evidence.ablation.untested.{noun}", n=left_out) if left_out else "",
-            say("evidence.ablation.significant", n=marking.num_significant, tests=marking.num_tests),
-            say("evidence.ablation.false"),
-        ),
-        drawing=draw_ablation(filters, title, names),
-        numbers=_ablation_numbers(value, names),
-        is_wide=True,
+    look = join_sentences(
+        say(f"evidence.ablation.lookFew.{noun}"),
+        say("measured", images=count_images(value)),
+        say(f"evidence.ablation.untested.{noun}", n=left_out) if left_out else "",
+        say("evidence.ablation.significant", n=marking.num_significant, tests=marking.num_tests),
+        say("evidence.ablation.false"),
     )
+    drawing = draw_ablation(filters, title, names)
+    chart = Chart("ablation", title, look, drawing, _ablation_numbers(value, names), is_wide=True)
     return [chart, _classes(value, names)]
 
 
@@ -78,13 +73,8 @@ def _class_finding(
     if significant_changes[row, label] >= 0:
         return say(f"evidence.ablation.classNone.{noun}")
     worst, cost = filters[indices[int(row)]], figure(-100 * significant_changes[row, label], 1)
-    return say(
-        f"evidence.ablation.classLoses.{noun}",
-        name=clip(names[int(label)], _WIDEST_NAME),
-        cost=cost,
-        index=str(worst.filter),
-        layer=layers[worst.layer],
-    )
+    name, layer = clip(names[int(label)], _WIDEST_NAME), layers[worst.layer]
+    return say(f"evidence.ablation.classLoses.{noun}", name=name, cost=cost, index=str(worst.filter), layer=layer)
 
 
 def _classes(value: Ablation, layers: Mapping[str, str]) -> Table:
@@ -158,19 +148,10 @@ def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
     runs = value.architecture_runs
     counts = {verdict: sum(variant.verdict == verdict for variant in others) for verdict in ("worse", "better")}
     title = say("evidence.ablation.variants.worse", n=counts["worse"], variants=len(others), better=counts["better"])
-    look = say(
-        "evidence.ablation.variants.look",
-        n=len(runs.seeds),
-        recipe=clip(runs.recipe, 18),
-        images=say(f"counted.{runs.split}", n=runs.num_images),
-    )
-    chart = Chart(
-        name="ablation-architectures",
-        title=title,
-        look=look,
-        drawing=draw_architectures(value.architectures, runs.num_images, title),
-        is_wide=True,
-    )
+    images, recipe = say(f"counted.{runs.split}", n=runs.num_images), clip(runs.recipe, 18)
+    look: str = say("evidence.ablation.variants.look", n=len(runs.seeds), recipe=recipe, images=images)
+    drawing = draw_architectures(value.architectures, runs.num_images, title)
+    chart = Chart("ablation-architectures", title, look, drawing, is_wide=True)
     rows = [
         [
             _variant(architecture.name),
@@ -190,14 +171,9 @@ def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
     header = heads("ablation", "variant", "change", "accuracy", "interval", "points", "interval", "verdict")
     header += heads("ablation", "parameters", "macs", "images", "seconds")
     left_out = join_texts([_format_left_out(variant) for variant in runs.left_out], "semicolon")
-    table = Table(
-        title=say("evidence.ablation.variants.title", architecture=clip(runs.architecture, 18)),
-        look=join_sentences(say("evidence.ablation.variants.same"), say("leftOut", names=left_out) if left_out else ""),
-        header=header,
-        rows=rows,
-        left=2,
-    )
-    return [chart, table]
+    title = say("evidence.ablation.variants.title", architecture=clip(runs.architecture, 18))
+    look = join_sentences(say("evidence.ablation.variants.same"), say("leftOut", names=left_out) if left_out else "")
+    return [chart, Table(title, look, header, rows, left=2)]
 
 
 def _interval(interval: Sequence[float] | None, text: Callable[[float], str]) -> str:

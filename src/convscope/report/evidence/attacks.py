@@ -121,11 +121,7 @@ def _gallery(value: Attacks) -> Gallery:
     # The title tells the first size that fools half of the images (`argmax` finds the first True), or else the largest.
     fools_half = fooled.mean(axis=0) >= 0.5
     chosen = int(fools_half.argmax()) if fools_half.any() else len(fools_half) - 1
-    title = say(
-        "evidence.attacks.fooled",
-        epsilon=f"{shown.epsilons[chosen]}",
-        fooled=int(fooled[:, chosen].sum()),
-        images=len(fooled),
-    )
+    epsilon, num_fooled = f"{shown.epsilons[chosen]}", int(fooled[:, chosen].sum())
+    title = say("evidence.attacks.fooled", epsilon=epsilon, fooled=num_fooled, images=len(fooled))
     look = say("evidence.attacks.rows", widest=f"{widest}")
     return Gallery(title, look, cards, _SIDE, 1 + 2 * len(shown.epsilons))

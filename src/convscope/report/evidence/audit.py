@@ -113,12 +113,9 @@ def _counts_table(suspects: Mapping[str, LabelSuspectsRecord]) -> Table:
         say(f"evidence.audit.count.{split}", suspects=split_suspects.num_suspects, labels=split_suspects.num_images)
         for split, split_suspects in suspects.items()
     ]
-    return Table(
-        say("evidence.audit.suspect", counts=join_texts(counts, "and")),
-        say("evidence.audit.confidentLook"),
-        heads("audit", "split", "labels", "confident", "suspect"),
-        rows,
-    )
+    title = say("evidence.audit.suspect", counts=join_texts(counts, "and"))
+    header = heads("audit", "split", "labels", "confident", "suspect")
+    return Table(title, say("evidence.audit.confidentLook"), header, rows)
 
 
 def _duplicates_table(duplicates: DuplicatesRecord) -> Table:
@@ -170,17 +167,10 @@ def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], pict
         first = shown[-1][0]  # members are sorted by split, so this is a test image if there is one
         tiled = tile([pixels for _, pixels in shown], columns=len(shown))
         cards.append(Card(tiled, lines, first.split, first.index))
-    title = say(
-        "evidence.audit.gallery",
-        labels=duplicates.num_groups_with_two_labels,
-        n=duplicates.num_groups,
-        across=duplicates.num_groups_across_splits,
-    )
-    is_all = len(cards) == duplicates.num_groups
-    look = join_sentences(
-        say("evidence.audit.galleryLook"),
-        "" if is_all else say("evidence.audit.groupsShown", shown=len(cards), n=duplicates.num_groups),
-    )
+    count, across = duplicates.num_groups, duplicates.num_groups_across_splits
+    title = say("evidence.audit.gallery", labels=duplicates.num_groups_with_two_labels, n=count, across=across)
+    part = "" if len(cards) == count else say("evidence.audit.groupsShown", shown=len(cards), n=count)
+    look = join_sentences(say("evidence.audit.galleryLook"), part)
     return [Gallery(title, look, cards, size=270)]
 
 

@@ -18,22 +18,12 @@ _MAX_SIBLINGS = 20  # networks that predicted the images of the fit, in a senten
 
 def calibration_section(value: Calibration) -> Section:
     """Make the section of a calibration."""
-    reliability = Chart(
-        "reliability",
-        error_finding(value),
-        join_sentences(
-            say("sentence", text=confidence_finding(value)), say("evidence.calibration.reliability", n=value.num_bins)
-        ),
-        draw_reliability(value),
-        _bins_table(value),
+    look = join_sentences(
+        say("sentence", text=confidence_finding(value)), say("evidence.calibration.reliability", n=value.num_bins)
     )
-    refusing = Chart(
-        "risk-coverage",
-        refusal_finding(value),
-        say("evidence.calibration.risk"),
-        draw_risk(value),
-        _refusal_table(value),
-    )
+    reliability = Chart("reliability", error_finding(value), look, draw_reliability(value), _bins_table(value))
+    look = say("evidence.calibration.risk")
+    refusing = Chart("risk-coverage", refusal_finding(value), look, draw_risk(value), _refusal_table(value))
     return topic_section("calibration", (reliability, _figures_table(value), refusing))
 
 
@@ -145,19 +135,17 @@ def _number(value: float, digits: int) -> str:
 
 def _refusal_table(value: Calibration) -> Table:
     """Make the table of the errors left, a row for each share of refused images, the first of them 0."""
-    rows = list[list[str]]()
-    whole = value.after.risk_coverage.refusals[0]
-    for refusal in value.after.risk_coverage.refusals:
-        low, high = refusal.interval
-        rows.append(
-            [
-                format_rounded(100 * refusal.fraction, 6, "%"),
-                f"{refusal.num_left:,}",
-                say("ofTotal", n=refusal.num_errors_left, total=whole.num_errors_left),
-                percent(refusal.risk),
-                f"[{100 * low:.2f}, {100 * high:.2f}]",
-            ]
-        )
+    refusals = value.after.risk_coverage.refusals
+    rows = [
+        [
+            format_rounded(100 * refusal.fraction, 6, "%"),
+            f"{refusal.num_left:,}",
+            say("ofTotal", n=refusal.num_errors_left, total=refusals[0].num_errors_left),
+            percent(refusal.risk),
+            format_interval(refusal.interval),
+        ]
+        for refusal in refusals
+    ]
     header = heads("calibration", "refused", "left", "errors", "rate", "interval")
     return Table("", "", header, rows)
 

@@ -33,16 +33,12 @@ _MAX_DOTS = 200  # dots of a group: more would make the drawing heavy
 
 def comparison_chart(comparison: GroupComparisonRecord) -> Chart:
     """Draw a comparison of groups, with the verdict as its title."""
-    look = say("evidence.comparison.lookSingle")
+    look: str = say("evidence.comparison.lookSingle")
     if comparison.degrees_of_freedom is not None:
         look = say("evidence.comparison.lookSeveral", freedom=format_rounded(comparison.degrees_of_freedom, 3))
-    return Chart(
-        "comparison-difference",
-        format_verdict(comparison),
-        join_sentences(look, "" if comparison.adjusted_p_value is None else say("evidence.comparison.holm")),
-        draw_difference(comparison),
-        _numbers(comparison),
-    )
+    look = join_sentences(look, "" if comparison.adjusted_p_value is None else say("evidence.comparison.holm"))
+    verdict, drawing = format_verdict(comparison), draw_difference(comparison)
+    return Chart("comparison-difference", verdict, look, drawing, _numbers(comparison))
 
 
 def draw_difference(comparison: GroupComparisonRecord) -> Drawing:

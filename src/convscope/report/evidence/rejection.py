@@ -85,12 +85,8 @@ def _make_refusal_table(value: Rejection) -> Table:
     rows += [_format_set(images, value.class_names) for images in value.out_of_distribution]
     # The set that the first rule, the one in use, refuses least.
     hardest = min(value.out_of_distribution, key=lambda images: images.rules[0].refused.value)
-    title = say(
-        "evidence.rejection.hardest",
-        name=_name_set(hardest.name),
-        refused=percent(hardest.rules[0].refused.value, 1),
-        right=percent(correct.value),
-    )
+    name, refused = _name_set(hardest.name), percent(hardest.rules[0].refused.value, 1)
+    title = say("evidence.rejection.hardest", name=name, refused=refused, right=percent(correct.value))
     header = heads("rejection", "images", "number", "refused", "interval", "mean", "sure", "accepted", "frequent")
     return Table(title, _write_refusal_note(value), header, rows)
 

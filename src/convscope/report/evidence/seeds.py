@@ -20,7 +20,9 @@ _MAX_RUNS = 400  # shown as dots and in the table, over all groups
 def experiment_section(experiment: RunsRecord) -> Section:
     """Make the section of an experiment, or of the seeds of a run."""
     groups = experiment.table
-    runs = [_runs_of(experiment, group) for group in groups]
+    runs = [
+        [run for run in experiment.runs if (run.architecture, run.recipe, run.name) == group.key] for group in groups
+    ]
     parts: list[Table | Chart] = [_strips(experiment, runs), _table(groups, runs)]
     if experiment.diverged:
         parts.append(divergence_table(experiment.diverged))
@@ -57,17 +59,10 @@ def seeds_finding(experiment: RunsRecord) -> str:
     )
     if best.mean == second.mean:
         return say("evidence.seeds.equal", first=first, other=second_title, mean=mean)
+    key = "single" if 1 in (best.num_runs, second.num_runs) else "higher"
+    key = key if lead.is_distinguishable else "unclear"
     p = format_p_value(lead.decisive_p_value)
-    if not lead.is_distinguishable:
-        return say("evidence.seeds.unclear", first=first, mean=mean, other=second_title, p=p)
-    if best.num_runs == 1 or second.num_runs == 1:
-        return say("evidence.seeds.single", first=first, mean=mean, other=second_title, p=p)
-    return say("evidence.seeds.higher", first=first, mean=mean, other=second_title, p=p)
-
-
-def _runs_of(experiment: RunsRecord, group: GroupRecord) -> list[RunRecord]:
-    key = (group.architecture, group.recipe, group.name)
-    return [run for run in experiment.runs if (run.architecture, run.recipe, run.name) == key]
+    return say(f"evidence.seeds.{key}", first=first, mean=mean, other=second_title, p=p)
 
 
 def _title(group: GroupRecord, groups: Sequence[GroupRecord]) -> str:
@@ -97,14 +92,9 @@ def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Char
     is_all = all(len(members) <= shown for members in runs)
     drawn = "" if is_all else say("evidence.seeds.drawn", drawn=len(rows), n=len(experiment.runs))
     header = heads("seeds", "architecture", "recipe", "seed", "accuracy", "loss", "training", "weightsHash")
-    return Chart(
-        "seeds",
-        title,
-        join_sentences(say("evidence.seeds.compare"), drawn),
-        draw_strips(groups, [_evenly([run.accuracy for run in members], shown) for members in runs], title),
-        Table("", "", header, rows, left=2),
-        is_wide=True,
-    )
+    look = join_sentences(say("evidence.seeds.compare"), drawn)
+    drawing = draw_strips(groups, [_evenly([run.accuracy for run in members], shown) for members in runs], title)
+    return Chart("seeds", title, look, drawing, Table("", "", header, rows, left=2), is_wide=True)
 
 
 def _evenly(values: Sequence[float], max_values: int) -> list[float]:
@@ -132,29 +122,20 @@ def _table(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -
             ]
         )
     single = any(group.num_runs == 1 for group in groups)
-    return Table(
-        say("evidence.seeds.groups"),
-        join_sentences(say("evidence.seeds.sd"), say("evidence.seeds.noInterval") if single else ""),
-        [
-            *heads("seeds", "architecture", "recipe", "runs", "mean"),
-            say("evidence.comparison.sd"),
-            *heads("seeds", "seeds", "both", "least", "most", "training", "parameters"),
-        ],
-        rows,
-        left=2,
-    )
+    look = join_sentences(say("evidence.seeds.sd"), say("evidence.seeds.noInterval") if single else "")
+    header = [*heads("seeds", "architecture", "recipe", "runs", "mean"), say("evidence.comparison.sd")]
+    header += heads("seeds", "seeds", "both", "least", "most", "training", "parameters")
+    return Table(say("evidence.seeds.groups"), look, header, rows, left=2)
 
 
 def divergence_table(diverged: Sequence[DivergedRun]) -> Table:
     """Make the table of the runs whose training diverged, with the reasons."""
     rows = [[*group_names(run), f"{run.seed}", run.reason] for run in diverged]
-    return Table(
+    title, header = (
         say("evidence.seeds.diverged", n=len(diverged)),
-        say("evidence.seeds.noModel"),
         heads("seeds", "architecture", "recipe", "seed", "why"),
-        rows,
-        left=4,
     )
+    return Table(title, say("evidence.seeds.noModel"), header, rows, left=4)
 
 
 def _interval(interval: Sequence[float] | None) -> str:
