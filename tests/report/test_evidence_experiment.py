@@ -2,7 +2,6 @@
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from convscope.experiment.records import ExperimentRecord
 from convscope.report.document import STILL_POLICY
 from convscope.report.evidence import Chart, Table
 from convscope.report.evidence.seeds import experiment_section, seeds_finding
-from convscope.report.experiment_page import render_experiment, write_experiment_page
+from convscope.report.experiment_page import render_experiment
 from convscope.report.style import png_bytes, svg_text
 from convscope.training import History
 
@@ -161,10 +160,3 @@ def test_the_page_holds_every_single_value_and_follows_the_theme():
     svgs = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
     assert len(svgs) == 1
     assert all("var(--accent)" in svg and not re.search(r"#[0-9a-f]{6}\b", svg) for svg in svgs)
-
-
-def test_the_page_is_written_whole(tmp_path: Path):
-    path = write_experiment_page(tmp_path, make_case("two"), "convscope experiment")
-    assert path == tmp_path / "experiment.html"
-    assert path.read_text() == render_experiment(make_case("two"), "convscope experiment")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["experiment.html"]

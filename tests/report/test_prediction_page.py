@@ -10,13 +10,12 @@ import pytest
 from PIL import Image
 
 from convscope.architecture import presets
-from convscope.base.errors import ConvscopeError
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
 from convscope.evidence.rejection import RejectionRule
 from convscope.prediction import map_predictions, predict
 from convscope.report import prediction_page
-from convscope.report.prediction_page import PredictionPage, render_prediction_page, write_prediction_page
+from convscope.report.prediction_page import PredictionPage, render_prediction_page
 from convscope.report.prediction_views import PHOTO_SIDE, photo_picture
 from convscope.training.model import Model
 
@@ -158,12 +157,3 @@ def test_an_attribution_of_zeros_is_transparent():
     page = PredictionPage("run", model.class_names)
     page.add(prediction, draw_stroke(), np.zeros((28, 28)))
     assert decode(page.pictures[0]["map"]["uri"])[..., 3].max() == 0
-
-
-def test_the_page_is_written_whole_or_not_at_all(tmp_path):
-    page = make_page(make_model(), [draw_stroke()])
-    write_prediction_page(tmp_path / "new" / "page.html", page)
-    assert (tmp_path / "new" / "page.html").read_text(encoding="utf-8") == render_prediction_page(page)
-    (tmp_path / "file").touch()
-    with pytest.raises(ConvscopeError, match="cannot be written"):
-        write_prediction_page(tmp_path / "file" / "page.html", page)

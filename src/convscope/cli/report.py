@@ -43,10 +43,9 @@ def report(
     if payload and topics:
         raise click.UsageError("--payload writes nothing, so nothing is measured; leave the topics out")
     start, timings = perf_counter(), dict[str, float]()
-    # `--payload` also works on a run that others only may read.
-    writes = not payload
     with (
-        open_run_with_data(run_path, quiet=as_json or payload, writes=writes) as (folder, splits),
+        # `--payload` also works on a run that others only may read.
+        open_run_with_data(run_path, quiet=as_json or payload, writes=not payload) as (folder, splits),
         JobProgress(quiet=as_json or payload) as progress,
     ):
         listeners = replace(progress.listeners(), on_left_out=_print_left_out)

@@ -18,7 +18,7 @@ from msgspec import Meta
 from convscope.architecture import Architecture
 from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import Seeds, checked
-from convscope.base.records import Change, Count, Fraction, Interval, Positive, Record, Seconds
+from convscope.base.records import Change, Count, Fraction, Interval, Positive, Record, Seconds, from_attributes
 from convscope.base.statistics import Flags, group_accuracy_interval, group_difference
 from convscope.base.tables import Tabular, clip, percent, percent_interval
 from convscope.data.datasets import Splits
@@ -313,15 +313,14 @@ def _summarize(
     verdict: Verdict = "no difference shown"
     if is_marked:
         verdict = "worse" if difference < 0 else "better"
-    return VariantResult(
+    return from_attributes(
+        VariantResult,
+        runs[0],  # its parameters, multiply-adds and images are those of all runs
         name=variant.name,
         change=variant.change,
         accuracies=tuple(run.accuracy for run in runs),
         mean=mean(run.accuracy for run in runs),
         interval=group_accuracy_interval(wrong),
-        parameters=runs[0].parameters,
-        macs=runs[0].macs,
-        num_images=runs[0].num_images,
         seconds=mean(run.seconds for run in runs),
         difference=difference,
         difference_interval=test[0],

@@ -36,16 +36,8 @@ from convscope.recipes import AnyRecipe, recipe_named
 from convscope.training import default_recipe
 
 _HEADER = (
-    "Architecture",
-    "Recipe",
-    "Runs",
-    "Mean",
-    "SD (points)",
-    "95 % (seeds)",
-    "95 % (+ images)",
-    "Minimum",
-    "Maximum",
-)
+    "Architecture", "Recipe", "Runs", "Mean", "SD (points)", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum",
+)  # fmt: skip
 _WIDTH = 100  # characters of a line of text
 _MAX_NAME_LETTERS = 24  # letters of a name in the table, which has seven columns beside the two names
 _MAX_VALUES = 200  # accuracies of a group that are printed: some 30 lines

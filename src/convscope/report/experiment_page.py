@@ -1,8 +1,5 @@
-"""An experiment as one HTML file, without a script: from its record to text, and to its folder."""
+"""An experiment as one HTML file, without a script: from its record to text."""
 
-from pathlib import Path
-
-from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable, printable_lines
 from convscope.experiment.records import ExperimentRecord, GroupRecord
@@ -28,17 +25,6 @@ def render_experiment(experiment: ExperimentRecord, commands: str = "") -> str:
         sections=[(section.anchor, section.name, render_section(section))],
         commands=printable_lines(without_folders(commands)),
     )
-
-
-def write_experiment_page(folder: Path, experiment: ExperimentRecord, commands: str = "") -> Path:
-    """Write the page as `experiment.html` into `folder`, whole or not at all, and return its path.
-
-    Raises:
-        ConvscopeError: if the folder cannot be written to or the disk is full.
-    """
-    path = folder / "experiment.html"
-    write_text(path, render_experiment(experiment, commands))
-    return path
 
 
 def _view(experiment: ExperimentRecord) -> dict[str, object]:

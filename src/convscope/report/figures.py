@@ -134,14 +134,10 @@ def write_figures(
     for section in contents.evidence:  # drawn already, so that a look-up suffices
         drawings |= {name: partial(section.drawings.__getitem__, name) for name in section.drawings}
     if unknown := [name for name in names if name not in drawings]:
-        raise FigureError(_describe_unknown(unknown[0], list(drawings)))
+        hint = did_you_mean(unknown[0], drawings) or f"; this run has {', '.join(drawings)}"
+        raise FigureError(f"there is no figure {unknown[0]!r:.80}{hint}")
     paths = [folder / f"{name}.{style.format}" for name in names or drawings]
     # A name that was given twice is drawn once.
     for path in dict.fromkeys(paths):
         write_bytes(path, figure_bytes(drawings[path.stem](), style))
     return paths
-
-
-def _describe_unknown(name: str, known: Sequence[str]) -> str:
-    hint = did_you_mean(name, known) or f"; this run has {', '.join(known)}"
-    return f"there is no figure {name!r:.80}{hint}"

@@ -1,19 +1,17 @@
 """Predictions for the user's own pictures as one HTML file without a script.
 
 It shows the photo, each preparation step, the image, the prediction and the attribution. `PredictionPage` takes one
-picture after another and keeps only what the page shows, so that memory stays small; `write_prediction_page` writes the
-file. File and class names are data and never markup.
+picture after another and keeps only what the page shows, so that memory stays small. File and class names are data and
+never markup.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from convscope.base.files import write_text
 from convscope.base.sharing import last_part, without_folders
 from convscope.base.tables import printable
 from convscope.prediction import Prediction, StringReading
@@ -107,15 +105,6 @@ def render_prediction_page(page: PredictionPage, command: str = "") -> str:
         score=f"{page.num_pictures:,}",
         command=printable(without_folders(command)),
     )
-
-
-def write_prediction_page(path: Path, page: PredictionPage, command: str = "") -> None:
-    """Write the page to `path`, whole or not at all.
-
-    Raises:
-        ConvscopeError: if the folder cannot be written to or the disk is full.
-    """
-    write_text(path, render_prediction_page(page, command))
 
 
 def _finding(page: PredictionPage) -> str:

@@ -1,4 +1,4 @@
-"""A sweep as one HTML file, without a script: from its record to text, and to its folder."""
+"""A sweep as one HTML file, without a script: from its record to text."""
 
 from collections.abc import Sequence
 

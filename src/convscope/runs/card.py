@@ -1,6 +1,5 @@
 """Write the model card of a run, a README.md, from the files in its folder."""
 
-import hashlib
 import os
 import re
 from contextlib import nullcontext
@@ -12,6 +11,7 @@ from convscope.base.records import read
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.runs.topics import read_topics
 from convscope.storage import RunFolder, open_run, writing
+from convscope.storage.stored_run import compute_sha256
 
 CARD_FILE = "README.md"
 """The name of a card in its run folder; hubs show a file of this name."""
@@ -52,7 +52,7 @@ def write_card(path: Path, out: Path | None = None, licence: str | None = None, 
                 "`out`, or add `force` to replace it"
             )
         text = _render_card(folder, licence)
-        write_text(target, text + _MARK.format(_compute_sha256(text.encode())))
+        write_text(target, text + _MARK.format(compute_sha256(text)))
     return target
 
 
@@ -83,8 +83,4 @@ def _is_unedited_card(path: Path) -> bool:
         raise ConvscopeError(f"{path}: cannot be read ({error.strerror}); choose another `out`") from error
     start, _, _ = _MARK.partition("{")  # the mark before its digest
     offset = content.rfind(start.encode())
-    return offset >= 0 and content[offset:] == _MARK.format(_compute_sha256(content[:offset])).encode()
-
-
-def _compute_sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return offset >= 0 and content[offset:] == _MARK.format(compute_sha256(content[:offset])).encode()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from convscope.architecture import Architecture
 from convscope.base.errors import DatasetError
+from convscope.base.files import write_text
 from convscope.base.records import from_attributes, read, write
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
@@ -189,10 +190,11 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentResu
         stored.notes.add_look()  # the result is shown from here on
     for line in left_out:
         listeners.on_left_out(line)
-    from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
+    from convscope.report.experiment_page import render_experiment  # matplotlib takes its time to load
 
     write_experiment(result, folder)
-    page = write_experiment_page(folder, result.to_record(), stored.notes.commands)
+    page = folder / "experiment.html"
+    write_text(page, render_experiment(result.to_record(), stored.notes.commands))
     return ExperimentResult(result, page, compare_folders([folder]) if plan.kept else None)
 
 

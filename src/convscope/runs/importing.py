@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -144,7 +145,10 @@ def _read_for_data(request: ImportRequest, splits: Splits, listeners: Listeners)
         imported = _read_network(request, splits.image_shape)
     except InterchangeError:
         # Without the shape of the data, a file that states its own can be read: then these are not its data.
-        own = None if request.image_shape else _try_reading(request)
+        own = None
+        if not request.image_shape:
+            with suppress(InterchangeError):
+                own = _read_network(request, None)
         if own is None or own.architecture.input.shape == splits.image_shape:
             raise
         raise InterchangeError(_describe_misfit(request, own.architecture, splits)) from None
@@ -160,13 +164,6 @@ def _read_for_data(request: ImportRequest, splits: Splits, listeners: Listeners)
         raise ArchitectureError(f"{path}: {error}; name the data that it is for with `dataset`") from error
     imported = _apply_scaling(imported, request, splits.train, partial(listeners.on_step, "trying scalings"))
     return imported, replace(_make_model(imported, request, names), handwriting=splits.train.handwriting)
-
-
-def _try_reading(request: ImportRequest) -> Imported | None:
-    try:
-        return _read_network(request, None)
-    except InterchangeError:
-        return None
 
 
 def _describe_misfit(request: ImportRequest, architecture: Architecture, splits: Splits) -> str:

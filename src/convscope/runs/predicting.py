@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import structs
 
 from convscope.base.errors import ImageFileError
+from convscope.base.files import write_text
 from convscope.data.datasets.readers.unlabelled import UnlabelledImages, is_table, read_unlabelled
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import MAX_FILE_BYTES, Picture, read_picture
@@ -134,9 +135,9 @@ class Reader:
         """Write the page with its `command`; return False if there is no picture to show."""
         if self.page is None or not self.page.num_pictures:
             return False
-        from convscope.report.prediction_page import write_prediction_page
+        from convscope.report.prediction_page import render_prediction_page
 
-        write_prediction_page(path, self.page, command)
+        write_text(path, render_prediction_page(self.page, command))
         return True
 
     def _report_failure(self, name: str, error: str) -> PredictionOutcome:

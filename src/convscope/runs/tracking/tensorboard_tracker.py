@@ -46,7 +46,8 @@ class TensorBoardTracker:
         ]
         # The results of the whole run are points at its last epoch.
         for epoch in (*run.epochs, Epoch(step, end, results.metrics)):
-            events += self._make_scalars(epoch)
+            for name, value in epoch.metrics.items():
+                events.append(make.scalar(name, value, epoch.number, epoch.time_seconds))
         for name, path in results.files.items():
             if path.suffix == ".png":  # TensorBoard shows no SVG
                 events.append(make.image(name.removesuffix(".png"), path.read_bytes(), step, end))
@@ -56,11 +57,6 @@ class TensorBoardTracker:
             make.session_end(results.is_finished, end),
         ]
         make.append(self._name_new_file(run), events)
-
-    def _make_scalars(self, epoch: Epoch) -> list[bytes]:
-        return [
-            self._events.scalar(name, value, epoch.number, epoch.time_seconds) for name, value in epoch.metrics.items()
-        ]
 
     def _name_new_file(self, run: TrackedRun) -> Path:
         """Delete earlier event files of the run, and name a new one; TensorBoard reads the last by name."""
