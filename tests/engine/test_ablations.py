@@ -53,7 +53,8 @@ def test_a_silent_filter_is_one_of_zero_weights(architecture, weights, images, e
     rows = [row for row in architecture.table if row.parameters and row.layer.kind != "PReLU"]
     filters = [(row.layer, filter_) for row in rows for filter_ in (0, row.output_shape[-1] - 1)]
     ablations = [
-        [Replacement(layer.name, filter_, activations_of_zero.get(getattr(layer, "activation", ""), 0.0))] for layer, filter_ in filters
+        [Replacement(layer.name, filter_, activations_of_zero.get(getattr(layer, "activation", ""), 0.0))]
+        for layer, filter_ in filters
     ]
     for logits, (layer, filter_) in zip(network.ablation_logits(images, ablations), filters, strict=True):
         edited = with_constant_filter(architecture, weights, layer.name, filter_, 0)

@@ -45,6 +45,8 @@ FILES = {
     "gzip": (gzip.compress(b"x"), "unpack it"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(20), "is a picture.*convscope predict"),
     "another archive": (_zip("word/document.xml"), r"neither of Keras nor of PyTorch \(it holds 'word/document.xml'\)"),
+    "ORT": (b"\x1c\0\0\0ORTM" + bytes(64), "own format of ONNX Runtime or ExecuTorch"),
+    "GGUF": (b"GGUF" + bytes(64), "a language model"),
     "half an archive": (_zip("config.json")[:-4], "is not a complete zip archive, as Keras and PyTorch write it"),
     "a description": (json.dumps({"layers": []}).encode(), "is a description in JSON without weights"),
 }  # fmt: skip

@@ -24,6 +24,8 @@ _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first p
 _NEXT_STEP = "import the .keras, .h5, .pt2, .onnx, .tflite or .safetensors file of the same network"
 _TFLITE = b"TFL3"
 _STARTS = {
+    b"GGUF": f"is a GGUF file, which holds a language model; {_NEXT_STEP}",
+    b"<?xml": f"is an XML file, such as OpenVINO writes; {_NEXT_STEP}",
     b"\x93NUMPY": "is a NumPy array and no network; weights alone cannot be imported without their layers",
     b"\x1f\x8b": "is packed with gzip; unpack it and import the file that was in it",
     b"\x89PNG": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
@@ -84,6 +86,8 @@ def _recognize_unsupported(start: bytes) -> str | None:
     for magic, description in _STARTS.items():
         if start.startswith(magic):
             return description
+    if start[4:8] in (b"ORTM", b"ET12"):  # identifiers of flatbuffers
+        return f"is a model in the own format of ONNX Runtime or ExecuTorch; {_NEXT_STEP}"
     if start.startswith(_SAVED_BEFORE_ZIP):
         return f"is a file of torch.save as PyTorch wrote it before 1.6; in PyTorch, run {_format_export_line()}"
     if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):  # the opcode PROTO and its version
