@@ -9,6 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from msgspec.structs import replace
 
+from convscope.base.figure_style import FigureStyle
 from convscope.base.records import decode, encode
 from convscope.experiment import Experiment, RunResult
 from convscope.experiment.records import ExperimentRecord
@@ -16,7 +17,7 @@ from convscope.report.document import STILL_POLICY
 from convscope.report.evidence import Chart, Table
 from convscope.report.evidence.seeds import experiment_section, seeds_finding
 from convscope.report.experiment_page import render_experiment
-from convscope.report.style import png_bytes, svg_text
+from convscope.report.style import figure_bytes, svg_text
 from convscope.training import History
 
 from .test_render import Page
@@ -74,7 +75,7 @@ def test_every_experiment_has_a_section_whose_charts_are_small(case: str):
     for chart in charts(make_case(case)):
         # The largest, of "hundreds", has 25,000 characters, since its 400 dots are two paths.
         assert len(svg_text(chart.drawing)) < 30_000, chart.name
-        assert png_bytes(chart.drawing)[:4] == b"\x89PNG"
+        assert figure_bytes(chart.drawing, FigureStyle())[:4] == b"\x89PNG"
 
 
 def read_dots(axes: Axes) -> list[np.ndarray]:

@@ -212,11 +212,6 @@ def ablation_finding(filters: Sequence[FilterAblation], noun: str, names: Mappin
     if not losses:
         return say(f"evidence.ablation.none.{noun}", total=len(ablations))
     worst = min(losses, key=lambda ablation: ablation.accuracy_change)
-    return say(
-        f"evidence.ablation.worst.{noun}",
-        significant=len(losses),
-        total=len(ablations),
-        index=str(worst.filter),
-        layer=names[worst.layer],
-        cost=figure(-100 * worst.accuracy_change, 2),
-    )
+    counts = {"significant": len(losses), "total": len(ablations)}
+    index, layer, cost = str(worst.filter), names[worst.layer], figure(-100 * worst.accuracy_change, 2)
+    return say(f"evidence.ablation.worst.{noun}", **counts, index=index, layer=layer, cost=cost)

@@ -130,7 +130,7 @@ class Drawing(Figure):
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         """Write the drawing as PNG for programs that show no HTML, with its size and description."""
         width, height = (round(inches * POINTS) for inches in self.get_size_inches())
-        return png_bytes(self), {"width": width, "height": height, "alt": self._title()}
+        return figure_bytes(self, FigureStyle()), {"width": width, "height": height, "alt": self._title()}
 
     def _title(self) -> str:
         return next((text.get_text() for text in self.texts if text.get_gid() == "title"), "")
@@ -166,11 +166,6 @@ def add_axes(drawing: Figure, left: float, top: float, width: float, height: flo
     # matplotlib counts from the lower left corner, in fractions of the drawing.
     bottom = whole_height - top - height
     return drawing.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
-
-
-def png_bytes(drawing: Figure) -> bytes:
-    """Write the drawing as PNG in the light theme, the same bytes for the same drawing."""
-    return _save_drawing(drawing, FigureStyle())
 
 
 def svg_text(drawing: Figure) -> str:

@@ -81,20 +81,10 @@ def runs_view(name: str, seeds: SeedsRecord | None) -> dict[str, str]:
     group = next((group for group in groups if group.architecture == name), None)
     if group is None or group.num_runs == 1 or group.interval_with_images is None:
         return {"count": say("runs.count", n=1), "place": say("runs.oneRun"), "sentence": ""}
-    low, high = (findings.percent(end) for end in group.interval_with_images)
-    return {
-        "count": say("runs.countOf", n=group.num_runs),
-        "place": say("runs.oneOf", n=group.num_runs),
-        "sentence": say(
-            "runs.spread",
-            seeds=group.num_runs,
-            mean=findings.percent(group.mean),
-            least=findings.percent(group.minimum),
-            most=findings.percent(group.maximum),
-            low=low,
-            high=high,
-        ),
-    }
+    count, (low, high) = group.num_runs, map(findings.percent, group.interval_with_images)
+    mean, minimum, maximum = map(findings.percent, (group.mean, group.minimum, group.maximum))
+    sentence = say("runs.spread", seeds=count, mean=mean, least=minimum, most=maximum, low=low, high=high)
+    return {"count": say("runs.countOf", n=count), "place": say("runs.oneOf", n=count), "sentence": sentence}
 
 
 def _epochs_trained(page: PageFacts) -> Sentence:

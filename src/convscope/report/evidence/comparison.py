@@ -115,16 +115,10 @@ def _numbers(comparison: GroupComparisonRecord) -> Table:
         rows.append([name, percent(side.accuracy, 3), format_interval(side.accuracy_interval, 3)])
         rows[-1] += ["" if side.sd is None else f"{100 * side.sd:.3f}", f"{side.num_errors:,.6g}"]
         if side.num_models > 1:
-            rows += [
-                [
-                    say("evidence.comparison.seed", name=name, seed=str(seed)),
-                    percent(accuracy, 3),
-                    "",
-                    "",
-                    f"{(1 - accuracy) * comparison.num_images:,.0f}",
-                ]
-                for seed, accuracy in zip(side.seeds, side.accuracies, strict=True)
-            ]
+            for seed, accuracy in zip(side.seeds, side.accuracies, strict=True):
+                title = say("evidence.comparison.seed", name=name, seed=str(seed))
+                errors = f"{(1 - accuracy) * comparison.num_images:,.0f}"
+                rows.append([title, percent(accuracy, 3), "", "", errors])
     difference, ratio = points(comparison.accuracy_difference), comparison.error_ratio
     interval = format_interval(comparison.accuracy_difference_interval, 3)
     rows.append([say("evidence.comparison.differencePoints"), difference, interval, "", ""])
