@@ -1,5 +1,6 @@
 // What `convscope export --format js` and "JavaScript" on the page put before a network. vite.module.ts builds it, behind the
 // comments, types and the export of head.mjs.
+import { largest } from '../analysis/largest';
 import { loadEngine } from '../engine/engine';
 import { EngineError } from '../engine/memory';
 import { softmax } from '../engine/softmax';
@@ -48,25 +49,15 @@ function readModel(file: ArrayBuffer) {
     new TextDecoder().decode(new Uint8Array(file, 8, start - 8)),
   ) as Header;
   const description = JSON.parse(about.convscope) as { architecture: Architecture; class_names: string[] };
-  const weights = Object.entries(tensors).map(
-    ([
-      name,
-      {
-        data_offsets: [first, end],
-      },
-    ]) => {
-      return [name, new Float32Array(file.slice(start + first, start + end))] as const;
-    },
-  );
+  const weights = Object.entries(tensors).map(([name, { data_offsets: range }]) => {
+    const [first, end] = range;
+    return [name, new Float32Array(file.slice(start + first, start + end))] as const;
+  });
   return { ...description, weights: Object.fromEntries(weights) };
 }
 
-function largestOfRows(numbers: Float32Array, columns: number): number[] {
-  return Array.from({ length: numbers.length / columns }, (_, i) => {
-    const row = numbers.subarray(i * columns, (i + 1) * columns);
-    return row.reduce((best, number, k) => (number > row[best] ? k : best), 0);
-  });
-}
+const largestOfRows = (numbers: Float32Array, columns: number): number[] =>
+  Array.from({ length: numbers.length / columns }, (_, i) => largest(numbers.subarray(i * columns, (i + 1) * columns)));
 
 // Throws an error of the engine in words; the page has its own in its catalogues.
 function explain(error: unknown): never {

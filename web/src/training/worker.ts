@@ -52,10 +52,6 @@ function reply(message: Reply, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
 }
 
-function buffersOf(weights: Record<string, Float32Array>): ArrayBuffer[] {
-  return [...new Set(Object.values(weights).map((array) => array.buffer as ArrayBuffer))];
-}
-
 // Sends the state of the training and the weights. The sample is measured too if it must be, or if there is time for it.
 function sendUpdate(current: Trainer, mustMeasure: boolean, isCheckpoint = false, score: Score | null = null): void {
   const start = performance.now();
@@ -71,7 +67,8 @@ function sendUpdate(current: Trainer, mustMeasure: boolean, isCheckpoint = false
   const progress = { step, steps, epoch: (step * recipe.epochs) / steps, seconds };
   isUpdatePending = true;
   updatedAt = performance.now();
-  reply({ kind: 'update', run, progress, stretch, sample: score, weights, isCheckpoint }, buffersOf(weights));
+  const buffers = new Set(Object.values(weights).map((array) => array.buffer as ArrayBuffer));
+  reply({ kind: 'update', run, progress, stretch, sample: score, weights, isCheckpoint }, [...buffers]);
   stretch = { images: 0, loss: 0, accuracy: 0 };
 }
 

@@ -38,7 +38,7 @@ export function sumLines(
     case 'weighted':
       return withBias(say('lens.products', { n: work.terms.length }));
     case 'largest':
-      return lines([say('lens.max', { n: countInside(work.window.values) })], [sum]);
+      return lines([say('lens.max', { n: work.window.values.filter((value) => !Number.isNaN(value)).length })], [sum]);
     case 'mean':
       return lines([say('lens.mean', { n: work.count })], [sum]);
     case 'normalised':
@@ -71,10 +71,6 @@ export function sumLines(
       );
     }
   }
-}
-
-function countInside(values: number[]): number {
-  return values.filter((value) => !Number.isNaN(value)).length;
 }
 
 // Chooses two or three decimals: three while no printed number reaches 10.

@@ -6,20 +6,13 @@ import type { EpochPoint } from '../../training/epoch';
 // Writes a difference of accuracies in percentage points.
 export const points = (share: number): string => number(100 * share, 1);
 
-// Computes half the 95 % interval of the test accuracy: a smaller gap may be chance.
-export function uncertainty({ test }: EpochPoint): number {
-  const [low, high] = wilson(test.correct, test.count);
-  return (high - low) / 2;
-}
-
 export function gapText(point: EpochPoint, ofSplit: string): string {
   const split = splitOf(ofSplit);
   const { train, test, gap, epoch } = point;
   if (epoch === 0) return say('training.gaps.untrained');
-  const chance = uncertainty(point);
-  if (Math.abs(gap) <= chance) {
-    return say('training.gaps.chance', { n: test.count, split, points: points(chance) });
-  }
+  const [low, high] = wilson(test.correct, test.count);
+  const chance = (high - low) / 2; // half the 95 % interval of the test accuracy: a smaller gap may be chance
+  if (Math.abs(gap) <= chance) return say('training.gaps.chance', { n: test.count, split, points: points(chance) });
   if (gap < 0) return say('training.gaps.below', { split });
   return say('training.gaps.overfitting', { n: train.count, points: points(gap) });
 }
