@@ -9,7 +9,7 @@ const MAY: Record<string, string[]> = {
   engine: ['text'],
   handwriting: ['engine'],
   payload: ['engine', 'handwriting'],
-  module: ['engine', 'payload'],
+  module: ['analysis', 'engine', 'payload'],
   analysis: ['engine', 'payload'],
   training: ['engine', 'text'],
   state: ['engine', 'payload', 'handwriting', 'analysis', 'training', 'text'],
