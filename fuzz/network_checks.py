@@ -8,16 +8,17 @@ difference may then be `MARGIN` times the change that the errors cause.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 from network_cases import Case, Outputs, compute
 from numpy.typing import NDArray
 
-from convscope.engine import native, reference, reference_passes
+from convscope.engine import native, reference, reference_layers, reference_normalization, reference_passes
 from convscope.engine.augmentation import augment
 from convscope.engine.native import NativeNetwork
 from convscope.engine.reference import ReferenceNetwork
@@ -41,7 +42,8 @@ ROUNDING = 2.0**-21  # the error of a layer's numbers: that of a sum of some hun
 SMALLEST = 2.0**-100  # smaller differences are no failure: intermediate numbers may be too small for float32
 BFLOAT16_ROUNDING = 2.0**-8  # the error of the factors of products in bfloat16
 
-# Functions of `reference_passes`: those whose factors bfloat16 rounds, those that sum products, all that get errors.
+_MODULES = (reference_passes, reference_layers, reference_normalization)  # where `reference_passes` looks a function up
+# Their functions: those whose factors bfloat16 rounds, those that sum products, all that get errors.
 _FACTORS = ("convolution", "convolution_backward")
 _SUMS = ("convolution", "depthwise", "dense")
 _COMPUTED = (
@@ -232,17 +234,13 @@ def add_rounding_errors(precision: Precision, trial: int, few_levels: bool) -> I
         # Each is the difference between a probability and a target, which may be nearly equal.
         return (add_errors(dlogits * len(logits) + 1, ROUNDING, trial, None) - 1) / len(logits)
 
-    exact = {name: getattr(reference_passes, name) for name in _COMPUTED}
     cross_entropy_backward = reference.cross_entropy_backward
-    try:
-        for name, function in exact.items():
-            setattr(reference_passes, name, make_rough(function))
-        reference.cross_entropy_backward = make_rough_dlogits
+    with ExitStack() as stack:
+        for name in _COMPUTED:
+            module = next(module for module in _MODULES if hasattr(module, name))
+            stack.enter_context(patch.object(module, name, make_rough(getattr(module, name))))
+        stack.enter_context(patch.object(reference, "cross_entropy_backward", make_rough_dlogits))
         yield
-    finally:
-        for name, function in exact.items():
-            setattr(reference_passes, name, function)
-        reference.cross_entropy_backward = cross_entropy_backward
 
 
 def compute_with_errors(

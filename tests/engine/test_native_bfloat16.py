@@ -27,7 +27,7 @@ from convscope.architecture import (
     presets,
 )
 from convscope.base.errors import RecipeError
-from convscope.engine import initial_weights, open_network, processor, reference_passes
+from convscope.engine import initial_weights, open_network, processor, reference_layers
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
@@ -56,7 +56,7 @@ def to_bf16(values: NDArray[Any]) -> NDArray[np.float64]:
 @pytest.fixture
 def rounded_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the reference round the operands of its convolutions to bfloat16."""
-    exact, exact_backward = reference_passes.convolution, reference_passes.convolution_backward
+    exact, exact_backward = reference_layers.convolution, reference_layers.convolution_backward
 
     def convolution(x: Any, kernel: Any, bias: Any, window: Any) -> Any:
         return exact(to_bf16(x), to_bf16(kernel), bias, window)
@@ -66,7 +66,7 @@ def rounded_reference(monkeypatch: pytest.MonkeyPatch) -> None:
         return dx, dkernel, dy.sum(axis=(0, 1, 2))
 
     for function in (convolution, convolution_backward):
-        monkeypatch.setattr(reference_passes, function.__name__, function)
+        monkeypatch.setattr(reference_layers, function.__name__, function)
 
 
 def relative_distance(values: Gradients, expected: Gradients) -> float:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from small_evidence import measure_slow_topics, small_evidence, take_first_images
 
 import convscope as cs
+from convscope.base.files import write_text
 from convscope.base.packing import pack_rounded
 from convscope.base.records import from_attributes
 from convscope.cli import main as convscope
@@ -34,7 +35,7 @@ from convscope.prediction import predict
 from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
 from convscope.report.experiment_page import render_experiment
-from convscope.report.labelling_page import PictureToLabel, write_labelling_page
+from convscope.report.labelling_page import PictureToLabel, render_labelling_page
 from convscope.report.records import PageRecord
 from convscope.runs.listeners import SILENT
 from convscope.runs.playground import make_playground
@@ -116,7 +117,8 @@ def labelling(folder: Path) -> None:
                        neighbours)
         for index, label in list(enumerate(train.labels.tolist()))[:36:3]
     ]  # fmt: skip
-    write_labelling_page(folder / "report.html", "pictures", names, items, 40, "convscope data fix pictures ...")
+    page = render_labelling_page("pictures", names, items, 40, "convscope data fix pictures ...")
+    write_text(folder / "report.html", page)
 
 
 def ann(folder: Path) -> None:
