@@ -16,7 +16,7 @@ async function expectNoElement(page: Page): Promise<void> {
   expect(made).toEqual([]);
   const ids = await page.$$eval('script', (scripts) => scripts.map((element) => element.id));
   const texts = ['texts-keys', 'texts-de', 'texts-es', 'texts-fr', 'texts-zh-CN'];
-  expect(ids).toEqual(['payload', 'engine', ...texts, 'script', '', '']); // the last two: the start, and what it started
+  expect(ids).toEqual(['payload', 'engine', 'module', ...texts, 'script', '', '']); // the last two start the page
 }
 
 inEachBrowser((browser) => {
