@@ -108,7 +108,7 @@ def measure_layers_in_int8(
 
 
 class _Simulation:
-    """A network of which each step may have rounded weights, and a rounded output.
+    """A network whose steps may have rounded weights, and rounded outputs.
 
     Attributes:
         network: the same in integers.

@@ -16,7 +16,7 @@ def render_difference(difference: NetworkDifference, images: NDArray[np.uint8] |
     """Write the page as one HTML document that works from a disk with no network.
 
     Args:
-        images: (N, H, W, C) uint8, the images that were compared, of which those with changed answers are shown.
+        images: (N, H, W, C) uint8, the images that were compared; those with changed answers are shown.
     """
     look = "Layers that do the same stand in one row. Differences are absolute, beside the largest output of A."
     layers = Table("Layers", look, HEADER, [layer.cells for layer in difference.layers], left=3)

@@ -155,7 +155,9 @@ def _choose_images(
     """Choose the images on which outputs are compared, with a name for them."""
     shape = _get_shape(models[0])
     if isinstance(images, np.ndarray):
-        return np.ascontiguousarray(images[:_MAX_IMAGES]), "images"
+        if not len(images):
+            raise ValueError("images is empty; give at least one, or None for random ones")
+        return np.ascontiguousarray(images[evenly(len(images), _MAX_IMAGES)]), "images"
     test: Dataset | None
     if isinstance(images, str):
         test = load_data(images, LoadOptions(), listeners.on_download)[1].test

@@ -17,6 +17,7 @@ from convscope.architecture import (
     GlobalAveragePooling2D,
     Input,
 )
+from convscope.base.errors import ConvscopeError
 
 LAYERS = (
     Conv2D(4, padding="same", name="first"), BatchNormalization(activation="relu", name="norm"),
@@ -133,3 +134,26 @@ def test_a_scaling_in_the_first_weights_is_the_same_as_one_before_them(images):
     assert difference.is_same_structure
     assert difference.layers[0].weights.largest < 1e-8
     assert difference.sentence.startswith("They compute the same to ")
+
+
+def test_equal_weights_behind_different_scalings_are_not_called_equal(images):
+    model = make_model(network(BatchNormalization(), Flatten(), Dense(3)), 2)
+    image = replace(model.architecture.input, scale=0.01)
+    difference = cs.diff(model, replace(model, architecture=replace(model.architecture, input=image)), images)
+    assert all(layer.weights.equal for layer in difference.layers)
+    assert difference.sentence.startswith("Outputs differ first at batch_normalization;")
+
+
+def test_logits_that_are_not_finite_are_refused(model, images):
+    large = replace(model, weights={name: array * np.float32(1e20) for name, array in model.weights.items()})
+    with pytest.raises(ConvscopeError, match="B gives logits that are not finite for these images; train it again"):
+        cs.diff(model, large, images)
+
+
+def test_given_images_are_taken_evenly_and_none_are_refused(model, images):
+    many = np.repeat(images[:2], 1000, axis=0)
+    moved = change(model, "last/bias", 0.1)
+    assert cs.diff(model, moved, many).num_images == 1000
+    assert cs.diff(model, moved, many).logits.largest_output == cs.diff(model, moved, images[:2]).logits.largest_output
+    with pytest.raises(ValueError, match="images is empty; give at least one, or None for random ones"):
+        cs.diff(model, moved, images[:0])

@@ -77,7 +77,7 @@ def _probabilities(archive: zipfile.ZipFile, expected: tuple[int, int]) -> NDArr
 
 
 def _member(archive: zipfile.ZipFile, name: str, expected: tuple[int, ...], kinds: str, rule: str) -> NDArray[Any]:
-    """Read an array of the expected shape and of one of the kinds of NumPy's types, of which "f" is float32 alone."""
+    """Read an array of the expected shape and of one of NumPy's kinds of types; "f" stands for float32 alone."""
 
     def check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         if shape != expected or dtype.kind not in kinds or (kinds == "f" and dtype != np.float32):

@@ -9,6 +9,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.base.errors import ConvscopeError
 from convscope.evidence.difference.records import (
     ChangedAnswer,
     Compared,
@@ -30,7 +31,7 @@ _Pair = tuple[Stage | None, Stage | None]
 def compare_networks(
     a: Model,
     b: Model,
-    images: NDArray[np.uint8] | None,
+    images: NDArray[np.uint8],
     *,
     described: tuple[Compared, Compared],
     images_name: str = "images",
@@ -40,11 +41,14 @@ def compare_networks(
     """Compare two networks.
 
     Args:
-        images: (N, H, W, C) uint8 for both; None compares structure and weights alone.
+        images: (N, H, W, C) uint8; if the networks read other images than each other, none is used.
         described: what the networks are called.
         images_name: the images in words, after their number.
         notes: sentences for the result.
         on_progress: called with the number of images so far and in all.
+
+    Raises:
+        ConvscopeError: if a network gives logits that are not finite.
     """
     image, other_image = a.architecture.input, b.architecture.input
     # Where they scale bytes differently, the scaling becomes part of the first weights.
@@ -70,7 +74,7 @@ def compare_networks(
         num_changed=None,
         changed=(),
     )
-    if images is None or image.shape != other_image.shape or a.architecture.num_classes != b.architecture.num_classes:
+    if image.shape != other_image.shape or a.architecture.num_classes != b.architecture.num_classes:
         return result
     outputs, logits, answers = _compare_outputs(a, b, pairs, images, on_progress)
     layers = [structs.replace(layer, outputs=output) for layer, output in zip(layers, outputs, strict=True)]
@@ -193,6 +197,12 @@ def _compare_outputs(
     for start in range(0, len(images), _BLOCK):
         block = np.ascontiguousarray(images[start : start + _BLOCK])
         both = a.logits(block), b.logits(block)
+        for letter, numbers in zip("AB", both, strict=True):
+            if not np.isfinite(numbers).all():
+                raise ConvscopeError(
+                    f"{letter} gives logits that are not finite for these images; train it again, or import it with "
+                    f"another scaling"
+                )
         logits.add(*both)
         answers[:, start : start + len(block)] = [numbers.argmax(axis=1) for numbers in both]
         names = [[stage.output for stage in side if stage is not None] for side in zip(*pairs, strict=True)]

@@ -125,6 +125,11 @@ class NetworkDifference(Record, kw_only=True):
         return all(layer.is_same_structure for layer in self.layers)
 
     @property
+    def is_rounding(self) -> bool:
+        """True if no logits differ by more than float32 rounds off; two networks may scale bytes differently."""
+        return self.logits is None or self.logits.is_rounding
+
+    @property
     def sentence(self) -> str:
         """The result in one or two sentences."""
         return " ".join(self.sentences)
@@ -148,7 +153,7 @@ class NetworkDifference(Record, kw_only=True):
         if not self.is_same_structure:
             count = sum(not layer.is_same_structure for layer in self.layers)
             yield f"The structure differs in {count} of {len(self.layers)} layers."
-        elif all(layer.weights is None or layer.weights.equal for layer in self.layers):
+        elif all(layer.weights is None or layer.weights.equal for layer in self.layers) and self.is_rounding:
             yield "The networks are equal: all layers match, and all weights are equal to the bit."
             return
         if self.logits is None or self.num_changed is None:
