@@ -102,4 +102,4 @@ def _table(trials: Sequence[Trial], chance: float) -> Table:
     ]
     header = ("Trial", *names, "Accuracy", "Parameters", "Seconds")
     title = "Trials" if len(trials) <= _MAX_ROWS else f"The best {_MAX_ROWS} trials"
-    return Table(title, "The best one first. trials.csv has all of them.", header, rows, left=0)
+    return Table(title, "The best one first. sweep.json has all of them.", header, rows, left=0)
