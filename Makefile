@@ -47,7 +47,7 @@ empty :=
 
 lowest-test: .venv-lowest/.installed ## Test with the lowest versions that pyproject.toml allows: the main job, the service, the readers.
 	.venv-lowest/bin/python -m pytest -o filterwarnings= --disable-warnings -m "not slow" tests/cli/test_main.py tests/cli/test_run.py \
-	  tests/cli/test_serve.py tests/service/test_inference.py tests/data/datasets/readers/test_parquet.py \
+	  tests/cli/test_serve.py tests/service/test_served.py tests/data/datasets/readers/test_parquet.py \
 	  tests/export/onnx/test_writing.py tests/classifier/test_estimator.py \
 	  tests/runs/tracking/test_tensorboard.py $(ARGS)
 

@@ -112,6 +112,11 @@ def test_every_path_of_the_project_that_a_page_names_exists(page: Path):
         assert (ROOT / path).exists(), path
 
 
+def test_every_python_file_that_the_makefile_runs_exists():
+    for path in re.findall(r"(?<!\S)[\w./]+/\w+\.py\b", (ROOT / "Makefile").read_text(encoding="utf-8")):
+        assert (ROOT / path).exists(), path
+
+
 def file_tree(text: str) -> list[str]:
     """The paths of an indented file tree; what follows the last path of a line is its comment."""
     paths, folders = [], list[tuple[int, str]]()
