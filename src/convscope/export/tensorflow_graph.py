@@ -42,12 +42,15 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
 
     match layer.kind:
         case "Conv2D":
-            x, padding = _cut_unread(x, layer.window, row.input_shape)
+            x, padding = _pad(x, layer.window, row.input_shape)
             x = tf.nn.conv2d(x, weight("kernel"), layer.strides, padding, dilations=layer.dilation_rate)
         case "DepthwiseConv2D":
-            x, padding = _cut_unread(x, layer.window, row.input_shape)
-            strides = (1, *layer.strides, 1)
-            x = tf.nn.depthwise_conv2d(x, weight("kernel"), strides, padding, dilations=layer.dilation_rate)
+            x, padding = _pad(x, layer.window, row.input_shape)
+            strides, dilations = (1, *layer.strides, 1), (1, *layer.dilation_rate, 1)
+            # `tf.nn.depthwise_conv2d` moves pixels into the batch and back, where TFLite has dilations.
+            x = tf.raw_ops.DepthwiseConv2dNative(
+                input=x, filter=weight("kernel"), strides=strides, padding=padding, dilations=dilations
+            )
         case "MaxPooling2D":
             return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
         case "AveragePooling2D":  # neither TensorFlow nor TFLite counts the pixels of padding
@@ -80,7 +83,7 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
             normalized = tf.reshape(centred * tf.math.rsqrt(variance + layer.epsilon), (-1, *row.input_shape))
             return normalized * weight("gamma") + weight("beta")
         case "Multiply":
-            return earlier[layer.from_layer] * (x if len(x.shape) == len(row.output_shape) + 1 else x[:, None, None])
+            return earlier[layer.from_layer] * (tf.reshape(x, (-1, 1, 1, x.shape[-1])) if len(x.shape) == 2 else x)
         case "PReLU":  # the converter recognises this form and makes one operator of it
             return tf.nn.relu(x) + -weight("alpha") * tf.nn.relu(-x)
         case "Branch":
@@ -110,23 +113,23 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
     return _activate(x, layer.activation)
 
 
-def _cut_unread(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
-    """Cut off the pixels that the windows of a convolution do not read, and choose TensorFlow's padding.
+def _pad(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
+    """Choose TensorFlow's padding for the windows of a convolution, and pad where it has none that fits.
 
     If a kernel is smaller than its stride, windows may miss the last pixels. TensorFlow's TFLite interpreter then
-    places the windows of SAME wrongly (seen in 2.21; LiteRT 2.3 does not), so it gets no such pixels. For example, 5
-    pixels with kernel 1 and stride 3 have windows at 0 and 3. These cover 4 pixels, and the last is cut off.
+    places the windows of SAME wrongly (seen in 2.21; LiteRT 2.3 does not), so such maps get their zeros before.
     """
     if window.padding == "valid":
         return x, "VALID"
     axes = list(zip(input_shape, window.reach, window.strides, strict=False))
     # ⌈size / stride⌉ windows together cover (windows - 1) · stride + kernel pixels: more than the map if it needs
-    # padding, and fewer if the windows miss its last pixels.
-    needed = [(-(-size // stride) - 1) * stride + kernel for size, kernel, stride in axes]
-    missing = [pixels - size for pixels, (size, _, _) in zip(needed, axes, strict=True)]
-    if max(missing) <= 0:
-        return x, "VALID"
-    return (x[:, : needed[0], : needed[1]] if min(missing) < 0 else x), "SAME"
+    # padding, and fewer if the windows miss its last pixels. 5 pixels with kernel 1 and stride 3 have windows at 0 and
+    # 3, which cover 4.
+    missing = [(-(-size // stride) - 1) * stride + kernel - size for size, kernel, stride in axes]
+    if min(missing) >= 0 and max(missing) > 0:
+        return x, "SAME"
+    pads = [(pixels // 2, pixels - pixels // 2) for pixels in map(max, missing, (0, 0))]
+    return (tf.pad(x, ((0, 0), *pads, (0, 0))) if max(missing) > 0 else x), "VALID"
 
 
 def _activate(x: Any, name: str, negative_slope: float = 0.2) -> Any:
