@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
     "src/convscope, lines of code": 42_000,
-    "largest room, lines of code": 5_700,
+    "largest room, lines of code": 5_800,
     "native without tests, lines": 12_000,
     "web/src, lines": 25_000,
     "tests of Python, lines": 46_000,

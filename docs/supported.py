@@ -65,10 +65,13 @@ def _keras_refused() -> str:
     return _table(("Keras", "why, or what to do"), [*kinds, *arguments])
 
 
+_IN_FORMULAS = "constants; or parts of an activation or a normalisation, which is recognised by what it computes"
+
+
 def _onnx_read() -> str:
     return _table(
         ("operators", "become"),
-        [*_rows(onnx.OPERATORS), (_names(onnx._ON_CONSTANTS), "constants, where they are computed of constants alone")],
+        [*_rows(onnx.OPERATORS), (_names(onnx._ON_CONSTANTS), _IN_FORMULAS)],
     )
 
 

@@ -27,7 +27,9 @@ def network(size: tuple[int, int, int], classes: int):
     x = layers.DepthwiseConv2D(3, padding="same", activation="gelu")(x)
     for activation in ("relu6", "silu", "hard_silu", "elu", "selu", "hard_sigmoid"):
         x = layers.Conv2D(8, 1, activation=activation)(x)
+    x = layers.GroupNormalization(4, gamma_initializer="random_uniform")(x)
     x = layers.MaxPooling2D(2, padding="same")(x)
+    x = layers.LayerNormalization(epsilon=0.01, beta_initializer="random_normal")(x)
     x = layers.AveragePooling2D(2)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(16, activation="tanh")(x)

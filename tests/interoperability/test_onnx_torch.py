@@ -86,8 +86,30 @@ def prelu_network(channels: int, classes: int) -> nn.Module:
     return nn.Sequential(*stem, hidden, learned[2], nn.Linear(9, classes))
 
 
+class PixelNorm(nn.Module):
+    """Layer normalisation of the channels of each pixel, in single operations."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.rand(channels)), nn.Parameter(torch.randn(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = x.mean(1, keepdim=True)
+        variance = (x - mean).pow(2).mean(1, keepdim=True)
+        return self.weight[:, None, None] * (x - mean) * torch.rsqrt(variance + 1e-6) + self.bias[:, None, None]
+
+
+def normalizing_network(channels: int, classes: int) -> nn.Module:
+    """Return a network of images of 12 x 14 or 14 x 12 with normalisations, and paddings by themselves."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 6, 3), PixelNorm(6), nn.GELU(), nn.ZeroPad2d((0, 1, 2, 1)), nn.Conv2d(6, 6, 3),
+        nn.GroupNorm(3, 6), nn.ReLU(), nn.ZeroPad2d(1), nn.MaxPool2d(2), nn.LayerNorm((6, 7, 5)), nn.Flatten(),
+        nn.LayerNorm(210), nn.Linear(210, classes),
+    )  # fmt: skip
+
+
 def export(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) -> None:
-    arguments = dict(EXPORTERS[exporter])
+    arguments = dict(EXPORTERS.get(exporter, {"dynamo": False, "opset_version": 13}))
     if arguments["dynamo"]:
         if importlib.util.find_spec("onnxscript") is None:
             pytest.skip("this exporter needs onnxscript")
@@ -157,3 +179,11 @@ def test_activations_give_the_logits_of_pytorch(exporter: str, tmp_path: Path):
 def test_learned_slopes_give_the_logits_of_pytorch(exporter: str, tmp_path: Path):
     architecture = compare(shaken(prelu_network(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
     assert [layer.kind for layer in architecture.layers].count("PReLU") == 3
+
+
+@pytest.mark.parametrize("exporter", [*EXPORTERS, "opset 13"])
+def test_normalizations_give_the_logits_of_pytorch(exporter: str, tmp_path: Path):
+    # Before opset 17, ONNX has no layer normalisation, so it is written in single operations.
+    architecture = compare(shaken(normalizing_network(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
+    kinds = [layer.kind for layer in architecture.layers if "LayerN" in layer.kind or "GroupN" in layer.kind]
+    assert kinds == ["LayerNormalization", "GroupNormalization", "GroupNormalization", "LayerNormalization"]

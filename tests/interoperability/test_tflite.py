@@ -4,7 +4,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.random_networks import random_images, random_model, random_weights
 
 import convscope as cs
 from convscope import Model
-from convscope.architecture import Architecture, Conv2D, Dense, DepthwiseConv2D, Flatten, Input
+from convscope.architecture import ActivationName, Architecture, Conv2D, Dense, DepthwiseConv2D, Flatten, Input
 from convscope.base.errors import ConvscopeError
 from convscope.export.quantization_loss import measure_layers_in_int8
 from convscope.export.tflite import open_tflite, write_tflite
@@ -71,6 +71,18 @@ def test_files_in_every_type_are_read_back(seed: int, tmp_path: Path) -> None:
         assert np.abs(read.logits(images) - expected).max() < tolerance, dtype
         notes = read.provenance["imported"]["notes"]
         assert any("computes in whole numbers" in note for note in notes) == (dtype == "int8")
+
+
+def test_normalizations_and_activations_are_read_back(tmp_path: Path) -> None:
+    names = [name for name in get_args(ActivationName) if name not in ("linear", "softmax")]
+    layers = [layer for name in names for layer in (Conv2D(6, 1), cs.GroupNormalization(2, 0.01), cs.Activation(name))]
+    model = make_model(Architecture(Input(6, 5), (*layers, cs.LayerNormalization(), Flatten(), Dense(3, "softmax"))))
+    write_tflite(model, tmp_path / "m.tflite")
+    read = cs.import_model(tmp_path / "m.tflite")
+    images = random_images(model.architecture, np.random.default_rng(0), 20)
+    np.testing.assert_allclose(read.logits(images), model.logits(images), atol=1e-4)
+    kinds = [layer.kind for layer in read.architecture.layers]
+    assert (kinds.count("GroupNormalization"), kinds.count("LayerNormalization")) == (len(names), 1)
 
 
 @pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D])

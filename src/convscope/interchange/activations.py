@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from convscope.architecture.layers.activations import SELU_ALPHA, SELU_SCALE
+
 
 @dataclass(frozen=True)
 class ActivationForms:
@@ -39,7 +41,12 @@ ACTIVATION_FORMS: Mapping[str, ActivationForms] = {
     "relu": ActivationForms("ReLU", lambda tf, x: tf.nn.relu(x), "Relu", tflite=(19, "RELU")),
     "relu6": ActivationForms("ReLU6", lambda tf, x: tf.nn.relu6(x)),  # in ONNX a Clip with two constants
     "elu": ActivationForms("ELU", lambda tf, x: tf.nn.elu(x), "Elu", tflite=(111, "ELU")),
-    "selu": ActivationForms("SELU", lambda tf, x: tf.nn.selu(x), "Selu"),
+    # TensorFlow's own is written with exp(x), whose range for x > 0 would leave 8-bit numbers below 0 no digits.
+    "selu": ActivationForms(
+        "SELU",
+        lambda tf, x: SELU_SCALE * SELU_ALPHA * tf.nn.elu(x) + SELU_SCALE * (1 - SELU_ALPHA) * tf.nn.relu(x),
+        "Selu",
+    ),
     # In ONNX, an operator of its own from opset 20 on, and five operators before.
     "gelu": ActivationForms("GELU", lambda tf, x: tf.nn.gelu(x, approximate=False)),
     "silu": ActivationForms(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto
+from onnx.numpy_helper import from_array
 from tests.interchange.onnx_files.graphs import compute_in_runtime, node, numbers, proto, save, to_model
 from tests.onnx_models import SEEDS, random_images, random_model, spread
 
@@ -159,6 +160,32 @@ GRAPHS = {
             node("Mul", "g bend", "b"), node("Mul", "s scale", "l"), node("Where", "c l b", "m"), *HEAD, ], {
             "zero": np.float32(0), "one": np.float32(1), "bend": np.float32(1.7580993), "scale": np.float32(1.050701),
             "k": numbers(126, 4), }),
+    "layer normalisation of a convolution by single operators, and of groups in another order": ([
+            node("Conv", "x w", "a"), node("ReduceMean", "a", "u", axes=[1]), node("Sub", "a u", "c"),
+            node("Constant", "", "two", value_float=2.0), node("Pow", "c two", "p"),
+            node("ReduceMean", "p", "v", axes=[1]), node("Add", "v epsilon", "e"), node("Sqrt", "e", "s"),
+            node("Div", "c s", "d"), node("Mul", "gamma d", "g"), node("Add", "g beta", "b"), node("Relu", "b", "r"),
+            node("Reshape", "r split", "h"), node("Mul", "h h", "hh"), node("ReduceMean", "hh", "q", axes=[2, 3, 4]),
+            node("ReduceMean", "h", "o", axes=[2, 3, 4]), node("Mul", "o o", "oo"), node("Sub", "q oo", "vv"),
+            node("Add", "vv epsilon", "ee"), node("Sqrt", "ee", "ss"), node("Reciprocal", "ss", "i"),
+            node("Mul", "h i", "hi"), node("Neg", "o", "no"), node("Mul", "no i", "oi"), node("Add", "hi oi", "z"),
+            node("Reshape", "z back", "m"), *HEAD, ], {
+            "w": numbers(6, 2, 3, 3), "epsilon": np.float32(0.01), "gamma": numbers(6, 1, 1),
+            "beta": numbers(6, 1, 1), "split": np.array([-1, 2, 3, 7, 5]), "back": np.array([-1, 6, 7, 5]),
+            "k": numbers(210, 4), }),
+    "a slope by the larger of two, and a relu6 by the smaller": ([
+            node("Mul", "x slope", "a"), node("Max", "a x", "b"), node("Conv", "b w", "c"), node("Relu", "c", "d"),
+            node("Min", "six d", "m"), *HEAD, ],
+        {"slope": np.float32(0.1), "six": np.float32(6), "w": numbers(3, 2, 3, 3), "k": numbers(105, 4)}),
+    "pads computed as PyTorch's exporter does": ([
+            node("ConstantOfShape", "four", "z", value=from_array(np.array([0]))),
+            node("Concat", "given z", "c", axis=0), node("Reshape", "c pairs", "r"),
+            node("Slice", "r last first axis back", "s"),
+            node("Transpose", "s", "t", perm=[1, 0]), node("Reshape", "t row", "u"), node("Cast", "u", "v", to=7),
+            node("Pad", "x v", "p"), node("MaxPool", "p", "m", kernel_shape=[3, 3], strides=[2, 2]), *HEAD, ], {
+            "four": np.array([4]), "given": np.array([0, 1, 2, 1]), "pairs": np.array([-1, 2]), "last": np.array([-1]),
+            "first": np.array([-(2**63)]), "axis": np.array([0]), "back": np.array([-1]), "row": np.array([-1]),
+            "k": numbers(30, 4), }),
     "a relu6, a relu and an elu": (
         [node("Clip", "x zero six", "a"), node("Clip", "a zero", "b"), node("Elu", "b", "m"), *HEAD],
         {"zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
@@ -268,19 +295,23 @@ REFUSED = {
     "a reshape of the batch": ([node("Reshape", "x s", "m"), *HEAD], {"s": np.array([7, -1])}, "batch must remain"),
     "constants by pixel": ([node("Mul", "x c", "m"), *HEAD], {"c": numbers(9, 7)}, "one per channel"),
     "a softmax inside": ([node("Flatten", "x", "a"), node("Softmax", "a", "m"), *HEAD], {}, "allowed at the end"),
-    "an erf by itself": ([node("Erf", "x", "m"), *HEAD], {}, "no layer does that"),
+    "an erf by itself": ([node("Erf", "x", "m"), *HEAD], {}, "bends its input as no activation"),
     "slopes by pixel": ([node("PRelu", "x c", "m"), *HEAD], {"c": numbers(2, 9, 7)}, "one per channel"),
     "another elu": ([node("Elu", "x", "m", alpha=0.5), *HEAD], {}, "alpha 0.5; the layer has 1"),
-    "other bounds": ([node("Clip", "x a b", "m"), *HEAD], {"a": np.float32(-1), "b": np.float32(1)}, "to -1 and 1"),
+    "other bounds": ([node("Clip", "x a b", "m"), *HEAD], {"a": np.float32(-1), "b": np.float32(1)},
+        "as no activation of ours"),
     "a scale for each number of a map": ([node("LayerNormalization", "x u", "m", axis=1), *HEAD],
         {"u": numbers(2, 9, 7)}, "differ from pixel to pixel; there must be one per channel"),
     "a normalisation of rows": ([node("LayerNormalization", "x u", "m"), *HEAD],
         {"u": np.float32([1])}, "neither the channels of each pixel nor groups"),
+    "a root without a mean": (
+        [node("Mul", "x x", "a"), node("ReduceMean", "a", "b", axes=[1]), node("Add", "b c", "d"),
+            node("Sqrt", "d", "e"), node("Div", "x e", "m"), *HEAD], {"c": np.float32(0.01)}, "goes over axes"),
     "another selu": ([node("Selu", "x", "m", alpha=2.0), *HEAD], {}, "alpha 2; the layer has 1.67326"),
-    "an exponential by itself": ([node("Exp", "x", "m"), *HEAD], {}, "outside of a SELU"),
+    "an exponential by itself": ([node("Exp", "x", "m"), *HEAD], {}, "bends its input as no"),
     "a factor inside of a hard sigmoid": ([node("Add", "x three", "a"), node("Clip", "a zero", "b"),
             node("Mul", "b six", "c"), node("Clip", "c - six", "d"), node("Mul", "x d", "m"), *HEAD],
-        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6)}, "to -inf and 6; only 0 and 6"),
+        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6)}, "as no activation of ours"),
     "a product of pixels by one number": (
         [node("ReduceMax", "x", "a", axes=[1], keepdims=1), node("Mul", "x a", "m"), *HEAD], {}, "goes over axes",
     ),

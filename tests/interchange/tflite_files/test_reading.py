@@ -136,7 +136,34 @@ ELEMENTWISE = {
     "DIV": (42, {}, {"c": np.array([4], "<f4")}, lambda x: x / 4),
     "TRANSPOSE": (39, None, {"p": np.array([0, 1, 2, 3], "<i4")}, lambda x: x),
     "CAST": (53, None, {}, lambda x: x),
+    "MAXIMUM": (55, None, {"c": np.array([0], "<f4")}, lambda x: np.maximum(x, 0)),
 }
+
+
+def test_a_normalization_in_single_operators_is_read(tmp_path: Path):
+    model = Model()
+    model.constant("axis", np.array([3], "<i4"))
+    model.constant("epsilon", np.array([1e-3], "<f4"))
+    model.constant("w", RNG.normal(0, 0.1, (3, 126)).astype("<f4"))
+    for name, channels in (("x", 2), ("mean", 1), ("squares", 2), ("variance", 1), ("sum", 1), ("root", 1)):
+        model.tensor(name, (1, 9, 7, channels))
+    for name in ("centred", "m"):
+        model.tensor(name, (1, 9, 7, 2))
+    model.tensor("y", (1, 3))
+    model.call(40, ["x", "axis"], "mean", {0: ("b", 1)})  # MEAN
+    model.call(99, ["x", "mean"], "squares", None)  # SQUARED_DIFFERENCE
+    model.call(40, ["squares", "axis"], "variance", {0: ("b", 1)})
+    model.call(0, ["variance", "epsilon"], "sum", {})  # ADD
+    model.call(76, ["sum"], "root", None)  # RSQRT
+    model.call(41, ["x", "mean"], "centred", {})  # SUB
+    model.call(18, ["centred", "root"], "m", {})  # MUL
+    model.call(9, ["m", "w"], "y", {})
+    imported = cs.import_model(model.save(tmp_path), scaling=cs.Scaling())
+    assert [layer.kind for layer in imported.architecture.layers] == ["LayerNormalization", "Flatten", "Dense"]
+    x = IMAGES / 255
+    expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
+    kernel = np.frombuffer(model.buffers[-1][0].tobytes(), "<f4").reshape(3, 126)
+    np.testing.assert_allclose(imported.logits(IMAGES), expected.reshape(5, -1) @ kernel.T, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -178,7 +205,7 @@ def test_outputs_have_the_names_of_the_signature(tmp_path: Path):
 @pytest.mark.parametrize(
     ("code", "options", "custom", "why"),
     [
-        (0, {0: ("b", 2)}, "", r"'m' \(ADD\) clips to -1 and 1"),
+        (0, {0: ("b", 2)}, "", r"'m' \(ADD\) bends its input as no"),
         (25, {0: ("f", 2.0)}, "", r"'m' \(SOFTMAX\) is not supported"),
         (13, None, "", r"'m' \(operator 13\) is not supported"),
         (32, None, "FlexErf", r"'m' \('FlexErf'\) is an operator of 'custom'"),

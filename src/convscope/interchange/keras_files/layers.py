@@ -96,23 +96,18 @@ def _conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    layer = DepthwiseConv2D(
-        config.get("kernel_size"),  # type: ignore[arg-type]
-        **_window(config),
-        depth_multiplier=config.get("depth_multiplier", 1),
-        use_bias=config.get("use_bias", True),
-    )
+    layer = _make_depthwise(config, config.get("use_bias", True))
     return _with_own_variables(layer, layer.weight_shapes(shape), config)
+
+
+def _make_depthwise(config: Mapping[str, Any], use_bias: bool) -> DepthwiseConv2D:
+    multiplier, size = config.get("depth_multiplier", 1), config.get("kernel_size")
+    return DepthwiseConv2D(size, **_window(config), depth_multiplier=multiplier, use_bias=use_bias)  # type: ignore[arg-type]
 
 
 def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
     """SeparableConv2D: a `DepthwiseConv2D`, then a `Conv2D` of 1 × 1."""
-    depthwise = DepthwiseConv2D(
-        config.get("kernel_size"),  # type: ignore[arg-type]
-        **_window(config),
-        depth_multiplier=config.get("depth_multiplier", 1),
-        use_bias=False,
-    )
+    depthwise = _make_depthwise(config, use_bias=False)
     pointwise = Conv2D(config.get("filters"), (1, 1), use_bias=config.get("use_bias", True))  # type: ignore[arg-type]
     kernel_shape = depthwise.weight_shapes(shape)["kernel"]  # (U, V, C, M)
     shapes = pointwise.weight_shapes((1, 1, kernel_shape[2] * kernel_shape[3]))

@@ -170,6 +170,16 @@ def _inputs(operator: str, call: Call) -> None:
     call.end(operator, [call.input_name(position) for position in range(len(call.inputs))])
 
 
+def _inverse_root(call: Call) -> None:
+    call.end("Reciprocal", [call.step("Sqrt", [call.input_name(0)])])
+
+
+def _square(call: Call) -> None:
+    """Translate SQUARE, and SQUARED_DIFFERENCE, which has two inputs."""
+    number = call.input_name(0) if len(call.inputs) == 1 else call.step("Sub", [call.input_name(0), call.input_name(1)])
+    call.end("Mul", [number, number])
+
+
 def _arg_max(call: Call) -> None:
     call.end("ArgMax", [call.input_name(0)], axis=call.integers(1)[0])
 
@@ -204,13 +214,20 @@ OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     53: ("CAST", partial(_plain, "Identity")),
     54: ("PRELU", partial(_inputs, "PRelu")),
     56: ("ARG_MAX", _arg_max),
+    55: ("MAXIMUM", partial(_inputs, "Max")),
+    57: ("MINIMUM", partial(_inputs, "Min")),
     59: ("NEG", partial(_plain, "Neg")),
     60: ("PADV2", _pad),
     61: ("GREATER", partial(_inputs, "Greater")),
+    64: ("SELECT", partial(_inputs, "Where")),
     70: ("EXPAND_DIMS", _reshape),
     73: ("LOG", partial(_plain, "Log")),
+    75: ("SQRT", partial(_plain, "Sqrt")),
+    76: ("RSQRT", _inverse_root),
     82: ("REDUCE_MAX", partial(_reduce, "ReduceMax")),
+    92: ("SQUARE", _square),
     98: ("LEAKY_RELU", _leaky_relu),
+    99: ("SQUARED_DIFFERENCE", _square),
     114: ("QUANTIZE", partial(_plain, "Identity")),
     123: ("SELECT_V2", partial(_inputs, "Where")),
     150: ("GELU", _gelu),

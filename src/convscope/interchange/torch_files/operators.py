@@ -212,6 +212,14 @@ def _arithmetic(operator: str, call: Call) -> None:
     call.end(operator, [name, call.first.name] if call.operator == "rsub" else [call.first.name, name])
 
 
+def _power(call: Call) -> None:
+    call.end("Pow", [call.first.name, call.constant("exponent", np.float32(call.get("exponent")))])
+
+
+def _inverse_root(call: Call) -> None:
+    call.end("Reciprocal", [call.step("Sqrt", [call.first.name])])
+
+
 def _pad(call: Call) -> None:
     rank, padding = len(call.first.meta.sizes), call.get("pad")
     before, after = [0] * rank, [0] * rank
@@ -257,7 +265,9 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
     **{name.lower(): partial(_arithmetic, name) for name in ("Add", "Sub")},
     "rsub": partial(_arithmetic, "Sub"),
     **{name.lower(): partial(_arithmetic, name) for name in ("Mul", "Div")},
-    **{name.lower(): partial(_plain, name) for name in ("Neg", "Erf", "Log", "Sqrt")},
+    **{name.lower(): partial(_plain, name) for name in ("Neg", "Erf", "Exp", "Log", "Reciprocal", "Sqrt")},
+    "pow": _power,
+    "rsqrt": _inverse_root,
     "leaky_relu": partial(_plain, "LeakyRelu", alpha="negative_slope"),
     **dict.fromkeys(("clamp", "clamp_min", "clamp_max"), partial(_clip, min=None, max=None)),
     "hardtanh": partial(_clip, min_val=-1, max_val=1),

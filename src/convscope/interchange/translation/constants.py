@@ -1,6 +1,7 @@
 """Compute operators on constants, and on shapes, which are constant except for the number of images."""
 
-from math import prod
+from collections.abc import Callable, Mapping
+from math import erf, erfc, prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,13 @@ from convscope.interchange.translation.steps import NotTranslated
 
 _TYPES = {1: np.float32, 6: np.int64, 7: np.int64, 10: np.float16, 11: np.float64, 16: np.float32}
 """The types of constants after a Cast, by ONNX's number. Integers keep 64 bits, which `BATCH` needs."""
-_ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    **{"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power, "Neg": np.negative},
+    **{"Max": np.maximum, "Min": np.minimum, "Greater": np.greater, "Where": np.where, "Exp": np.exp, "Sqrt": np.sqrt},
+    **{"Reciprocal": lambda x: 1 / x, "Relu": lambda x: np.maximum(x, 0)},
+    **{"Erf": np.vectorize(erf, [float]), "Erfc": np.vectorize(erfc, [float])},
+}
+"""What an operator does with each number, or with those of the same position."""
 
 
 def constant(_: State, node: Node) -> NDArray[Any]:
@@ -76,10 +83,28 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
             shape = np.broadcast_shapes(first.shape, tuple(int(size) for size in values[1].ravel()[:9]))
             state.work.spend(prod(shape))
             return np.asarray(np.broadcast_to(first, shape))
-        case "Sqrt":
-            return np.asarray(np.sqrt(_count(state, first)))
-        case "Add" | "Sub" | "Mul" | "Div" if len(values) == 2:
-            return _combine(state, node.operator, *values)
+        case "ConstantOfShape":
+            size = [int(number) for number in first.ravel()[:9]]
+            state.work.spend(prod(size))
+            return np.full(size, np.asarray(node.attributes.get("value", np.float32(0))).ravel()[0])
+        case "Clip":
+            lowest, highest = (  # attributes in old opsets, inputs in new ones
+                node.attributes.get(name) if (bound := state.constant(node, position)) is None else bound
+                for position, name in ((1, "min"), (2, "max"))
+            )
+            return np.asarray(np.clip(_count(state, first), lowest, highest))
+        case "Elu" | "LeakyRelu":
+            below = np.expm1(np.minimum(first, 0)) if node.operator == "Elu" else first
+            slope = node.float("alpha", 1.0 if node.operator == "Elu" else 0.01)
+            return np.where(_count(state, first) > 0, first, slope * below)
+        case "ReduceMean":
+            over = state.integers(node, 1, "axes")
+            return np.asarray(_count(state, first).mean(over, keepdims=bool(node.int("keepdims", 1))))
+        case operator if operator in FUNCTIONS:
+            state.work.spend(prod(np.broadcast_shapes(*(array.shape for array in values))))
+            if operator == "Div" and first.dtype.kind in "iu":  # sizes, which stay whole numbers
+                return np.asarray(np.floor_divide(*values))
+            return np.asarray(FUNCTIONS[operator](*values))
     raise NotTranslated(f"computes constants in an unsupported way{state.constants_advice}")
 
 
@@ -108,14 +133,5 @@ def _slice_array(state: State, node: Node, first: NDArray[Any]) -> NDArray[Any]:
     steps = state.integers(node, 4, "steps") or (1,) * len(starts)
     parts = [slice(None)] * first.ndim
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        if step < 1:
-            raise NotTranslated("takes constants backwards")
         parts[axis] = slice(start, end, step)
     return first[tuple(parts)]
-
-
-def _combine(state: State, operator: str, first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    state.work.spend(prod(np.broadcast_shapes(first.shape, second.shape)))
-    if operator == "Div" and first.dtype.kind in "iu":  # sizes, which stay whole numbers
-        return np.asarray(np.floor_divide(first, second))
-    return np.asarray(_ARITHMETIC[operator](first, second))

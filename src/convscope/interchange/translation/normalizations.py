@@ -76,14 +76,26 @@ def layer_normalization(state: State, node: Node) -> FileTensor:
 
 
 def _normalize_sets(state: State, node: Node, value: FileTensor, sets: Index, scale_shape: list[int]) -> FileTensor:
-    """Normalise each row of `sets`, positions in the step's output, then scale and shift by the weights of the node.
+    """Normalise each row of `sets`, then scale and shift by the weights of the node.
 
     Args:
         scale_shape: the shape in which its weights are broadcast to the value; [] for their own.
     """
-    channels, count = value.step.shape[-1], len(sets)
-    epsilon = node.float("epsilon", 1e-5)
+    weights: dict[str, NDArray[Any]] = {}
+    for position, key, default in ((1, "gamma", 1.0), (2, "beta", 0.0)):
+        weights[key] = np.array(default)
+        if position < len(node.inputs) and node.inputs[position]:
+            array = state.weight(node, position, key)
+            weights[key] = reduce_to_channels(state, value, array.reshape(scale_shape) if scale_shape else array)
     name = choose_layer_name(node, 1 if len(node.inputs) > 1 else None)
+    return add_normalization(state, value, sets, node.float("epsilon", 1e-5), name, weights)
+
+
+def add_normalization(
+    state: State, value: FileTensor, sets: Index, epsilon: float, name: str, weights: dict[str, NDArray[Any]]
+) -> FileTensor:
+    """Add the layer that normalises each row of `sets`, positions in the step's output, then scales and shifts."""
+    channels, count = value.step.shape[-1], len(sets)
     state.work.spend(3 * sets.size)
     pixel, group = sets // channels, sets % channels * count // channels
     layer: LayerNormalization | GroupNormalization
@@ -93,11 +105,5 @@ def _normalize_sets(state: State, node: Node, value: FileTensor, sets: Index, sc
         layer = GroupNormalization(count, epsilon, name)
     else:
         raise NotTranslated("normalises neither the channels of each pixel nor groups of channels; no layer does that")
-    weights: dict[str, NDArray[Any]] = {}
-    for position, key, default in ((1, "gamma", 1.0), (2, "beta", 0.0)):
-        numbers = np.array(default)
-        if position < len(node.inputs) and node.inputs[position]:
-            array = state.weight(node, position, key)
-            numbers = reduce_to_channels(state, value, array.reshape(scale_shape) if scale_shape else array)
-        weights[key] = np.broadcast_to(numbers, (channels,))
+    weights = {key: np.broadcast_to(numbers, (channels,)) for key, numbers in weights.items()}
     return replace(value, step=state.work.step(value.step, layer, weights), users=1)

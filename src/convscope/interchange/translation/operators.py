@@ -12,6 +12,7 @@ from convscope.base.errors import ArchitectureError
 from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation import activations, constants, elementwise, normalizations, shapes, windows
+from convscope.interchange.translation.formulas import BENDS, match_formula
 from convscope.interchange.translation.image import Size, open_image
 from convscope.interchange.translation.nodes import Graph, Node
 from convscope.interchange.translation.outputs import find_class_scores
@@ -26,18 +27,14 @@ OPERATORS: Mapping[str, Converter] = {
     "BatchNormalization": normalizations.batch_normalization,
     "Cast": elementwise.cast,
     "CastLike": elementwise.cast_like,
-    "Clip": activations.clip,
     "Concat": elementwise.concatenation,
     "Constant": constants.constant,
     "Conv": windows.conv,
     **dict.fromkeys(("Dropout", "Identity"), elementwise.pass_through),
-    **dict.fromkeys(("Erf", "Erfc"), activations.erf),
-    "Exp": activations.exponential,
     "Flatten": shapes.flatten,
     "Gelu": activations.gelu,
     "Gemm": shapes.gemm,
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), windows.global_pool),
-    "Greater": activations.greater,
     "GroupNormalization": normalizations.group_normalization,
     "HardSigmoid": activations.hard_sigmoid,
     "InstanceNormalization": normalizations.instance_normalization,
@@ -55,15 +52,17 @@ OPERATORS: Mapping[str, Converter] = {
     "Squeeze": shapes.squeeze,
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
-    "Where": activations.where,
 }
 """The operators that are read, and their converters."""
-_ON_CONSTANTS = ("Expand", "Gather", "Slice", "Sqrt")
-"""Further operators that are read if all inputs are constant."""
+_ON_CONSTANTS = ("ConstantOfShape", "Expand", "Gather", "Greater", "Pow", "Reciprocal", "Slice", "Sqrt", *BENDS)
+"""Further operators that are read if all inputs are constant, some of them in formulas too."""
 # What a node with an unsupported operator needs, for the error.
 _QUANTIZED = "its 8-bit numbers are not those of a quantiser; import the float model it was made from"
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _QUANTIZED),
+    **dict.fromkeys(
+        (*BENDS, "Greater"), "bends its input as no activation of ours does; docs/architecture.md lists them"
+    ),
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
 }
 _UNKNOWN = "no layer does that; docs/architecture.md lists the layers"
@@ -118,12 +117,20 @@ def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
     """Translate the nodes in their order; return a sentence for each that has no layer."""
     faults: list[str] = []
     failed: set[str] = set()
-    for node in nodes:
+    done: dict[Node, FileTensor | NDArray[Any] | None] = {}  # the nodes of formulas; the last of each has its value
+    for position, node in enumerate(nodes):
         if failed & set(node.inputs):  # the fault is in an earlier node, which is in the list
             failed |= set(node.outputs)
             continue
+        is_new = node not in done and convert is _translate_node
+        if is_new and (match := match_formula(state, nodes[position:])) is not None:
+            value, part = match
+            done |= {**dict.fromkeys(part), part[-1]: value}
+        result = done.get(node)
+        if result is None and node in done:
+            continue
         try:
-            result = convert(state, node)
+            result = convert(state, node) if result is None else result
         except NotTranslated as error:
             faults.append(f"{node.label} {error}")
         except ArchitectureError as error:

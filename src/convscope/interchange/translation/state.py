@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from convscope.architecture import BatchNormalization, Flatten, Layer
 from convscope.architecture.layer_json import LAYER_KINDS
-from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.steps import (
     LINEAR_KINDS,
@@ -109,16 +108,6 @@ class State:
 
     def finish(self, value: FileTensor) -> FileTensor:
         """Apply the curve of a value, then its factor and addend, in steps or in weights."""
-        if value.curve == "erf":
-            raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
-        if value.curve in ACTIVATION_FORMS:
-            plain = activate(self, replace(value, curve="", factor=1.0, shift=0.0), value.curve)
-            value = replace(plain, factor=value.factor, shift=value.shift)
-        if value.curve == "relu_of_3_more":
-            plain = activate(self, self.finish(replace(value, curve="", factor=1.0, shift=3.0)), "relu")
-            value = replace(plain, factor=value.factor, shift=value.shift)
-        if value.curve in ("positive", "exp"):
-            raise NotTranslated("uses a comparison or an exponential outside of a SELU or an ELU; no layer does that")
         if value.curve == "padded":
             raise NotTranslated("has pixels of minus infinity around its input; only a MaxPool can have them")
         if value.curve:

@@ -18,15 +18,9 @@ from convscope.interchange.refusal import ModelFileError
 
 Array = NDArray[np.floating[Any]]
 Index = NDArray[np.int32]
-Curve = Literal[
-    "", "erf", "relu_of_3_more", "hard_sigmoid", "positive", "exp", "padded", "softmax", "log_softmax"
-]  # fmt: skip
-"""A function of a step's output y that waits for the next node, which makes a layer of both; "" is y itself.
+Curve = Literal["", "padded", "softmax", "log_softmax"]
+"""What is still to be done with a step's output y; "" is y itself.
 
-    erf               erf(y / √2), for y · (1 + erf(y / √2)) / 2, a Gelu
-    hard_sigmoid      an activation, or for y · hard_sigmoid(y), a HardSwish
-    relu_of_3_more    relu(y + 3), which a second Clip makes a hard_sigmoid
-    positive, exp     y > 0 and exp(y), parts of a SELU or an ELU
     padded            y with minus infinity around it, for a MaxPool
     softmax           the end of a classifier, as is log_softmax
 """
