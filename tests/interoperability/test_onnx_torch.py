@@ -181,7 +181,7 @@ def test_learned_slopes_give_the_logits_of_pytorch(exporter: str, tmp_path: Path
     assert [layer.kind for layer in architecture.layers].count("PReLU") == 3
 
 
-@pytest.mark.parametrize("exporter", [*EXPORTERS, "opset 13"])
+@pytest.mark.parametrize("exporter", ["torchscript", "torchscript, as it is", "dynamo", "opset 13"])
 def test_normalizations_give_the_logits_of_pytorch(exporter: str, tmp_path: Path):
     # Before opset 17, ONNX has no layer normalisation, so it is written in single operations.
     architecture = compare(shaken(normalizing_network(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)

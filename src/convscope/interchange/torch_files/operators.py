@@ -212,12 +212,9 @@ def _arithmetic(operator: str, call: Call) -> None:
     call.end(operator, [name, call.first.name] if call.operator == "rsub" else [call.first.name, name])
 
 
-def _power(call: Call) -> None:
-    call.end("Pow", [call.first.name, call.constant("exponent", np.float32(call.get("exponent")))])
-
-
-def _inverse_root(call: Call) -> None:
-    call.end("Reciprocal", [call.step("Sqrt", [call.first.name])])
+def _power(call: Call, exponent: float | None = None) -> None:
+    number = call.get("exponent") if exponent is None else exponent
+    call.end("Pow", [call.first.name, call.constant("exponent", np.float32(number))])
 
 
 def _pad(call: Call) -> None:
@@ -267,7 +264,7 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
     **{name.lower(): partial(_arithmetic, name) for name in ("Mul", "Div")},
     **{name.lower(): partial(_plain, name) for name in ("Neg", "Erf", "Exp", "Log", "Reciprocal", "Sqrt")},
     "pow": _power,
-    "rsqrt": _inverse_root,
+    "rsqrt": partial(_power, exponent=-0.5),
     "leaky_relu": partial(_plain, "LeakyRelu", alpha="negative_slope"),
     **dict.fromkeys(("clamp", "clamp_min", "clamp_max"), partial(_clip, min=None, max=None)),
     "hardtanh": partial(_clip, min_val=-1, max_val=1),

@@ -31,7 +31,7 @@ _TOLERANCE = 2e-3
 
 
 def match_formula(state: State, nodes: Sequence[Node]) -> tuple[FileTensor, Sequence[Node]] | None:
-    """Recognise the longest formula that begins with the first of these nodes.
+    """Recognise a formula that begins with the first of these nodes.
 
     Returns:
         its value, and the nodes that compute it; the last of them gives the value. None if they compute no layer.
@@ -41,7 +41,7 @@ def match_formula(state: State, nodes: Sequence[Node]) -> tuple[FileTensor, Sequ
         return None
     (source,) = sources
     parts: dict[str, list[Node]] = {source: []}  # the nodes that compute each value from the source and constants
-    longest: tuple[FileTensor, Sequence[Node]] | None = None
+    match: tuple[FileTensor, Sequence[Node]] | None = None
     for node in nodes[:_LONGEST]:
         inputs = [name for name in node.inputs if name]
         if all(name in state.constants for name in inputs):
@@ -58,10 +58,11 @@ def match_formula(state: State, nodes: Sequence[Node]) -> tuple[FileTensor, Sequ
                 value = recognize(state, source, part)
             except _FAULTS:  # it computes something else
                 continue
-            # A multiple of the same layer's output is left to the next node.
-            if value.is_plain or longest is None or value.step.activation != longest[0].step.activation:
-                longest = value, part
-    return longest
+            if match is None or value.is_plain:
+                match = value, part
+            if value.is_plain and value.step.activation != "relu":  # which a Min makes a relu6
+                break
+    return match
 
 
 def _evaluate_early(state: State, node: Node) -> None:
@@ -159,10 +160,9 @@ def _recognize_normalization(state: State, source: str, part: Sequence[Node]) ->
         expected = [gamma[channel] * numbers + beta[channel] for numbers in ideal]
         if np.allclose(results, expected, rtol=1e-4, atol=1e-5 * float(np.abs(expected).max())):
             value = state.plain(mean)
-            others = [axis for axis in range(value.index.ndim) if axis not in axes]
-            sets = value.index.transpose(*others, *axes).reshape(variance.size, -1)
-            name = choose_layer_name(part[-1])
-            return add_normalization(state, value, sets, epsilon, name, {"gamma": gamma, "beta": beta})
+            sets = np.moveaxis(value.index, axes, range(-len(axes), 0)).reshape(variance.size, -1)
+            weights = {"gamma": gamma, "beta": beta}
+            return add_normalization(state, value, sets, epsilon, choose_layer_name(part[-1]), weights)
     raise NotTranslated("computes no normalisation")
 
 
