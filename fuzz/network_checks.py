@@ -234,12 +234,16 @@ def add_rounding_errors(precision: Precision, trial: int, few_levels: bool) -> I
         # Each is the difference between a probability and a target, which may be nearly equal.
         return (add_errors(dlogits * len(logits) + 1, ROUNDING, trial, None) - 1) / len(logits)
 
-    cross_entropy_backward = reference.cross_entropy_backward
+    def round_rough(kernel: NDArray[Any], *arguments: Any) -> NDArray[Any]:
+        return round_kernel(add_errors(kernel, ROUNDING, trial), *arguments)  # float32 holds it before
+
+    cross_entropy_backward, round_kernel = reference.cross_entropy_backward, reference.round_kernel
     with ExitStack() as stack:
         for name in _COMPUTED:
             module = next(module for module in _MODULES if hasattr(module, name))
             stack.enter_context(patch.object(module, name, make_rough(getattr(module, name))))
         stack.enter_context(patch.object(reference, "cross_entropy_backward", make_rough_dlogits))
+        stack.enter_context(patch.object(reference, "round_kernel", round_rough))
         yield
 
 
