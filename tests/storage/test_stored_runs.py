@@ -58,11 +58,11 @@ def read_until_stopped(
     try:
         while not stop.is_set():
             seeds = list_seeds(folder, lambda line: messages.put(line))
-            assert seeds == list(range(len(seeds)))
+            assert seeds == list(range(len(seeds))), seeds
             for path in list_runs(folder / "runs")[:3]:
                 load_model(path)
     except BaseException as error:
-        messages.put(repr(error))
+        messages.put(repr(error)[:3000])
 
 
 @pytest.mark.slow

@@ -115,9 +115,9 @@ class StoredRuns:
     def digests(self) -> list[str]:
         """List the digests of all runs, in the order in which they finished."""
         # A damaged page of the table or of its index can drop rows without an error (in 9 of 155 trials). A run that
-        # one of the two lists lacks is in the other.
+        # one of the two lists lacks is in the other; the second also has those that are stored in between.
         rows = self.query("SELECT digest FROM run NOT INDEXED ORDER BY id")
-        rows += self.query("SELECT digest FROM run INDEXED BY sqlite_autoindex_run_1")
+        rows += self.query("SELECT digest FROM run INDEXED BY sqlite_autoindex_run_1 ORDER BY id")
         return list(dict.fromkeys(str(digest) for (digest,) in rows))
 
     def find(self, digest: str) -> StoredRun | None:
