@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax as scipy_softmax, xlogy
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t as student
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix as sklearn_confusion_matrix, f1_score, log_loss
 
 from convscope.base import metrics
@@ -88,6 +88,13 @@ def test_classes_that_never_occur_do_not_count():
     matrix[:2, :2] = [[9, 1], [2, 8]]
     for measure in (metrics.balanced_accuracy, metrics.macro_f1):
         assert measure(matrix) == measure(matrix[:2, :2])
+
+
+@pytest.mark.parametrize("freedom", [1.5, 999, 1000, 1234.5, 1e6])
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_quantiles_of_student_are_scipys(freedom, confidence):
+    expected = student.ppf((1 + confidence) / 2, freedom)
+    assert metrics.student_quantile(freedom, confidence) == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize(("num_images", "num_classes", "accuracy"), [(150, 5, 0.9), (300, 30, 0.7)])

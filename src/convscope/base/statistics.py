@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.metrics import check_confidence
+from convscope.base.metrics import check_confidence, student_quantile
 from convscope.base.roots import find_crossing, find_root
 
 # (fewer seeds than this, lowest and highest coverage in percent); benchmarks/claims.py prints them.
@@ -55,7 +55,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     if len(values) == 1 or min(values) == max(values):
         return None
     middle, count = mean(values), len(values)
-    half = _quantile(count - 1, confidence) * stdev(values) / sqrt(count)
+    half = student_quantile(count - 1, confidence) * stdev(values) / sqrt(count)
     return middle - half, middle + half
 
 
@@ -82,7 +82,7 @@ def prediction_interval(values: Sequence[float], min_sd: float = 0.0) -> tuple[f
     """
     if len(values) < 2:
         return None
-    half = _quantile(len(values) - 1, 0.95) * max(stdev(values), min_sd) * sqrt(1 + 1 / len(values))
+    half = student_quantile(len(values) - 1, 0.95) * max(stdev(values), min_sd) * sqrt(1 + 1 / len(values))
     return mean(values) - half, mean(values) + half
 
 
@@ -213,7 +213,7 @@ def group_difference(wrong_a: Flags | Floats, wrong_b: Flags | Floats, *, confid
 
     difference = float(spread.rates[1] - spread.rates[0])
     error, freedom = spread.standard_error(-1.0, 1.0)
-    half = _quantile(freedom, confidence) * error
+    half = student_quantile(freedom, confidence) * error
     return GroupDifference(
         interval=(max(difference - half, -1.0), min(difference + half, 1.0)),
         ratio_interval=_find_ratio_interval(spread, confidence),
@@ -245,7 +245,7 @@ def group_accuracy_interval(wrong: Flags | Floats, confidence: float = 0.95) -> 
     rate, accuracy = float(spread.rates[0]), 1 - float(wrong.mean())
     # Wilson's interval for n images is (p + s / 2 ± sqrt(s p (1 - p) + s² / 4)) / (1 + s), with p the accuracy and
     # s = t² / n. Here n is the number of images that gives this variance, rate (1 - rate) / error².
-    share = _quantile(freedom, confidence) ** 2 * error**2 / (rate * (1 - rate))
+    share = student_quantile(freedom, confidence) ** 2 * error**2 / (rate * (1 - rate))
     centre, half = accuracy + share / 2, sqrt(share * accuracy * (1 - accuracy) + share**2 / 4)
     return max((centre - half) / (1 + share), 0.0), min((centre + half) / (1 + share), 1.0)
 
@@ -366,7 +366,7 @@ def _find_ratio_interval(spread: _Spread, confidence: float) -> tuple[float, flo
     def excess(weight_a: float, weight_b: float) -> float:
         """Above 0 where a weighted sum of the rates is further from 0 than chance explains."""
         error, freedom = spread.standard_error(weight_a, weight_b)
-        return abs(weight_a * rate_a + weight_b * rate_b) / error - _quantile(freedom, confidence)
+        return abs(weight_a * rate_a + weight_b * rate_b) / error - student_quantile(freedom, confidence)
 
     def excess_at(logarithm: float) -> float:
         return excess(-exp(logarithm), 1.0)
@@ -387,10 +387,3 @@ def _find_ratio_interval(spread: _Spread, confidence: float) -> tuple[float, flo
         return exp(find_crossing(excess_at, direction * max(direction * measured, 0.0), direction))
 
     return find_end(-1.0, (0.0, 1.0)), find_end(1.0, (1.0, 0.0))
-
-
-def _quantile(freedom: float, confidence: float) -> float:
-    """Compute the t that Student's distribution exceeds, above or below, with 1 - `confidence`."""
-    from scipy.special import stdtrit  # here, as all of SciPy: it takes longer to import than NumPy
-
-    return float(stdtrit(freedom, (1 + confidence) / 2))

@@ -9,7 +9,6 @@ import click
 from convscope.cli.job import print_result, run_job
 from convscope.cli.options import json_option, print_json, training_options
 from convscope.cli.output import echo
-from convscope.cli.records import TrainOutput
 from convscope.runs.pipeline import train_job
 from convscope.training.memory import Timings
 
@@ -25,6 +24,8 @@ def train(resume: Path | None, as_json: bool, **arguments: Any) -> None:
     """
     path, result, cautions = run_job(resume, arguments, None, train_job, quiet=as_json)
     if as_json:
+        from convscope.cli.records import TrainOutput  # with the records of all commands, which take time to load
+
         evaluation = result.evaluation.to_record()
         timings: Timings = {**result.timings, "memory": result.memory}
         print_json(TrainOutput(run=str(path), evaluation=evaluation, warnings=cautions, timings=timings))

@@ -16,7 +16,7 @@ from typing import Any
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, DivergedError
 from convscope.base.files import inside
-from convscope.data.datasets import DATASETS, Splits, load_dataset
+from convscope.data.datasets import Splits, load_dataset, make_portable
 from convscope.engine import check_engine, check_precision, check_weight_bits
 from convscope.experiment.executors import LocalProcesses
 from convscope.experiment.records import DivergedRun
@@ -306,8 +306,3 @@ def load_with_argument(data: Splits | str | Path, dataset: str | None) -> tuple[
     if dataset is None and not isinstance(data, Splits):
         dataset = str(data)
     return splits, make_portable(dataset) if dataset else ""
-
-
-def make_portable(dataset: str | Path) -> str:
-    """Make an argument of `load_dataset` valid in any folder: a path becomes absolute, a name stays."""
-    return str(dataset) if dataset in DATASETS else str(Path(dataset).resolve())

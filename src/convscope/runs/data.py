@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from convscope.base.errors import RunError
-from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, load_splits
+from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, load_splits, make_portable
 from convscope.data.datasets.named.entries import OnProgress
 from convscope.data.datasets.raw_splits import TEST_FRACTION, RawSplit, make_splits
-from convscope.experiment import make_portable
 from convscope.storage.records import RunData
 
 DataChoice = Annotated[

@@ -8,11 +8,10 @@ from typing import Literal
 from msgspec import structs
 
 from convscope.base.errors import DatasetError, DivergedError, RunError
-from convscope.data.datasets import Dataset, Images, LoadOptions, load_for_classes
+from convscope.data.datasets import Dataset, Images, LoadOptions, load_for_classes, make_portable
 from convscope.data.handwriting import Picture, handwriting_of
 from convscope.evidence.evaluating import evaluate_together
 from convscope.evidence.evaluation import Evaluation
-from convscope.experiment import make_portable
 from convscope.prediction import preparation_of, prepare_picture
 from convscope.runs.jobs import open_with_data
 from convscope.runs.listeners import Listeners

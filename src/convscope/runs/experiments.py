@@ -8,10 +8,10 @@ from convscope.architecture import Architecture
 from convscope.base.errors import DatasetError
 from convscope.base.files import write_text
 from convscope.base.records import from_attributes, read, write
-from convscope.data.datasets import LoadOptions, Splits
+from convscope.data.datasets import LoadOptions, Splits, make_portable
 from convscope.engine import EngineName
 from convscope.evidence.comparison.words import SIGNIFICANCE
-from convscope.experiment import Experiment, RunSpec, make_portable, open_executor, write_experiment
+from convscope.experiment import Experiment, RunSpec, open_executor, write_experiment
 from convscope.experiment.earlier import find_earlier_runs
 from convscope.experiment.experiment import run_specs
 from convscope.experiment.records import ExperimentOutput

@@ -13,8 +13,8 @@ from msgspec import convert, structs
 from convscope.architecture import Architecture
 from convscope.base.errors import ArchitectureError, InterchangeError, RunError
 from convscope.base.metrics import wilson_interval
-from convscope.data.datasets import Dataset, LoadOptions, Splits, evenly
-from convscope.experiment import RunSpec, make_portable
+from convscope.data.datasets import Dataset, LoadOptions, Splits, evenly, make_portable
+from convscope.experiment import RunSpec
 from convscope.experiment.machine import count_cores
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import make_model, read_network

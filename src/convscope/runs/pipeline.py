@@ -12,18 +12,17 @@ from convscope.base.records import Record
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
-from convscope.runs.ablation import retrain_variants
-from convscope.runs.evidence import EvidenceRecords
 from convscope.runs.jobs import Job, baseline_job, check_index
 from convscope.runs.listeners import Listeners
-from convscope.runs.seeds import SeedRuns, choose_seed_count, train_seeds
 from convscope.runs.steps import EvaluatedRun, compare_runs, measure_job_memory, measure_run, measure_time, train_run
-from convscope.runs.topics import Subject, estimate_seconds, measure_topics, open_topics
 from convscope.storage import RunFolder
 from convscope.training.memory import Memory, give_back_memory
 
+# What only the main job needs is imported in it: these modules take longer to load than a short training.
 if TYPE_CHECKING:
+    from convscope.runs.evidence import EvidenceRecords
     from convscope.runs.page import RunPage
+    from convscope.runs.seeds import SeedRuns
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +38,7 @@ class JobResult:
     timings: dict[str, float]
     memory: Memory
     comparison: Comparison | None = None
-    seeds: SeedRuns | None = None
+    seeds: "SeedRuns | None" = None
     report: Path | None = None
 
 
@@ -114,6 +113,8 @@ class _Phases:
 
     def plan(self) -> list[_Phase]:
         """List the phases in their order."""
+        from convscope.runs.topics import estimate_seconds
+
         # A topic's cost is known in passes over the test images, of which the evaluation was one.
         seconds, model = self._timings["evaluate"], self._measured[0].model
         topics = [
@@ -140,10 +141,14 @@ class _Phases:
         self._page.compare(baseline, self.comparison)
 
     def _estimate_seeds(self) -> float:
+        from convscope.runs.seeds import choose_seed_count
+
         seconds_each = self._timings["train"] + (0.0 if self._baseline_job is None else self._estimate_baseline())
         return seconds_each * (choose_seed_count(self._options.seeds, seconds_each)[0] - 1)  # the first is trained
 
     def _train_seeds(self) -> None:
+        from convscope.runs.seeds import train_seeds
+
         self.seeds = train_seeds(
             self._measured, self._splits, self.comparison, self._options.seeds, self._timings, self._listeners
         )
@@ -165,7 +170,7 @@ def report_job(
     executor: str | None,
     timings: dict[str, float],
     listeners: Listeners,
-) -> tuple[EvidenceRecords, "RunPage"]:
+) -> "tuple[EvidenceRecords, RunPage]":
     """Measure topics of a trained run; return the evidence by topic, and the page, which is not written yet.
 
     Args:
@@ -173,7 +178,10 @@ def report_job(
         index: that of the test image whose feature maps the page shows.
         executor: trains variants, see `open_executor`; None for this process.
     """
-    from convscope.runs.page import complete_page, load_measured_run  # matplotlib takes its time to load
+    from convscope.runs.ablation import retrain_variants
+    from convscope.runs.evidence import EvidenceRecords
+    from convscope.runs.page import complete_page, load_measured_run
+    from convscope.runs.topics import Subject, measure_topics, open_topics
 
     check_index(index, splits)
     measured = dict[str, Record]()

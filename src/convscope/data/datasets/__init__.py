@@ -6,6 +6,7 @@ from convscope.data.datasets.loading import (
     load_dataset as load_dataset,
     load_for_classes as load_for_classes,
     load_splits as load_splits,
+    make_portable as make_portable,
 )
 from convscope.data.datasets.named.entries import DATASETS as DATASETS
 from convscope.data.datasets.pairs import DatasetLike as DatasetLike, as_dataset as as_dataset

@@ -170,3 +170,8 @@ def _read_content(
         raise DatasetError(f"{name[:200]!r}: no data set, file or folder has this name{hint}")
     read = read_folder if is_folder else read_file
     return read(path, options.image_size, skip_damaged=options.skip_damaged, converter=converter)
+
+
+def make_portable(dataset: str | Path) -> str:
+    """Make an argument of `load_dataset` valid in any folder: a path becomes absolute, a name stays."""
+    return str(dataset) if dataset in DATASETS else str(Path(dataset).resolve())
