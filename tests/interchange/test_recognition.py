@@ -46,7 +46,10 @@ FILES = {
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(20), "is a picture.*convscope predict"),
     "another archive": (_zip("word/document.xml"), r"neither of Keras nor of PyTorch \(it holds 'word/document.xml'\)"),
     "ORT": (b"\x1c\0\0\0ORTM" + bytes(64), "own format of ONNX Runtime or ExecuTorch"),
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", "git lfs pull"),
+    "a web page": (b"<!DOCTYPE html>\n<html>", "by the button Raw"),
     "GGUF": (b"GGUF" + bytes(64), "a language model"),
+    "random bytes": (bytes(range(3, 99)), "is damaged, or no file of Keras as its name says"),
     "half an archive": (_zip("config.json")[:-4], "is not a complete zip archive, as Keras and PyTorch write it"),
     "a description": (json.dumps({"layers": []}).encode(), "is a description in JSON without weights"),
 }  # fmt: skip

@@ -24,6 +24,8 @@ _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first p
 _NEXT_STEP = "import the .keras, .h5, .pt2, .onnx, .tflite or .safetensors file of the same network"
 _TFLITE = b"TFL3"
 _STARTS = {
+    b"version https://git-lfs": "is a pointer of Git LFS, not the file; run `git lfs pull`, or download the file",
+    b"<!DOCTYPE": "is a web page; download the file itself (on GitHub by the button Raw)",
     b"GGUF": f"is a GGUF file, which holds a language model; {_NEXT_STEP}",
     b"<?xml": f"is an XML file, such as OpenVINO writes; {_NEXT_STEP}",
     b"\x93NUMPY": "is a NumPy array and no network; weights alone cannot be imported without their layers",
@@ -32,11 +34,16 @@ _STARTS = {
     b"\xff\xd8\xff": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
 }
 """Files of other kinds, by their first bytes."""
+_SUFFIXES = {
+    **{".tflite": "TensorFlow Lite", ".keras": "Keras", ".h5": "Keras", ".hdf5": "Keras"},
+    **{".pt2": "PyTorch", ".safetensors": "safetensors"},
+}
+"""What a file should be by its name, where its content is none of these."""
 _C_HEADER = re.compile(rb"\A\s*(/[*/]|#)")
 
 
 def recognize_file(path: Path) -> Kind:
-    """Choose the reader for the file at `path` by its content; the name does not matter.
+    """Choose the reader for the file at `path` by its content, whatever its name.
 
     Raises:
         InterchangeError: if it cannot be read, is too large, or is a known kind of file without a readable network.
@@ -78,7 +85,10 @@ def _recognize(file: BinaryIO, size: int, name: str) -> Kind:
         return "TensorFlow.js"
     if (description := _recognize_unsupported(start)) is not None:
         raise ModelFileError(description)
-    return "ONNX"  # protobuf has no magic bytes; its reader tells if the file is something else
+    # protobuf has no magic bytes, but most ONNX files begin with field 1, a number.
+    if start[:1] != b"\x08" and (kind := _SUFFIXES.get(Path(name).suffix.lower())) is not None:
+        raise ModelFileError(f"is damaged, or no file of {kind} as its name says; use another copy")
+    return "ONNX"  # its reader tells if the file is something else
 
 
 def _recognize_unsupported(start: bytes) -> str | None:

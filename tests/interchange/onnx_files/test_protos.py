@@ -86,9 +86,9 @@ BAD: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {  # a change 
         lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING), "not a type of weights"
     ),
     "too few floats": (_too_few_floats, "cannot reshape array of size 1"),
-    "a circle": (lambda m: m.graph.node[0].input.__setitem__(0, "f"), "which no node before it provides"),
+    "a circle": (lambda m: m.graph.node[0].input.__setitem__(0, "f"), "in a circle"),
     "a missing input": (lambda m: m.graph.node[0].input.__setitem__(1, "nothing\n"),
-        r"needs 'nothing\\n', which no node before it provides"),
+        r"needs 'nothing\\n', which no node provides"),
     "an output twice": (lambda m: m.graph.node[1].output.__setitem__(0, "m"), "one that another node already has"),
     "no output": (lambda m: setattr(m.graph.output[0], "name", "z"), "output 'z' is not provided by any node"),
     "two inputs": (lambda m: m.graph.input.append(helper.make_tensor_value_info("x2", 1, [1])), "it has 2 inputs"),

@@ -253,6 +253,15 @@ def test_a_file_that_divides_by_255_or_reads_uint8_is_given_bytes(tmp_path: Path
         assert imported.notes == () if note is None else note in imported.notes[-1]
 
 
+def test_nodes_in_another_order_are_sorted(tmp_path: Path):
+    model = proto([node("Conv", "x w", "m"), *HEAD], {"w": numbers(3, 2, 3, 3), "k": numbers(105, 4)})
+    backwards = [*reversed(model.graph.node)]
+    expected = read_onnx(save(model, tmp_path)).architecture
+    del model.graph.node[:]
+    model.graph.node.extend(backwards)
+    assert read_onnx(save(model, tmp_path)).architecture == expected
+
+
 def test_a_weight_that_two_nodes_read_is_copied(tmp_path):
     nodes = [node("Conv", "x w", "a"), node("Conv", "a w", "b"), node("Concat", "b a", "m", axis=1)]
     nodes += [node("GlobalAveragePool", "m", "g"), node("Flatten", "g", "y")]

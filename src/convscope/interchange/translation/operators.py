@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,7 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
         ModelFileError: for an unusable input or output, or naming every node that has no layer, with what it needs.
     """
     notes: list[str] = []
-    nodes = graph.nodes
-    _check_order(graph)
+    nodes = _sort_nodes(graph)
     end = find_class_scores(graph, output, notes)
     used = _find_needed_nodes(nodes, end)
     # A file of Keras has a converter of its own, which has looked for unsupported layers already.
@@ -99,18 +99,30 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
     return state, state.values[end]
 
 
-def _check_order(graph: Graph) -> None:
-    """Raise `ModelFileError` if a node reads a value that is not computed yet, or two nodes give the same value."""
+def _sort_nodes(graph: Graph) -> Sequence[Node]:
+    """Sort nodes so that each reads what earlier ones give; raises `ModelFileError` if that is impossible.
+
+    Two nodes that give the same value are refused too.
+    """
+    makers: dict[str, Node] = {}
     known = {graph.image.name, *graph.weights, ""}
     for node in graph.nodes:
-        for name in node.inputs:
-            if name not in known:
-                raise ModelFileError(f"{node.label} needs {name!r:.60}, which no node before it provides")
         outputs = [name for name in node.outputs if name]
         has_first = bool(node.outputs and node.outputs[0])
-        if not has_first or known & {*outputs} or len({*outputs}) < len(outputs):
+        if not has_first or (known | makers.keys()) & {*outputs} or len({*outputs}) < len(outputs):
             raise ModelFileError(f"{node.label} has no output, or one that another node already has")
-        known.update(outputs)
+        makers |= dict.fromkeys(outputs, node)
+    for node in graph.nodes:
+        if unknown := [name for name in node.inputs if name not in known and name not in makers]:
+            raise ModelFileError(f"{node.label} needs {unknown[0]!r:.60}, which no node provides")
+    read = {node: [makers[name] for name in node.inputs if name in makers] for node in graph.nodes}
+    position = {node: number for number, node in enumerate(graph.nodes)}
+    if all(position[maker] < position[node] for node, makers_read in read.items() for maker in makers_read):
+        return graph.nodes
+    try:
+        return tuple(TopologicalSorter(read).static_order())  # in another order than ONNX demands, but some have it
+    except CycleError as error:
+        raise ModelFileError("its nodes read each other in a circle") from error
 
 
 def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
