@@ -3,8 +3,10 @@
 import json
 import shutil
 
+import numpy as np
 import onnx
 import pytest
+from tests.interchange.onnx_files.graphs import node, proto
 from tests.onnx_models import make_model
 
 import convscope as cs
@@ -94,6 +96,16 @@ def test_images_that_do_not_fit_and_missing_files_are_refused(shared_run, tmp_pa
     assert "--dataset" in message
     assert "5 × 4 × 1" in message
     assert "nothing.onnx" in run_fails("diff", shared_run, tmp_path / "nothing.onnx")
+
+
+def test_two_files_of_pixels_in_a_row_need_data_that_tell_the_size(tmp_path, small_folder):
+    for name in ("a.onnx", "b.onnx"):
+        onnx.save(
+            proto([node("Gemm", "x k", "y")], {"k": np.eye(784, 10, dtype=np.float32)}, ("N", 784)), tmp_path / name
+        )
+    message = run_fails("diff", tmp_path / "a.onnx", tmp_path / "b.onnx")
+    assert "does not define the image size; name data with --dataset" in message
+    assert "are equal" in succeed("diff", tmp_path / "a.onnx", tmp_path / "b.onnx", "--dataset", small_folder)
 
 
 def test_a_run_whose_data_are_gone_is_compared_on_random_images(shared_run, tmp_path):

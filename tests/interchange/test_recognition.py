@@ -51,7 +51,8 @@ FILES = {
     "GGUF": (b"GGUF" + bytes(64), "a language model"),
     "random bytes": (bytes(range(3, 99)), "is damaged, or no file of Keras as its name says"),
     "half an archive": (_zip("config.json")[:-4], "is not a complete zip archive, as Keras and PyTorch write it"),
-    "a description": (json.dumps({"layers": []}).encode(), "is a description in JSON without weights"),
+    "a notebook": (json.dumps({"cells": []}).encode(), "is JSON, but of neither Keras"),
+    "a description": (json.dumps({"kind": "Flatten"}).encode(), "is a description in JSON without weights"),
 }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ BAD_FILES = {
     "header asks for more than the file": (lambda m: struct.pack("<Q", 2**40) + _make(m)[8:], "damaged"),
     "truncated": (lambda m: _make(m)[:-1], "damaged"),
     "tensor asks for more than the file": (lambda _: struct.pack("<Q", len(HUGE_TENSOR)) + HUGE_TENSOR, "damaged"),
-    "of another program": (lambda m: save(dict(m.weights)), "not a convscope model"),
+    "of another program": (lambda m: save(dict(m.weights)), "of another program, which holds arrays"),
     "description no JSON": (lambda m: _make(m, text="{"), "not a convscope model"),
     "description nested too deep": (lambda m: _make(m, text="[" * 100_000), "not a convscope model"),
     "newer format": (lambda m: _make(m, format=2), "format 2 is newer"),

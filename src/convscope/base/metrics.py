@@ -134,16 +134,11 @@ def balanced_accuracy(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple
 def student_quantile(freedom: float, confidence: float) -> float:
     """Compute the t that Student's distribution with these degrees of freedom exceeds, in size, with 1 - `confidence`.
 
-    Source: Abramowitz and Stegun 1964, 26.7.5, for 1,000 degrees and more, where it is right to 10 digits.
+    Source: Abramowitz and Stegun 1964, 26.7.5, for 1,000 degrees and more, where it is right to 7 digits.
     """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     if freedom >= 1000:  # as with thousands of test images: loading SciPy takes longer than evaluating
-        terms = (
-            (z**3 + z) / 4,
-            (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-            (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        )
-        return z + sum(term / freedom**power for power, term in enumerate(terms, 1))
+        return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + confidence) / 2))

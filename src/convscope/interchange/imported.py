@@ -14,7 +14,9 @@ from convscope.base.errors import InterchangeError
 from convscope.interchange.scaling import Scaling, ScalingTable
 from convscope.training.model import Model
 
-ROUNDS = "it computes in whole numbers: its weights became float32, and what it rounds on the way is not rounded here"
+ROUNDS = (
+    "it computes in whole numbers: its weights became float32, and what it rounds and cuts off on the way is not here"
+)
 """The note on a quantised network."""
 NAMELESS = "imported"
 """The name of a network whose file has none."""

@@ -107,10 +107,12 @@ def _recognize_unsupported(start: bytes) -> str | None:
     if _C_HEADER.match(start):
         return f"is source code, such as the C and JavaScript that convscope exports; {_NEXT_STEP}, or use the run"
     if start.lstrip()[:1] in (b"{", b"["):
-        return (
-            "is a description in JSON without weights; import the file with the weights, and name this one with "
-            "`architecture`"
-        )
+        if b'"class_name"' in start or b'"kind"' in start:  # of Keras or of convscope
+            return (
+                "is a description in JSON without weights; import the file with the weights, and name this one with "
+                "`architecture`"
+            )
+        return f"is JSON, but of neither Keras, TensorFlow.js nor convscope; {_NEXT_STEP}"
     return None
 
 

@@ -66,7 +66,7 @@ def _compare(
     a: Network, b: Network, images: object, listeners: Listeners
 ) -> tuple[NetworkDifference, NDArray[np.uint8]]:
     """Compare as `diff` does, and return the images too."""
-    first, second = _open_both(a, b)
+    first, second = _open_both(a, b, images, listeners)
     facts = dict.fromkeys([*first.facts, *second.facts])
     both = set(first.facts) & set(second.facts)
     notes = [f"{'A and B' if fact in both else 'A' if fact in first.facts else 'B'}: {fact}." for fact in facts]
@@ -96,24 +96,35 @@ class _Opened:
     facts: tuple[str, ...] = ()
 
 
-def _open_both(a: Network, b: Network) -> tuple[_Opened, _Opened]:
+def _open_both(a: Network, b: Network, images: object, listeners: Listeners) -> tuple[_Opened, _Opened]:
     """Open both networks; what one of them leaves open, the image's size and the scaling, is that of the other."""
     try:
         first = _read(a, None)
     except InterchangeError:  # it may leave the size of its images open
-        second = _read(b, None)
-        first = _read(a, second)
+        try:
+            second = _read(b, None)
+        except InterchangeError:
+            if not isinstance(images, str):
+                raise
+            second = _read(b, load_data(images, LoadOptions(), listeners.on_download)[1].test.image_shape)
+        first = _read(a, _get_shape(second))
     else:
-        second = _read(b, first)
+        second = _read(b, _get_shape(first))
     return _finish(a, first, second), _finish(b, second, first)
 
 
-def _read(network: Network, counterpart: Model | Imported | None) -> Model | Imported:
-    if isinstance(network, Model):
-        return network
-    if isinstance(network, Run):
-        return network.model
-    return read_network(network, image_shape=None if counterpart is None else _get_shape(counterpart))
+def _read(network: Network, image_shape: tuple[int, int, int] | None) -> Model | Imported:
+    """Read a network; `image_shape` is used where the file leaves it open."""
+    if isinstance(network, Model | Run):
+        return network if isinstance(network, Model) else network.model
+    try:
+        return read_network(network)
+    except InterchangeError as error:
+        if image_shape is not None and "image_shape" in str(error):
+            return read_network(network, image_shape=image_shape)
+        # What `import` takes by an option, this command finds in other ways.
+        text = str(error).replace("give it with `image_shape`: height x width x channels", "name data with `dataset`")
+        raise InterchangeError(text.replace("also give", "import it with")) from error
 
 
 def _get_shape(network: Model | Imported) -> tuple[int, int, int]:
@@ -132,7 +143,7 @@ def _finish(network: Network, read: Model | Imported, counterpart: Model | Impor
         read = read.apply_scaling(scaling)
         facts.append(f"reads numbers, not bytes; here a byte becomes {scaling.formula}")
     if ROUNDS in read.notes:
-        facts.append("computes in whole numbers; what it rounds between layers is not rounded here")
+        facts.append("computes in whole numbers; what it rounds and cuts off between layers is not here")
     return _Opened(make_model(read, Path(network)), str(network), read.program or "unknown program", tuple(facts))
 
 

@@ -164,11 +164,17 @@ def read_description(path: Path, file: safe_open) -> dict[str, Any]:
     Raises:
         RunError: if there is none, or its format is newer than this reader.
     """
+    metadata = file.metadata() or {}
+    if "convscope" not in metadata:
+        raise RunError(
+            f"{path}: a safetensors file of another program, which holds arrays without their network; build the "
+            "network there, load them into it, and export it as ONNX or with torch.export.save"
+        )
     try:
-        description = parse_json((file.metadata() or {})["convscope"].encode())
+        description = parse_json(metadata["convscope"].encode())
         format_number = description["format"]
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: a safetensors file, but not a convscope model; train or import a model") from error
+        raise RunError(f"{path}: a safetensors file, but not a convscope model; use another copy") from error
     check_format(path, format_number, description.get("version"))
     return dict(description)
 

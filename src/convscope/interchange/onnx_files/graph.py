@@ -39,7 +39,8 @@ def _read_opset(proto: Any) -> int:
     versions = [opset.version for opset in proto.opset_import if opset.domain in _DEFAULT_DOMAINS]
     if len(versions) != 1 or versions[0] not in READ_OPSETS:
         raise ModelFileError(
-            f"its opset is {versions}; one from {READ_OPSETS[0]} to {READ_OPSETS[-1]} is needed: export it again"
+            f"its opset is {versions}; one from {READ_OPSETS[0]} to {READ_OPSETS[-1]} is needed: export it again, or "
+            "convert it by `onnx.version_converter.convert_version(onnx.load(FILE), 17)` and `onnx.save`"
         )
     return int(versions[0])
 
