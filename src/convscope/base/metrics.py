@@ -9,6 +9,7 @@ Labels y_true and y_pred are (N,) whole numbers below K; logits are (N, K). Noth
     of p-values         holm
 """
 
+from math import comb
 from statistics import NormalDist
 from typing import Any, overload
 
@@ -285,11 +286,13 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     """
     if only_a < 0 or only_b < 0:
         raise ValueError(f"only_a is {only_a} and only_b is {only_b}; counts must be at least 0")
-    if only_a == only_b:
-        return 1.0
-    from scipy.special import bdtr  # here, as in `student_quantile`
+    count, fewer = only_a + only_b, min(only_a, only_b)
+    if count > 1000:
+        from scipy.special import bdtr
 
-    return min(1.0, float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5)))  # rounding may take it above 1
+        return min(1.0, float(2 * bdtr(fewer, count, 0.5)))
+    # Both tails overlap if the counts are equal.
+    return min(1.0, 2 * sum(comb(count, number) for number in range(fewer + 1)) / (1 << count))
 
 
 def difference_interval(

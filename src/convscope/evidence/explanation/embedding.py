@@ -25,24 +25,21 @@ _NEIGHBOURS = 10  # nearest images whose labels are compared, if there are enoug
 _ROWS_AT_ONCE = 128  # points whose distances to all points are in memory together
 
 
-def neighbours(points: NDArray[np.float64], max_points: int | None = None) -> NDArray[np.int32]:
-    """Find for each of `points` (N, D) the indices of the others, (N, N - 1), the nearest first.
+def neighbours(points: NDArray[np.float64], count: int) -> NDArray[np.int32]:
+    """Find for each of `points` (N, D) the indices of its `count` nearest others, (N, count), the nearest first.
 
     Of equally near points the one with the smaller index comes first.
-
-    Args:
-        max_points: limit for the neighbours of each point; None is all.
     """
-    from scipy.spatial.distance import cdist
-
-    nearest = []
-    for start in range(0, len(points), _ROWS_AT_ONCE):
-        rows = slice(start, min(start + _ROWS_AT_ONCE, len(points)))
-        distances = cdist(points[rows], points, "sqeuclidean")
-        # A point is no neighbour of itself; in this block of columns its own distances are the diagonal. At infinity
-        # it is sorted last and cut off.
-        np.fill_diagonal(distances[:, rows], np.inf)
-        nearest.append(np.argsort(distances, axis=1, kind="stable")[:, :-1][:, :max_points].astype(np.int32))
+    lengths, nearest = (points**2).sum(axis=1), []
+    for rows in np.array_split(np.arange(len(points)), -(-len(points) // _ROWS_AT_ONCE)):
+        # |a - b|² = |a|² + |b|² - 2 a · b, which is a matrix product, rounded. A point is no neighbour of itself.
+        distances = lengths[rows, None] + lengths - 2 * (points[rows] @ points.T)
+        distances[range(len(rows)), rows] = np.inf
+        farthest = np.partition(distances, count - 1, axis=1)[:, count - 1 : count]
+        near, others = np.nonzero(distances <= farthest + 1e-12 * lengths.max())  # so many, and those about as near
+        order = np.lexsort((others, ((points[rows][near] - points[others]) ** 2).sum(axis=1), near))
+        firsts = np.searchsorted(near, np.arange(len(distances)))
+        nearest.append(others[order][firsts[:, None] + np.arange(count)].astype(np.int32))
     return np.concatenate(nearest)
 
 
