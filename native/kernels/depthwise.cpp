@@ -28,53 +28,77 @@ CONVSCOPE_INLINE int64_t weights_of(const DepthwiseImage& p, int64_t output) {
     return output / panel * p.panel_size + output % panel;
 }
 
-template <bool Spread>
-void forward(const DepthwiseImage& p) {
-    const int64_t kernel_size = p.size[0] * p.size[1];
-    int64_t cell = 0;
-    for (int64_t y = 0; y < p.out_rows; ++y) {
-        for (int64_t x = 0; x < p.out_columns; ++x, ++cell) {
-            const float* first = p.input + first_pixel(p, y, x);
-            for (int64_t o = 0; o < p.outputs; o += width) {
-                const float* weights = p.weights + weights_of(p, o);
-                Vector sum = load(weights + kernel_size * panel);
-                for (int64_t r = 0; r < p.size[0]; ++r) {
-                    const float* pixel = first + r * p.kernel_row;
-                    for (int64_t s = 0; s < p.size[1]; ++s, pixel += p.kernel_column, weights += panel) {
-                        sum += channels_of<Spread>(p, pixel, o) * load(weights);
-                    }
-                }
-                if (p.relu) sum = sum > Vector{} ? sum : Vector{};
-                store_first(p.output + p.output_offsets[cell] + o, sum, p.outputs - o);
+// The sums of several cells of a row at a time, so that no sum waits for itself.
+template <bool Spread, int64_t Cells>
+void forward_cells(const DepthwiseImage& p, const float* first, const int64_t* offsets) {
+    const int64_t step = p.stride[1] * p.channels;
+    for (int64_t o = 0; o < p.outputs; o += width) {
+        const float* weights = p.weights + weights_of(p, o);
+        Vector sums[Cells];
+        for (Vector& sum : sums) sum = load(weights + p.size[0] * p.size[1] * panel);
+        for (int64_t r = 0; r < p.size[0]; ++r) {
+            const float* pixel = first + r * p.kernel_row;
+            for (int64_t s = 0; s < p.size[1]; ++s, pixel += p.kernel_column, weights += panel) {
+                const Vector weight = load(weights);
+                for (int64_t c = 0; c < Cells; ++c) sums[c] += channels_of<Spread>(p, pixel + c * step, o) * weight;
             }
+        }
+        for (int64_t c = 0; c < Cells; ++c) {
+            if (p.relu) sums[c] = sums[c] > Vector{} ? sums[c] : Vector{};
+            store_first(p.output + offsets[c] + o, sums[c], p.outputs - o);
         }
     }
 }
 
 template <bool Spread>
-void kernel_gradient(const DepthwiseImage& p) {
-    for (int64_t o = 0; o < p.outputs; o += width) {
-        float* weights = p.kernel_gradient + weights_of(p, o);
-        const auto add_to = [&](Vector sum) {
-            store_first(weights, load(weights) + sum, p.outputs - o);
-            weights += panel;
-        };
-        for (int64_t r = 0; r < p.size[0]; ++r) {
-            for (int64_t s = 0; s < p.size[1]; ++s) {
-                const float* gradient = p.gradient + o;
-                Vector sum{};
-                for (int64_t y = 0; y < p.out_rows; ++y) {
-                    for (int64_t x = 0; x < p.out_columns; ++x, gradient += p.outputs) {
-                        const float* pixel = p.input + first_pixel(p, y, x) + r * p.kernel_row + s * p.kernel_column;
-                        sum += channels_of<Spread>(p, pixel, o) * load(gradient);
-                    }
-                }
-                add_to(sum);
-            }
+void forward(const DepthwiseImage& p) {
+    constexpr int64_t cells = 4;
+    const auto* offsets = p.output_offsets;
+    for (int64_t y = 0; y < p.out_rows; ++y) {
+        int64_t x = 0;
+        for (; x + cells <= p.out_columns; x += cells, offsets += cells) {
+            forward_cells<Spread, cells>(p, p.input + first_pixel(p, y, x), offsets);
         }
+        for (; x < p.out_columns; ++x, ++offsets) {
+            forward_cells<Spread, 1>(p, p.input + first_pixel(p, y, x), offsets);
+        }
+    }
+}
+
+// The gradients of `Taps` weights, from the tap `first` on.
+template <bool Spread, int64_t Taps>
+void tap_gradients(const DepthwiseImage& p, int64_t first, int64_t o) {
+    int64_t taps[Taps];
+    for (int64_t t = 0; t < Taps; ++t) {
+        taps[t] = (first + t) / p.size[1] * p.kernel_row + (first + t) % p.size[1] * p.kernel_column;
+    }
+    const float* gradient = p.gradient + o;
+    Vector sums[Taps]{};
+    for (int64_t y = 0; y < p.out_rows; ++y) {
+        for (int64_t x = 0; x < p.out_columns; ++x, gradient += p.outputs) {
+            const float* pixel = p.input + first_pixel(p, y, x);
+            const Vector share = load(gradient);
+            for (int64_t t = 0; t < Taps; ++t) sums[t] += channels_of<Spread>(p, pixel + taps[t], o) * share;
+        }
+    }
+    float* weights = p.kernel_gradient + weights_of(p, o) + first * panel;
+    for (int64_t t = 0; t < Taps; ++t, weights += panel) {
+        store_first(weights, load(weights) + sums[t], p.outputs - o);
+    }
+}
+
+template <bool Spread>
+void kernel_gradient(const DepthwiseImage& p) {
+    const int64_t taps = p.size[0] * p.size[1];
+    for (int64_t o = 0; o < p.outputs; o += width) {
+        int64_t tap = 0;
+        for (; tap + 9 <= taps; tap += 9) tap_gradients<Spread, 9>(p, tap, o);
+        for (; tap + 4 <= taps; tap += 4) tap_gradients<Spread, 4>(p, tap, o);
+        for (; tap < taps; ++tap) tap_gradients<Spread, 1>(p, tap, o);
         Vector sum{};  // for the bias: the gradients of all cells
         for (int64_t cell = 0; cell < p.out_rows * p.out_columns; ++cell) sum += load(p.gradient + cell * p.outputs + o);
-        add_to(sum);
+        float* bias = p.kernel_gradient + weights_of(p, o) + taps * panel;
+        store_first(bias, load(bias) + sum, p.outputs - o);
     }
 }
 
@@ -105,10 +129,44 @@ void input_gradient(const DepthwiseImage& p) {
     }
 }
 
+// The same for kernels of `Columns` columns whose windows move by a pixel: each pixel of a row is read and written once
+// for a row of the kernel, with the sums in the same order.
+template <int64_t Columns>
+void input_gradient_by_rows(const DepthwiseImage& p) {
+    const int64_t inside = p.out_columns;
+    for (int64_t y = 0; y < p.out_rows; ++y) {
+        for (int64_t o = 0; o < p.outputs; o += width) {
+            const float* gradient = p.gradient + y * inside * p.outputs + o;
+            for (int64_t r = 0; r < p.size[0]; ++r) {
+                const float* row = p.weights + weights_of(p, o) + r * Columns * panel;
+                Vector weights[Columns];
+                for (int64_t s = 0; s < Columns; ++s) weights[s] = load(row + s * panel);
+                float* pixel = p.input_gradient + first_pixel(p, y, 0) + r * p.kernel_row + o;
+                for (int64_t x = 0; x < inside + Columns - 1; ++x, pixel += p.channels) {
+                    Vector sum = load(pixel);
+                    if (x >= Columns - 1 && x < inside) {
+                        for (int64_t s = Columns - 1; s >= 0; --s) sum += load(gradient + (x - s) * p.outputs) * weights[s];
+                    } else {
+                        for (int64_t s = Columns - 1; s >= 0; --s) {
+                            if (x >= s && x - s < inside) sum += load(gradient + (x - s) * p.outputs) * weights[s];
+                        }
+                    }
+                    store_first(pixel, sum, p.outputs - o);
+                }
+            }
+        }
+    }
+}
+
 }  // namespace
 
 void depthwise(const DepthwiseImage& p) { p.sources ? forward<true>(p) : forward<false>(p); }
 void depthwise_kernel(const DepthwiseImage& p) { p.sources ? kernel_gradient<true>(p) : kernel_gradient<false>(p); }
-void depthwise_input(const DepthwiseImage& p) { p.sources ? input_gradient<true>(p) : input_gradient<false>(p); }
+void depthwise_input(const DepthwiseImage& p) {
+    const bool by_rows = !p.sources && p.stride[1] == 1 && p.kernel_column == p.channels;
+    if (by_rows && p.size[1] == 3) return input_gradient_by_rows<3>(p);
+    if (by_rows && p.size[1] == 5) return input_gradient_by_rows<5>(p);
+    p.sources ? input_gradient<true>(p) : input_gradient<false>(p);
+}
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -74,7 +74,9 @@ std::vector<Case> cases(const Kernels& kernels) {
     std::vector<Case> cases = {{1, 1, 1, 1, 1, 1, 1, 1},       {3, 1, 3, 3, 1, 1, 4, 5},
                                {5, 3, 2, 4, 2, 1, 3, 2},       {1, panel + 3, 3, 3, 1, 1, 3, 3},
                                {3, 2, 5, 5, 1, 3, 2, 2},       {2, width, 1, 3, 3, 2, 2, 4},
-                               {5, 1, 3, 2, 1, 1, 3, 4, 2, 3}, {3, 2, 2, 3, 2, 1, 2, 3, 1, 4}};
+                               {5, 1, 3, 2, 1, 1, 3, 4, 2, 3}, {3, 2, 2, 3, 2, 1, 2, 3, 1, 4},
+                               {width + 1, 1, 5, 5, 1, 1, 2, 9}, {2, 1, 1, 5, 2, 1, 2, 3},
+                               {2, 1, 4, 3, 1, 1, 1, 1}};
     for (int64_t channels : {width - 1, width, width + 1, panel - 1, panel, panel + 1, 2 * panel + width + 2}) {
         cases.push_back({channels, 1, 3, 3, 1, 1, 3, 4});
         cases.push_back({channels, 1, 2, 3, 2, 2, 3, 2});
