@@ -183,12 +183,8 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     # proportional to F1 (1 - F1) / its images, so the share of the bias stands for it.
     freedom = bias.sum() ** 2 / (bias**2 / np.maximum(support - 1, 1)).sum()
     # Wilson's interval uses z. With (z / t)^2 times the images it is as wide as with Student's t.
-    images = (
-        f1.mean()
-        * (1 - f1.mean())
-        / variance
-        * (NormalDist().inv_cdf(0.975) / student_quantile(float(freedom), 0.95)) ** 2
-    )
+    ratio = NormalDist().inv_cdf(0.975) / student_quantile(float(freedom), 0.95)
+    images = f1.mean() * (1 - f1.mean()) / variance * ratio**2
     low, high = _compute_wilson_interval(min(value + float(bias.mean()), 1.0), float(images))
     return value, (min(low, value), max(high, value))
 

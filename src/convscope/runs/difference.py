@@ -1,5 +1,6 @@
 """Compare two networks in files of any readable format, in runs or in memory."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -120,8 +121,9 @@ def _read(network: Network, image_shape: tuple[int, int, int] | None) -> Model |
     try:
         return read_network(network)
     except InterchangeError as error:
-        if image_shape is not None and "image_shape" in str(error):
-            return read_network(network, image_shape=image_shape)
+        if image_shape is not None:
+            with suppress(InterchangeError):  # the first error tells more
+                return read_network(network, image_shape=image_shape)
         # What `import` takes by an option, this command finds in other ways.
         text = str(error).replace("give it with `image_shape`: height x width x channels", "name data with `dataset`")
         raise InterchangeError(text.replace("also give", "import it with")) from error

@@ -205,7 +205,7 @@ def test_outputs_have_the_names_of_the_signature(tmp_path: Path):
 @pytest.mark.parametrize(
     ("code", "options", "custom", "why"),
     [
-        (0, {0: ("b", 2)}, "", r"'m' \(ADD\) bends its input as no"),
+        (0, {0: ("b", 2)}, "", r"'m' \(ADD\) computes an activation that"),
         (25, {0: ("f", 2.0)}, "", r"'m' \(SOFTMAX\) is not supported"),
         (13, None, "", r"'m' \(operator 13\) is not supported"),
         (32, None, "FlexErf", r"'m' \('FlexErf'\) is an operator of 'custom'"),

@@ -101,8 +101,9 @@ def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _make_depthwise(config: Mapping[str, Any], use_bias: bool) -> DepthwiseConv2D:
-    multiplier, size = config.get("depth_multiplier", 1), config.get("kernel_size")
-    return DepthwiseConv2D(size, **_window(config), depth_multiplier=multiplier, use_bias=use_bias)  # type: ignore[arg-type]
+    size: Any = config.get("kernel_size")  # the layer checks it
+    multiplier = config.get("depth_multiplier", 1)
+    return DepthwiseConv2D(size, **_window(config), depth_multiplier=multiplier, use_bias=use_bias)
 
 
 def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:

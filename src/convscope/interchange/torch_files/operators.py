@@ -214,7 +214,8 @@ def _arithmetic(operator: str, call: Call) -> None:
 
 def _power(call: Call, exponent: float | None = None) -> None:
     number = call.get("exponent") if exponent is None else exponent
-    call.end("Pow", [call.first.name, call.constant("exponent", np.float32(number))])
+    name = call.name("exponent") or call.constant("exponent", np.float32(number))
+    call.end("Pow", [call.first.name, name])
 
 
 def _pad(call: Call) -> None:

@@ -23,11 +23,13 @@ _MOVES = ("Reshape", "Squeeze", "Transpose", "Unsqueeze")
 _OPERATORS = ("Cast", "Identity", *_MOVES, *_BEGINNINGS)
 BENDS = ("Clip", "Erf", "Erfc", "Exp", "Max", "Min", "Where")
 """Operators that an activation may be made of, beside `Elu` and those that are one by themselves."""
-_LONGEST = 40
-"""The nodes from the beginning of a formula among which its end is looked for."""
+LONGEST = 40
+"""How many nodes a formula may span, from its first to its last."""
 _FAULTS = (NotTranslated, ValueError, TypeError, LookupError, ArithmeticError)
-_TOLERANCE = 2e-3
-"""For the numbers of an activation: float16 rounds its constants."""
+_TOLERANCE = 6e-4
+"""For the numbers of an activation: float16 rounds its constants by at most 4.9e-4."""
+_INPUTS = np.concatenate([np.linspace(-8, 8, 161), np.outer((-1, 1), np.geomspace(9, 1e4, 40)).ravel()])
+"""Where activations are compared: closely around their bends, and as far as numbers of a network go."""
 
 
 def match_formula(state: State, nodes: Sequence[Node]) -> tuple[FileTensor, Sequence[Node]] | None:
@@ -42,7 +44,7 @@ def match_formula(state: State, nodes: Sequence[Node]) -> tuple[FileTensor, Sequ
     (source,) = sources
     parts: dict[str, list[Node]] = {source: []}  # the nodes that compute each value from the source and constants
     match: tuple[FileTensor, Sequence[Node]] | None = None
-    for node in nodes[:_LONGEST]:
+    for node in nodes:
         inputs = [name for name in node.inputs if name]
         if all(name in state.constants for name in inputs):
             _evaluate_early(state, node)
@@ -67,6 +69,8 @@ def match_formula(state: State, nodes: Sequence[Node]) -> tuple[FileTensor, Sequ
 
 def _evaluate_early(state: State, node: Node) -> None:
     """Compute a node on constants before its turn, since a formula may read it."""
+    if node.outputs[0] in state.constants:
+        return
     try:
         state.constants[node.outputs[0]] = evaluate(state, node) if node.inputs else constant(state, node)
     except _FAULTS:
@@ -79,17 +83,13 @@ def _is_closed(state: State, part: Sequence[Node]) -> bool:
     return all(state.readers[node.outputs[0]] == reads[node.outputs[0]] for node in part[:-1])
 
 
-def _with(state: State, name: str, numbers: NDArray[Any]) -> State:
-    """Copy a state in which a value is a constant."""
-    return replace(state, constants={**state.constants, name: numbers})
-
-
-def _compute(state: State, source: str, part: Sequence[Node], numbers: NDArray[Any]) -> NDArray[np.float64]:
-    """Compute the nodes where the source has these numbers, without the axis of images."""
-    trial = _with(state, source, numbers[None])
+def _compute(state: State, source: str, part: Sequence[Node], numbers: NDArray[Any]) -> NDArray[Any]:
+    """Compute the nodes where the source has these numbers, with an axis of images first."""
+    read = {name: state.constants[name] for node in part for name in node.inputs if name in state.constants}
+    trial = replace(state, constants={**read, source: numbers})
     for node in part:
         trial.constants[node.outputs[0]] = evaluate(trial, node)
-    return np.asarray(trial.constants[part[-1].outputs[0]][0], np.float64)
+    return trial.constants[part[-1].outputs[0]]
 
 
 def _trace_order(state: State, source: str, part: Sequence[Node]) -> Index:
@@ -97,27 +97,23 @@ def _trace_order(state: State, source: str, part: Sequence[Node]) -> Index:
     orders = {source: state.values[source].index[None]}
     for node in part:
         order, *others = (orders[name] for name in node.inputs if name in orders)
-        if not all(np.array_equal(order, another) for another in others):
+        if not all(order is another or np.array_equal(order, another) for another in others):
             raise NotTranslated("combines numbers of different pixels")
-        orders[node.outputs[0]] = (
-            evaluate(_with(state, node.inputs[0], order), node) if node.operator in _MOVES else order
-        )
+        orders[node.outputs[0]] = _compute(state, node.inputs[0], [node], order) if node.operator in _MOVES else order
     return np.asarray(orders[part[-1].outputs[0]][0])
 
 
 def _recognize_activation(state: State, source: str, part: Sequence[Node]) -> FileTensor:
-    """Add the activation of which these nodes compute a multiple; raises `NotTranslated` if there is none."""
-    from convscope.engine.reference_activations import ACTIVATIONS, leaky_relu  # loads scipy.special
-
+    """Add the activation that these nodes compute, or a multiple of it; raises `NotTranslated` if there is none."""
     if not {"Elu", *BENDS} & {node.operator for node in part}:
         raise NotTranslated("is not written as an activation")
+    from convscope.engine.reference_activations import ACTIVATIONS, leaky_relu  # loads scipy.special
+
     order = _trace_order(state, source, part)
-    grid = np.linspace(-8, 8, 161)
-    results = _compute(state, source, part, grid.reshape(-1, *[1] * (order.ndim - 1))).ravel()
-    slope = abs(float(results[0] / results[-1]))
-    curves = {name: forward(grid) for name, (forward, _) in ACTIVATIONS.items()} | {
-        "leaky_relu": leaky_relu(grid, slope)
-    }
+    results = _compute(state, source, part, _INPUTS.reshape(1, -1, *[1] * (order.ndim - 1))).astype(np.float64).ravel()
+    slope = abs(float(results[0] / results[160]))
+    curves = {name: forward(_INPUTS) for name, (forward, _) in ACTIVATIONS.items()}
+    curves["leaky_relu"] = leaky_relu(_INPUTS, slope)
     for name, curve in curves.items():
         factor = float(results @ curve / (curve @ curve))
         if factor and np.allclose(results / factor, curve, rtol=_TOLERANCE, atol=_TOLERANCE):
@@ -138,6 +134,7 @@ def _recognize_normalization(state: State, source: str, part: Sequence[Node]) ->
     axes = tuple(value.axis(axis) for axis in state.integers(mean, 1, "axes") or ())
     if len(part) < 6 or not axes or min(axes) < 0:  # two means, a difference, a square, a root and a quotient
         raise NotTranslated("is not written as a normalisation")
+    state.work.spend(8 * value.index.size)
     channels = value.step.shape[-1]
     channel = (value.index % channels).ravel()
     drawn = np.random.default_rng(0).normal(size=value.index.shape)
@@ -147,14 +144,14 @@ def _recognize_normalization(state: State, source: str, part: Sequence[Node]) ->
     def sum_channels(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.bincount(channel, numbers.ravel(), channels), np.float64)
 
-    at_zero = _compute(state, source, part, np.zeros_like(drawn))
-    if at_zero.shape != drawn.shape:
+    at_zero = _compute(state, source, part, np.zeros_like(drawn)[None])
+    if at_zero.shape[1:] != drawn.shape:
         raise NotTranslated("changes the shape")
     beta = sum_channels(at_zero) / np.bincount(channel)
     for epsilon in _list_small_numbers(state, part):
         # Where the variance is about ε, no other ε fits.
         scales = (1.0, epsilon**0.5)
-        results = [_compute(state, source, part, scale * drawn).ravel() for scale in scales]
+        results = [_compute(state, source, part, scale * drawn[None]).ravel() for scale in scales]
         ideal = [(scale * centred / np.sqrt(scale**2 * variance + epsilon)).ravel() for scale in scales]
         gamma = sum_channels((results[0] - beta[channel]) * ideal[0]) / sum_channels(ideal[0] ** 2)
         expected = [gamma[channel] * numbers + beta[channel] for numbers in ideal]

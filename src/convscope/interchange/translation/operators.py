@@ -13,7 +13,7 @@ from convscope.base.errors import ArchitectureError
 from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation import activations, constants, elementwise, normalizations, shapes, windows
-from convscope.interchange.translation.formulas import BENDS, match_formula
+from convscope.interchange.translation.formulas import BENDS, LONGEST, match_formula
 from convscope.interchange.translation.image import Size, open_image
 from convscope.interchange.translation.nodes import Graph, Node
 from convscope.interchange.translation.outputs import find_class_scores
@@ -62,7 +62,7 @@ _QUANTIZED = "its 8-bit numbers are not those of a quantiser; import the float m
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _QUANTIZED),
     **dict.fromkeys(
-        (*BENDS, "Greater"), "bends its input as no activation of ours does; docs/architecture.md lists them"
+        (*BENDS, "Greater"), "computes an activation that convscope does not have; docs/architecture.md lists them"
     ),
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
 }
@@ -135,7 +135,7 @@ def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
             failed |= set(node.outputs)
             continue
         is_new = node not in done and convert is _translate_node
-        if is_new and (match := match_formula(state, nodes[position:])) is not None:
+        if is_new and (match := match_formula(state, nodes[position : position + LONGEST])) is not None:
             value, part = match
             done |= {**dict.fromkeys(part), part[-1]: value}
         result = done.get(node)
