@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
     "src/convscope, lines of code": 42_000,
     "largest room, lines of code": 5_800,
-    "native without tests, lines": 12_000,
+    "native without tests, lines": 12_300,
     "web/src, lines": 25_000,
     "tests of Python, lines": 46_000,
     "pages, words": 62_000,

@@ -12,6 +12,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "step_times.hpp"
+
 namespace convscope {
 
 namespace {
@@ -74,14 +76,14 @@ std::vector<Layer> as_computed(std::vector<Layer> layers) {
 // Computes the steps that read maps, for images [begin, end) of the slice.
 void forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) {
     for (std::size_t step = steps.begin; step < std::min(steps.end, plan.first_vector); ++step) {
-        plan.steps[step].computes->forward(workspace, begin, end);
+        time_step(Phase::forward, step, [&] { plan.steps[step].computes->forward(workspace, begin, end); });
     }
 }
 
 // Computes the steps that read vectors, for the first `count` images of the slice.
 void forward_vectors(const Plan& plan, Range steps, Workspace& workspace, int64_t count) {
     for (std::size_t step = std::max(steps.begin, plan.first_vector); step < steps.end; ++step) {
-        plan.steps[step].computes->forward(workspace, 0, count);
+        time_step(Phase::forward, step, [&] { plan.steps[step].computes->forward(workspace, 0, count); });
     }
 }
 
@@ -137,7 +139,8 @@ void Network::forward(const Plan& plan, Range steps, Workspace& workspace, Batch
     if constexpr (checks_marks) check_maps(plan, workspace, count);
     // A stage that ends before the plan does is followed by one that begins with a normalisation of what it has
     // written.
-    if (steps.end < plan.steps.size()) plan.steps[steps.end].normalizes->measure(workspace, count);
+    if (steps.end == plan.steps.size()) return;
+    time_step(Phase::forward, steps.end, [&] { plan.steps[steps.end].normalizes->measure(workspace, count); });
 }
 
 void Network::read(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
@@ -207,12 +210,12 @@ void Network::backward(const Plan& plan, Range steps, Workspace& workspace, Batc
     // From the normalisation that begins the next stage, if there is one, down to the stage's first step.
     const std::size_t top = std::min(steps.end + 1, plan.steps.size()), bottom = std::max(steps.begin, plan.first_trained);
     for (std::size_t step = top; step-- > std::max(bottom, plan.first_vector);) {
-        step_back(plan, steps, step, workspace, 0, count, shard);
+        time_step(Phase::backward, step, [&] { step_back(plan, steps, step, workspace, 0, count, shard); });
     }
     for (int64_t first = 0; first < count; first += plan.group) {
         const int64_t last = std::min(first + plan.group, count);
         for (std::size_t step = std::min(top, plan.first_vector); step-- > bottom;) {
-            step_back(plan, steps, step, workspace, first, last, shard);
+            time_step(Phase::backward, step, [&] { step_back(plan, steps, step, workspace, first, last, shard); });
         }
     }
     if constexpr (checks_marks) check_maps(plan, workspace, count);

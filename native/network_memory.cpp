@@ -69,13 +69,13 @@ MapImages Network::make_gradients(const Plan& plan, std::size_t map, int64_t hel
 Scratch Network::make_scratch(const Plan& plan, Kept kept) const {
     const bool has_backward = kept == Kept::gradients;
     Scratch scratch;
-    int64_t filters = 0, bfloat16 = 0;
+    int64_t filters = 0, floats = 0, bfloat16 = 0;
     for (const Map& map : plan.maps) filters = std::max(filters, map.value.shape.channels);
     for (const Plan::Step& step : plan.steps) {
-        scratch.forward.push_back(make_buffer<float>(step.computes->forward_scratch_size()));
-        scratch.backward.push_back(make_buffer<float>(has_backward ? step.computes->scratch_size() : 0));
+        floats = std::max({floats, step.computes->forward_scratch_size(), has_backward ? step.computes->scratch_size() : 0});
         bfloat16 = std::max(bfloat16, step.computes->bfloat16_scratch_size());
     }
+    scratch.floats = make_buffer<float>(floats);
     scratch.bfloat16 = make_buffer<uint16_t>(bfloat16);
     if (!has_backward) return scratch;
     scratch.gradients.resize(plan.first_vector + 1);

@@ -82,6 +82,7 @@ void Parameters::transform_for_winograd(int64_t panel) {
     w.columns = width_;
     w.rows = weights_.data() + panel * panel_size();
     w.transformed = winograd_.data() + panel * winograd_size(channels_);
+    w.position_step = channels_ * width_;
     kernels_.winograd_weights(w);
     if (winograd_transposed_.empty()) return;
     for (int64_t position = 0; position < winograd_sizes(winograd_algorithm_).positions(); ++position) {

@@ -11,6 +11,7 @@ namespace convscope {
 struct Statistics {
     bool of_batch = false;  // whether they are the batch's, as in training; else the moving statistics
     Buffer<float> means, inverses;                  // inverse = 1 / sqrt(variance + epsilon)
+    // Factors, repeated up to whole registers:
     Buffer<float> scales, shifts;                   // forward: y = scale x + shift
     Buffer<float> by_gradient, by_value, constant;  // backward: dx = by_gradient dy + by_value x + constant
     Buffer<double> variances;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "step_times.hpp"
+
 namespace convscope {
 
 Trainer::Trainer(Network& network, int threads, int64_t batch_size)
@@ -139,8 +141,10 @@ void Trainer::update(int64_t count, const Settings& settings, float learning_rat
     if (settings.clip_norm > 0) return update_clipped(count, step, settings.clip_norm);
     for_blocks([&](std::size_t thread, std::size_t b) {
         float* gradient = block_gradients_[thread].data();
-        block_gradient(blocks_[b], count, gradient);
-        take_step(blocks_[b], gradient, step);
+        time_step(Phase::update, 0, [&] {
+            block_gradient(blocks_[b], count, gradient);
+            take_step(blocks_[b], gradient, step);
+        });
     });
 }
 

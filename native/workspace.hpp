@@ -5,8 +5,8 @@
 //
 //     values[i] -> layer -> values[i + 1]        gradients[i] <- layer <- gradients[i + 1]
 //
-// with scratch->forward[i], scratch->backward[i], winners[i], orders[i] and statistics[i] for itself. A shard is a few
-// neighbouring slices that one thread computes, and whose weight gradients it adds up.
+// with winners[i], orders[i] and statistics[i] for itself. A shard is a few neighbouring slices that one thread computes,
+// and whose weight gradients it adds up.
 #pragma once
 
 #include <memory>
@@ -44,7 +44,7 @@ constexpr int64_t map_gap = checks_marks ? slack : 0;
 // A thread's memory for intermediate results, which the next images overwrite.
 struct Scratch {
     std::vector<MapImages> gradients;              // by map; those that the slice does not keep (Map::keeps_gradient)
-    std::vector<Buffer<float>> forward, backward;  // by step of the plan, which overwrites them with each image
+    Buffer<float> floats;  // of one step at a time: memory that all steps share stays in the second-level cache
     Buffer<uint16_t> bfloat16;                     // rounded copies of a product's operands
     std::unique_ptr<Augmenter> augmenter;          // null if images are not augmented
     Buffer<float> logits_gradient;                 // of one image

@@ -120,7 +120,7 @@ void input_gradient(const DepthwiseImage& p) {
                                 pixel[p.sources[o + lane]] += product[lane];
                             }
                         } else {
-                            store_first(pixel + o, load(pixel + o) + product, p.outputs - o);
+                            add_first(pixel + o, product, p.outputs - o);
                         }
                     }
                 }
@@ -129,31 +129,32 @@ void input_gradient(const DepthwiseImage& p) {
     }
 }
 
-// The same for kernels of `Columns` columns whose windows move by a pixel: each pixel of a row is read and written once
-// for a row of the kernel, with the sums in the same order.
-template <int64_t Columns>
-void input_gradient_by_rows(const DepthwiseImage& p) {
-    const int64_t inside = p.out_columns;
-    for (int64_t y = 0; y < p.out_rows; ++y) {
-        for (int64_t o = 0; o < p.outputs; o += width) {
-            const float* gradient = p.gradient + y * inside * p.outputs + o;
-            for (int64_t r = 0; r < p.size[0]; ++r) {
-                const float* row = p.weights + weights_of(p, o) + r * Columns * panel;
-                Vector weights[Columns];
-                for (int64_t s = 0; s < Columns; ++s) weights[s] = load(row + s * panel);
-                float* pixel = p.input_gradient + first_pixel(p, y, 0) + r * p.kernel_row + o;
-                for (int64_t x = 0; x < inside + Columns - 1; ++x, pixel += p.channels) {
-                    Vector sum = load(pixel);
-                    if (x >= Columns - 1 && x < inside) {
-                        for (int64_t s = Columns - 1; s >= 0; --s) sum += load(gradient + (x - s) * p.outputs) * weights[s];
-                    } else {
-                        for (int64_t s = Columns - 1; s >= 0; --s) {
-                            if (x >= s && x - s < inside) sum += load(gradient + (x - s) * p.outputs) * weights[s];
-                        }
+// The same for square kernels whose windows move by a pixel: each pixel is written once, with its sum in the same order.
+template <int64_t Size>
+void input_gradient_by_pixels(const DepthwiseImage& p) {
+    const int64_t rows = p.out_rows, columns = p.out_columns, outputs = p.outputs, channels = p.channels;
+    for (int64_t y = 0; y < rows + Size - 1; ++y) {
+        for (int64_t o = 0; o < outputs; o += width) {
+            const float *weights = p.weights + weights_of(p, o), *gradient = p.gradient + o;
+            float* pixel = p.input_gradient + y * p.kernel_row + o;
+            const auto write_pixel = [&](int64_t x, auto whole) CONVSCOPE_INLINE_LAMBDA {  // whole: all windows exist
+                Vector sum{};
+                CONVSCOPE_UNROLL
+                for (int64_t r = Size - 1; r >= 0; --r) {
+                    if (!whole && (y < r || y - r >= rows)) continue;
+                    CONVSCOPE_UNROLL
+                    for (int64_t s = Size - 1; s >= 0; --s) {
+                        if (!whole && (x < s || x - s >= columns)) continue;
+                        sum += load(gradient + ((y - r) * columns + x - s) * outputs) * load(weights + (r * Size + s) * panel);
                     }
-                    store_first(pixel, sum, p.outputs - o);
                 }
-            }
+                store_first(pixel + x * channels, sum, outputs - o);
+            };
+            const bool inside = y >= Size - 1 && y < rows;
+            int64_t x = 0;
+            for (; x < Size - 1; ++x) write_pixel(x, false_type());
+            for (; inside && x < columns; ++x) write_pixel(x, true_type());
+            for (; x < columns + Size - 1; ++x) write_pixel(x, false_type());
         }
     }
 }
@@ -163,9 +164,9 @@ void input_gradient_by_rows(const DepthwiseImage& p) {
 void depthwise(const DepthwiseImage& p) { p.sources ? forward<true>(p) : forward<false>(p); }
 void depthwise_kernel(const DepthwiseImage& p) { p.sources ? kernel_gradient<true>(p) : kernel_gradient<false>(p); }
 void depthwise_input(const DepthwiseImage& p) {
-    const bool by_rows = !p.sources && p.stride[1] == 1 && p.kernel_column == p.channels;
-    if (by_rows && p.size[1] == 3) return input_gradient_by_rows<3>(p);
-    if (by_rows && p.size[1] == 5) return input_gradient_by_rows<5>(p);
+    const bool by_one = p.stride[0] == 1 && p.stride[1] == 1 && p.kernel_row == p.input_row && p.kernel_column == p.channels;
+    if (by_one && !p.sources && p.size[0] == 3 && p.size[1] == 3) return input_gradient_by_pixels<3>(p);
+    if (by_one && !p.sources && p.size[0] == 5 && p.size[1] == 5) return input_gradient_by_pixels<5>(p);
     p.sources ? input_gradient<true>(p) : input_gradient<false>(p);
 }
 

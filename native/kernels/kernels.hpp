@@ -41,6 +41,12 @@ enum class Finish {
 // 3 segments of length 6, a_segment 16, a_step 1, and for pixel (y, x) a_rows = 16 y + 2 x. A dense layer has a single
 // segment. For the weights' gradients the rows are weights, and the sum is over pixels or images.
 struct Product {
+    // Numbers that are brought into the cache during the products, `step` for each: what is read or written next.
+    struct Fetch {
+        const float* from = nullptr;
+        int64_t step = 0;
+    };
+
     const float* a = nullptr;
     const int64_t* a_rows = nullptr;
     int64_t a_segment = 0;
@@ -53,6 +59,7 @@ struct Product {
     const int64_t* c_rows = nullptr;
     int64_t products = 1;  // how many products of these sizes to compute
     int64_t a_product = 0, b_product = 0, c_product = 0;  // offsets to the next product; bias has that of B, mask of C
+    Fetch fetches[2] = {};
     Finish finish = Finish::store;
     const float *bias = nullptr, *mask = nullptr;
     const int64_t* mask_rows = nullptr;
@@ -92,7 +99,7 @@ struct DepthwiseImage {
     const int64_t* output_offsets = nullptr;
     const float* gradient = nullptr;   // (cells, outputs)
     float* kernel_gradient = nullptr;  // += the gradient with respect to kernel and bias
-    float* input_gradient = nullptr;   // += the gradient with respect to the input, laid out as the input
+    float* input_gradient = nullptr;   // zeros, to which the gradient is added; laid out as the input
 };
 
 // The cells of an image, NHWC. A cell reads window_rows rows of window_run contiguous numbers: those of four 3 x 3
@@ -123,6 +130,7 @@ struct WinnersImage {
     int64_t window[4] = {};
     int64_t filters = 0, channels = 0, kernel_rows = 0;
     int64_t run = 0;              // kernel columns x channels: the contiguous numbers of a kernel row
+    bool lists_winners = false;   // winners_kernel_by_runs leaves winners without a gradient out of even a small kernel's sums
     float* kernel = nullptr;      // += the gradient with respect to the kernel
     float* bias = nullptr;        // += the gradient with respect to the bias
     uint32_t* won = nullptr;      // scratch of marks: (marked_cells, marks_size)
@@ -154,6 +162,7 @@ struct WinogradWeights {
     int64_t channels = 0, columns = 0;  // columns: at most panel_width
     float* rows = nullptr;              // only read by winograd_weights
     float* transformed = nullptr;       // only read by winograd_weights_backward
+    int64_t position_step = 0;          // from one matrix to the next: channels x panel_width or more
 };
 
 // Cells of a 3 x 3 convolution pooled 2 x 2, computed by F(2 x 2, 3 x 3): see winograd.cpp.
@@ -226,6 +235,13 @@ struct OptimizerStep {
     bool kernels_alone_decay = false;  // no weight decay for biases, scales, shifts and slopes
 };
 
+// Maps of some images, each (pixels, channels) without padding. The first numbers of two images lie `x_step` apart, and
+// `dy_step` in the gradient.
+struct Maps {
+    int64_t images = 1, pixels = 0, channels = 0;
+    int64_t x_step = 0, dy_step = 0;
+};
+
 // Factors by channel of the backward pass of batch normalisation: see combine_channels.
 struct ChannelFactors {
     const float* by_gradient = nullptr;
@@ -238,6 +254,11 @@ constexpr int64_t winners_block = 256;  // cells whose winners are listed at onc
 constexpr int64_t marked_cells = 32;    // cells whose winners are marked before the marks are read
 // The numbers of a cell's marks: for each 32 filters and each of its four pixels a bit a filter, set if the pixel won.
 constexpr int64_t marks_size(int64_t filters) { return (filters + 31) / 32 * 4; }
+
+// The size of a patch: the numbers that a kernel reads, up to whole registers.
+constexpr int64_t patch_size(int64_t numbers, int64_t vector_width) {
+    return (numbers + vector_width - 1) / vector_width * vector_width;
+}
 
 struct Kernels {
     const char* name;
@@ -257,6 +278,9 @@ struct Kernels {
     void (*winners_kernel_by_filters)(const WinnersImage&);
     // The kernel gradient with vectors along kernel rows; `kernel` is (filters, kernel rows, run rounded up to vector_width).
     void (*winners_kernel_by_runs)(const WinnersImage&);
+    // Copies what the kernel reads at each pixel of each cell, (cells, 4, patch_size), so that a kernel of few numbers a
+    // row has full vectors: of 5 x 5 numbers two instead of five. `patches` has room for one more vector at its end.
+    void (*copy_patches)(const WinnersImage&, float* patches);
     // The input gradient for kernels 3 x 3 or 5 x 5 of stride 1, pooled 2 x 2.
     void (*winners_input)(const WinnersImage&);
 
@@ -282,16 +306,17 @@ struct Kernels {
                             float* gradient, bool* correct);
     void (*softmax)(const float* logits, int64_t classes, float* probabilities);
     void (*add)(float* sum, const float* values, int64_t count);
-    // By channel of a map (pixels, channels): sums[c] += the sum over pixels of x, of (x - mean)^2, or of dy (x - mean)
-    void (*channel_sums)(const float* x, int64_t pixels, int64_t channels, float* sums);
-    void (*channel_squares)(const float* x, int64_t pixels, int64_t channels, const float* means, float* sums);
-    void (*channel_products)(const float* x, const float* dy, int64_t pixels, int64_t channels, const float* means,
-                             float* sums);
-    // y = x scale + shift, then max(., 0) if `relu`
-    void (*scale_channels)(const float* x, int64_t pixels, int64_t channels, const float* scale, const float* shift,
-                           bool relu, float* y);
+    // By channel: sums[c] += the sum over images and pixels of x, of (x - mean)^2, or of dy; products[c] += that of
+    // dy (x - mean).
+    void (*channel_sums)(const float* x, const Maps&, float* sums);
+    void (*channel_squares)(const float* x, const Maps&, const float* means, float* sums);
+    void (*channel_products)(const float* x, const float* dy, const Maps&, const float* means, float* products, float* sums);
+    // y = x scale + shift, then max(., 0) if `relu`, for `count` numbers; the factors repeat after `period` numbers: after
+    // all channels, or after as many pixels as fill whole registers.
+    void (*scale_channels)(const float* x, int64_t count, int64_t period, const float* scale, const float* shift, bool relu,
+                           float* y);
     // dx = dy by_gradient + x by_value + constant
-    void (*combine_channels)(const float* x, const float* dy, int64_t pixels, int64_t channels, const ChannelFactors&,
+    void (*combine_channels)(const float* x, const float* dy, int64_t count, int64_t period, const ChannelFactors&,
                              float* dx);
     // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read beyond the end, as products do
     void (*activate)(Activation, float slope, const float* x, int64_t count, float* y);

@@ -183,6 +183,11 @@ void tile_of_rows(const Product& p, int64_t row, int64_t rows) {
     }
 }
 
+CONVSCOPE_INLINE void prefetch(const float* begin, const float* end) {
+    constexpr int64_t cache_line = 16;
+    for (; begin < end; begin += cache_line) __builtin_prefetch(begin);
+}
+
 template <int V>
 void multiply_rows(const Product& p) {
     // As few tiles as possible, of about equal height: 25 rows are 9 + 8 + 8 rather than 9 + 9 + 7.
@@ -190,6 +195,7 @@ void multiply_rows(const Product& p) {
     const int64_t tiles = (p.rows + M - 1) / M;
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
         const int64_t end = (t + 1) * p.rows / tiles;
+        for (const Product::Fetch& f : p.fetches) prefetch(f.from + t * f.step / tiles, f.from + (t + 1) * f.step / tiles);
         tile_of_rows<M, V>(p, row, end - row);
         row = end;
     }
@@ -285,6 +291,7 @@ void multiply(const Product& product) {
         p.a += p.a_product;
         p.b += p.b_product;
         p.c += p.c_product;
+        for (Product::Fetch& fetch : p.fetches) fetch.from += fetch.step;
         if (p.bias) p.bias += p.b_product;
         if (p.mask) p.mask += p.c_product;
     }

@@ -56,8 +56,7 @@ void pool_backward(const PoolingImage& p) {
                 for (int64_t s = 0; s < columns; ++s) {
                     const int64_t offset = first + c + r * input_row + s * p.channels;
                     const Mask won = winner == Mask{} + static_cast<int32_t>(offset);
-                    float* to = p.input_gradient + offset;
-                    store_first(to, load(to) + (won ? gradient : Vector{}), p.channels - c);
+                    add_first(p.input_gradient + offset, won ? gradient : Vector{}, p.channels - c);
                 }
             }
         }
@@ -89,10 +88,7 @@ void average_backward(const PoolingImage& p) {
             const Vector share = load(p.gradient + cell * p.channels + c) * part;
             for (int64_t r = 0; r < rows; ++r) {
                 float* row = p.input_gradient + first + c + r * input_row;
-                for (int64_t s = 0; s < columns; ++s) {
-                    float* to = row + s * p.channels;
-                    store_first(to, load(to) + share, p.channels - c);
-                }
+                for (int64_t s = 0; s < columns; ++s) add_first(row + s * p.channels, share, p.channels - c);
             }
         }
     });

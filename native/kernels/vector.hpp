@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #include "kernels.hpp"
 #include "split_mix.hpp"
@@ -92,8 +95,19 @@ CONVSCOPE_INLINE void store_first(Element* to, Lanes value, int64_t count) {
     if (count >= width) {
         store(to, value);
     } else if (count > 0) {
+#if defined(__AVX512F__)
+        _mm512_mask_storeu_epi32(to, static_cast<__mmask16>((1u << count) - 1), __builtin_bit_cast(__m512i, value));
+#else
         memcpy(to, &value, static_cast<size_t>(count) * sizeof(Element));
+#endif
     }
+}
+
+// Adds the first `count` lanes, or all of them, to numbers whose neighbours are loaded next: until a masked store is done, no
+// load near it begins, which takes several times as long as this copy.
+CONVSCOPE_INLINE void add_first(float* to, Vector value, int64_t count) {
+    const Vector sum = load(to) + value;
+    memcpy(to, &sum, static_cast<size_t>(count < width ? count : width) * sizeof(float));
 }
 
 // Returns the largest of four values, the first of equal ones, and its index for `count` lanes in `winner` if not null.
@@ -128,6 +142,7 @@ Kernel<WinogradWeights> winograd_weights, winograd_weights_backward;
 Kernel<WinogradCells> winograd_pool;
 Kernel<Bfloat16Product> multiply_bfloat16;
 int64_t find_live_cells(const CellSearch&);
+void copy_patches(const WinnersImage&, float*);
 void normalise(const uint8_t*, int64_t, int64_t, float, float, float*, int64_t);
 void take_step(float*, float*, float*, const float*, int64_t, const OptimizerStep&);
 void approach(float*, const float*, int64_t, float);
@@ -139,9 +154,9 @@ float add_scaled(float*, const float*, const float*, float, int64_t);
 double cross_entropy(const float*, int64_t, int64_t, float, float, float*, bool*);
 void softmax(const float*, int64_t, float*);
 void add(float*, const float*, int64_t);
-void channel_sums(const float*, int64_t, int64_t, float*);
-void channel_squares(const float*, int64_t, int64_t, const float*, float*);
-void channel_products(const float*, const float*, int64_t, int64_t, const float*, float*);
+void channel_sums(const float*, const Maps&, float*);
+void channel_squares(const float*, const Maps&, const float*, float*);
+void channel_products(const float*, const float*, const Maps&, const float*, float*, float*);
 void scale_channels(const float*, int64_t, int64_t, const float*, const float*, bool, float*);
 void combine_channels(const float*, const float*, int64_t, int64_t, const ChannelFactors&, float*);
 void activate(Activation, float, const float*, int64_t, float*);

@@ -167,6 +167,26 @@ void write_offsets(const WinnersImage p, int64_t filter, int64_t begin, int64_t 
     }
 }
 
+// Returns the bitwise or of all lanes.
+CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
+    typedef uint64_t Quarter __attribute__((vector_size(16)));
+    Quarter quarters[width / 4];  // one, two or four
+    memcpy(quarters, &lanes, sizeof quarters);
+    CONVSCOPE_UNROLL
+    for (int64_t i = 1; i < width / 4; ++i) quarters[0] |= quarters[i];
+    const uint64_t pair = quarters[0][0] | quarters[0][1];
+    return static_cast<uint32_t>(pair | pair >> 32);
+}
+
+// Whether the gradients of all cells, (cells, filters), are nonzero in a vector of filters or the first `count` of it.
+bool all_nonzero(const float* gradient, int64_t filters, int64_t cells, int64_t count) {
+    Mask zeros{};
+    for (int64_t cell = 0; cell < cells; ++cell) zeros |= load(gradient + cell * filters) == Vector{};
+    int32_t inside[width] = {};
+    for (int64_t lane = 0; lane < count; ++lane) inside[lane] = -1;
+    return or_lanes(zeros & load(inside)) == 0;
+}
+
 // The winners of one filter that have a gradient.
 struct WinnersList {
     int32_t offsets[winners_block];
@@ -183,17 +203,6 @@ struct WinnersList {
         }
     }
 };
-
-// Returns the bitwise or of all lanes.
-CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
-    typedef uint64_t Quarter __attribute__((vector_size(16)));
-    Quarter quarters[width / 4];  // one, two or four
-    memcpy(quarters, &lanes, sizeof quarters);
-    CONVSCOPE_UNROLL
-    for (int64_t i = 1; i < width / 4; ++i) quarters[0] |= quarters[i];
-    const uint64_t pair = quarters[0][0] | quarters[0][1];
-    return static_cast<uint32_t>(pair | pair >> 32);
-}
 
 // Writes marks[32 filters][corner], 32 bits each: bit i is set if filter i has a gradient and its winner is the corner. If
 // filters 0 and 2 won corner 3 and filter 1 corner 0, the marks are 0b010, 0, 0, 0b101.
@@ -311,6 +320,7 @@ void winners_kernel_by_filters(const WinnersImage& p) {
 void winners_kernel_by_runs(const WinnersImage& p) {
     const int64_t vectors = (p.run + width - 1) / width, kernel_row = vectors * width;
     const bool in_one_block = vectors <= max_columns && p.kernel_rows <= rows_of_block(vectors);  // of for_blocks
+    const bool reads_all = in_one_block && !p.lists_winners;  // as winners are read once, a list would cost more than zeros
     int32_t winner_offsets[winners_block * width];
     WinnersList list;
     for (int64_t filter = 0; filter < p.filters; filter += width) add_bias(p, filter, p.bias + filter);
@@ -322,7 +332,7 @@ void winners_kernel_by_runs(const WinnersImage& p) {
             const float* gradient = p.gradient + begin * p.filters + first;
             float* kernel = p.kernel + first * kernel_size;
             write_offsets(p, first, begin, begin + cells, winner_offsets);
-            if (in_one_block) {  // winners are read once, so those without a gradient cost less than a list of the others
+            if (reads_all || all_nonzero(gradient, p.filters, cells, filters)) {
                 for_blocks(ByRuns{p.input, p.input_row, filters, winner_offsets, width, gradient, p.filters, cells, kernel,
                                   kernel_row, kernel_size},
                            p.kernel_rows, vectors);
@@ -333,6 +343,20 @@ void winners_kernel_by_runs(const WinnersImage& p) {
                 for_blocks(ByRuns{p.input, p.input_row, 1, list.offsets, 1, list.values, 1, list.count, kernel,
                                   kernel_row, kernel_size},
                            p.kernel_rows, vectors);
+            }
+        }
+    }
+}
+
+// Rows are copied in whole vectors; what is too much is overwritten by the next row or patch.
+void copy_patches(const WinnersImage& image, float* patches) {
+    const WinnersImage p = image;
+    const int64_t size = patch_size(p.kernel_rows * p.run, width);
+    for (int64_t cell = 0; cell < p.cells; ++cell) {
+        for (int64_t j = 0; j < 4; ++j, patches += size) {
+            const float* from = p.input + p.cell_offsets[cell] + p.window[j];
+            for (int64_t row = 0; row < p.kernel_rows; ++row, from += p.input_row) {
+                for (int64_t i = 0; i < p.run; i += width) store(patches + row * p.run + i, load(from + i));
             }
         }
     }

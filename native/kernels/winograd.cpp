@@ -96,14 +96,14 @@ void output_backward(const WinogradTiles p) {
 template <class T>
 void weights(const WinogradWeights p) {
     constexpr int N = T::points, R = T::kernel;
-    const int64_t step = p.channels * panel;
+    const int64_t step = p.channels * panel, position_step = p.position_step;
     for (int64_t at = 0; at < step; at += width) {
         const float* from = p.rows + at;
         float* to = p.transformed + at;
         transform_square<R, N>(
             [](const Vector(&g)[R], Vector(&t)[N]) CONVSCOPE_INLINE_LAMBDA { T::weights(g, t); },
             [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (y * R + x) * step); },
-            [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA { store(to + (y * N + x) * step, value); });
+            [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA { store(to + (y * N + x) * position_step, value); });
     }
 }
 
@@ -111,14 +111,14 @@ void weights(const WinogradWeights p) {
 template <class T>
 void weights_backward(const WinogradWeights p) {
     constexpr int N = T::points, R = T::kernel;
-    const int64_t step = p.channels * panel;
+    const int64_t step = p.channels * panel, position_step = p.position_step;
     for (int64_t channel = 0; channel < p.channels; ++channel) {
         for (int64_t filter = 0; filter < p.columns; filter += width) {
             const float* from = p.transformed + channel * panel + filter;
             float* to = p.rows + channel * panel + filter;
             transform_square<N, R>(
                 [](const Vector(&m)[N], Vector(&t)[R]) CONVSCOPE_INLINE_LAMBDA { T::weights_backward(m, t); },
-                [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (y * N + x) * step); },
+                [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (y * N + x) * position_step); },
                 [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA {
                     float* row = to + (y * R + x) * step;
                     store_first(row, load(row) + value, p.columns - filter);

@@ -14,7 +14,7 @@ void ActivationPass::forward_image(Workspace& workspace, int64_t image) const {
     const Shape shape = output_.value.shape;
     const float* input = workspace.values[map_].image(image);
     float* output = workspace.values[map_ + 1].image(image);
-    float* slopes = workspace.scratch->forward[map_].data();
+    float* slopes = workspace.scratch->floats.data();
     if (slopes_ != nullptr) write_slopes(slopes);
     const int64_t count = shape.width * shape.channels;
     for (int64_t y = 0; y < shape.height; ++y) {
@@ -33,7 +33,7 @@ void ActivationPass::backward_image(Workspace& workspace, int64_t image, float* 
     const Shape shape = output_.value.shape;
     const float* input = workspace.values[map_].image(image);
     const float* gradient = workspace.gradients[map_ + 1].image(image);
-    float* row = workspace.scratch->backward[map_].data();
+    float* row = workspace.scratch->floats.data();
     // Rows and columns of the input that the output leaves out have a gradient of zero.
     const int64_t count = shape.width * shape.channels;
     std::fill(row + count, row + row_, 0.0f);

@@ -1,6 +1,7 @@
 #include "batch_normalization.hpp"
 
 #include <cmath>
+#include <numeric>
 
 namespace convscope {
 
@@ -13,14 +14,15 @@ std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 BatchNormalization::BatchNormalization(const StepContext& context, const Parameters& parameters, MovingStatistics& moving)
     : MapLayer(context), parameters_(parameters), moving_(moving), channels_(layer_.input.channels),
       row_(round_up(channels_, kernels_.panel_width)),
-      pixels_(layer_.input.height * layer_.input.width) {}
+      pixels_(layer_.input.height * layer_.input.width), period_(std::lcm(channels_, kernels_.vector_width)) {}
 
 Statistics BatchNormalization::make_statistics(int64_t slices) const {
     Statistics statistics;
     statistics.row = row_;
-    for (Buffer<float>* by_channel : {&statistics.means, &statistics.inverses, &statistics.scales, &statistics.shifts,
-                                      &statistics.by_gradient, &statistics.by_value, &statistics.constant}) {
-        *by_channel = make_buffer<float>(row_);
+    for (Buffer<float>* by_channel : {&statistics.means, &statistics.inverses}) *by_channel = make_buffer<float>(row_);
+    for (Buffer<float>* factors : {&statistics.scales, &statistics.shifts, &statistics.by_gradient, &statistics.by_value,
+                                   &statistics.constant}) {
+        *factors = make_buffer<float>(period_);
     }
     statistics.variances = make_buffer<double>(channels_);
     statistics.parts = make_buffer<float>(slices * 2 * row_);
@@ -31,13 +33,11 @@ void BatchNormalization::measure(Workspace& workspace, int64_t count) const {
     float* means = workspace.statistics[map_].part(workspace.slice);
     float* squares = means + row_;
     std::fill(means, means + 2 * row_, 0.0f);
-    for (int64_t i = 0; i < count; ++i) {
-        kernels_.channel_sums(workspace.values[map_].image(i), pixels_, channels_, means);
-    }
+    const MapImages& from = workspace.values[map_];
+    const Maps maps = {count, pixels_, channels_, from.stride, 0};
+    kernels_.channel_sums(from.image(0), maps, means);
     for (int64_t c = 0; c < channels_; ++c) means[c] /= static_cast<float>(count * pixels_);
-    for (int64_t i = 0; i < count; ++i) {
-        kernels_.channel_squares(workspace.values[map_].image(i), pixels_, channels_, means, squares);
-    }
+    kernels_.channel_squares(from.image(0), maps, means, squares);
 }
 
 // Merges the slices one after another (Chan, Golub and LeVeque 1983), in double: for groups a and b of n_a and n_b pixels
@@ -82,6 +82,14 @@ void BatchNormalization::make_factors(Statistics& statistics) const {
         statistics.by_gradient[at(c)] = gamma * inverse;
         statistics.by_value[at(c)] = statistics.constant[at(c)] = 0;
     }
+    for (Buffer<float>* factors : {&statistics.scales, &statistics.shifts, &statistics.by_gradient, &statistics.by_value,
+                                   &statistics.constant}) {
+        repeat(*factors);
+    }
+}
+
+void BatchNormalization::repeat(Buffer<float>& factors) const {
+    for (int64_t i = channels_; i < period_; ++i) factors[at(i)] = factors[at(i - channels_)];
 }
 
 void BatchNormalization::update_moving(const Statistics& statistics, float average_rate) const {
@@ -106,12 +114,11 @@ void BatchNormalization::forward(Workspace& workspace, int64_t begin, int64_t en
         const float* from = workspace.values[map_].image(i);
         float* to = workspace.values[map_ + 1].image(i);
         if (output_.value.is_plain()) {
-            kernels_.scale_channels(from, pixels_, channels_, scales, shifts, layer_.relu, to);
+            kernels_.scale_channels(from, pixels_ * channels_, period_, scales, shifts, layer_.relu, to);
             continue;
         }
         for (int64_t y = 0; y < shape.height; ++y) {
-            kernels_.scale_channels(from + y * row, shape.width, channels_, scales, shifts, layer_.relu,
-                                    to + output_.value.at(y, 0));
+            kernels_.scale_channels(from + y * row, row, period_, scales, shifts, layer_.relu, to + output_.value.at(y, 0));
         }
     }
 }
@@ -123,13 +130,12 @@ void BatchNormalization::backward(Workspace& workspace, int64_t begin, int64_t e
 
 void BatchNormalization::add_sums(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
     const Statistics& statistics = workspace.statistics[map_];
-    float* products = workspace.scratch->backward[map_].data();
+    float* products = workspace.scratch->floats.data();
     std::fill(products, products + row_, 0.0f);
-    for (int64_t i = begin; i < end; ++i) {
-        const float *x = workspace.values[map_].image(i), *dy = workspace.gradients[map_ + 1].image(i);
-        kernels_.channel_products(x, dy, pixels_, channels_, statistics.means.data(), products);
-        kernels_.channel_sums(dy, pixels_, channels_, gradient + row_);
-    }
+    const MapImages &from = workspace.values[map_], &gradients = workspace.gradients[map_ + 1];
+    kernels_.channel_products(from.image(begin), gradients.image(begin),
+                              {end - begin, pixels_, channels_, from.stride, gradients.stride}, statistics.means.data(),
+                              products, gradient + row_);
     for (int64_t c = 0; c < channels_; ++c) gradient[c] += products[c] * statistics.inverses[at(c)];
 }
 
@@ -151,6 +157,8 @@ void BatchNormalization::merge_back(Statistics& statistics, const Batch& batch, 
         statistics.constant[at(c)] =
             static_cast<float>(-scale * dbeta / pixels - by_value * static_cast<double>(statistics.means[at(c)]));
     }
+    repeat(statistics.by_value);
+    repeat(statistics.constant);
 }
 
 void BatchNormalization::write_input_gradient(Workspace& workspace, int64_t begin, int64_t end) const {
@@ -160,13 +168,13 @@ void BatchNormalization::write_input_gradient(Workspace& workspace, int64_t begi
     const Shape shape = layer_.input;
     const int64_t row = shape.width * channels_;
     const bool direct = !input_.relu && input_.gradient.step[1] == 1;
-    float* scratch = workspace.scratch->backward[map_].data();
+    float* scratch = workspace.scratch->floats.data();
     for (int64_t i = begin; i < end; ++i) {
         const float *x = workspace.values[map_].image(i), *dy = workspace.gradients[map_ + 1].image(i);
         float* dx = workspace.gradients[map_].image(i);
         for (int64_t y = 0; y < shape.height; ++y) {
             float* to = direct ? dx + input_.gradient.at(y, 0) : scratch;
-            kernels_.combine_channels(x + y * row, dy + y * row, shape.width, channels_, factors, to);
+            kernels_.combine_channels(x + y * row, dy + y * row, row, period_, factors, to);
             if (!direct) write_gradient_row(kernels_, scratch, input_, x, y, dx);
         }
     }

@@ -52,7 +52,11 @@ class BatchNormalization final : public MapLayer {
 
     const Parameters& parameters_;
     MovingStatistics& moving_;
+    void repeat(Buffer<float>& factors) const;
+
     const int64_t channels_, row_, pixels_;  // row_ is channels_ rounded up to a panel, pixels_ those of an image
+    // Factors are repeated up to whole registers: with 6 channels and registers of 16 numbers, 8 times in a period of 48.
+    const int64_t period_;
 };
 
 }  // namespace convscope

@@ -168,7 +168,7 @@ int64_t Convolution::scratch_size() const {
 // gradient.
 void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t image, const float* output_gradient) const {
     const int64_t width = kernels_.panel_width, inputs = parameters_.inputs(), filters = parameters_.filters();
-    float* const frame = workspace.scratch->backward[map_].data();
+    float* const frame = workspace.scratch->floats.data();
     float* const transposed = frame + round_up(input_.value.size(), 16);  // panels of (filter, panel_width)
     float* const products = transposed + filters * round_up(inputs, width);
     // The copy has a row for each filter: weights [row, row + width) of a panel of filters become rows of its panel

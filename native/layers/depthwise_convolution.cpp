@@ -50,7 +50,7 @@ void DepthwiseConvolution::backward_image(Workspace& workspace, int64_t image, f
     if (gradient != nullptr) kernels_.depthwise_kernel(p);
     if (!wants_input_gradient_) return;
     // Windows reach into the padding, so the gradient is summed in a map with padding, whose inside is then copied.
-    float* scratch = workspace.scratch->backward[map_].data();
+    float* scratch = workspace.scratch->floats.data();
     std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
     p.input_gradient = scratch;
     kernels_.depthwise_input(p);

@@ -33,7 +33,7 @@ void Dropout::backward_image(Workspace& workspace, int64_t image, float*) const 
     // The same start gives the same numbers as in the forward pass, so the same values are dropped.
     const uint64_t start = dropout_start(chance.key, number_, chance.first + image);
     const int64_t row = layer_.input.width * layer_.input.channels;
-    float* scratch = workspace.scratch->backward[map_].data();
+    float* scratch = workspace.scratch->floats.data();
     for (int64_t y = 0; y < layer_.input.height; ++y) {
         kernels_.dropout(start, y * row, layer_.dropped, gradient + output_.gradient.at(y, 0), row, scratch);
         write_gradient_row(kernels_, scratch, input_, workspace.values[map_].image(image), y,

@@ -35,7 +35,7 @@ GroupNormalization::Moments GroupNormalization::measure(const float* x, int64_t 
 
 void GroupNormalization::forward_image(Workspace& workspace, int64_t image) const {
     const float* x = workspace.values[map_].image(image);
-    float *output = workspace.values[map_ + 1].image(image), *y = workspace.scratch->forward[map_].data();
+    float *output = workspace.values[map_ + 1].image(image), *y = workspace.scratch->floats.data();
     for (int64_t set = 0; set < sets_; ++set) {
         const Moments moments = measure(x, set);
         const auto mean = static_cast<float>(moments.mean), inverse = static_cast<float>(moments.inverse);
@@ -49,7 +49,7 @@ void GroupNormalization::forward_image(Workspace& workspace, int64_t image) cons
 
 void GroupNormalization::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
     const float *x = workspace.values[map_].image(image), *dy = workspace.gradients[map_ + 1].image(image);
-    float* dx = workspace.scratch->backward[map_].data();
+    float* dx = workspace.scratch->floats.data();
     const auto count = static_cast<double>(set_pixels_ * set_channels_);
     for (int64_t set = 0; set < sets_; ++set) {
         const Moments moments = measure(x, set);

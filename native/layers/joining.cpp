@@ -23,7 +23,7 @@ const float* Joining::earlier_gradient_row(const Workspace& workspace, int64_t i
     if (mask == nullptr && channels == output_.value.shape.channels) {
         return workspace.gradients[map_ + 1].image(image) + output_.gradient.at(y, 0);
     }
-    float* copy = workspace.scratch->backward[map_].data();
+    float* copy = workspace.scratch->floats.data();
     take_channels(workspace, image, y, 0, channels, mask, copy);
     return copy;
 }
@@ -56,7 +56,7 @@ void Addition::forward_image(Workspace& workspace, int64_t image) const {
     const Shape shape = output_.value.shape;
     const int64_t row = shape.width * shape.channels;
     const float *x = workspace.values[map_].image(image), *earlier = workspace.values[earlier_map_].image(image);
-    float *output = workspace.values[map_ + 1].image(image), *sums = workspace.scratch->forward[map_].data();
+    float *output = workspace.values[map_ + 1].image(image), *sums = workspace.scratch->floats.data();
     for (int64_t y = 0; y < shape.height; ++y) {
         float* to = output + output_.value.at(y, 0);
         float* sum = layer_.relu ? sums : to;
@@ -73,11 +73,11 @@ void Addition::backward_image(Workspace& workspace, int64_t image, float*) const
 
 void Multiplication::forward_image(Workspace& workspace, int64_t image) const {
     const float* earlier = workspace.values[earlier_map_].image(image);
-    float *output = workspace.values[map_ + 1].image(image), *zeros = workspace.scratch->forward[map_].data();
+    float *output = workspace.values[map_ + 1].image(image), *zeros = workspace.scratch->floats.data();
     std::fill_n(zeros, Joining::scratch_size(), 0.0f);
     for (int64_t y = 0; y < output_.value.shape.height; ++y) {
-        kernels_.scale_channels(earlier + earlier_.value.at(y, 0), pixels(), channels(), factors(workspace, image, y), zeros,
-                                false, output + output_.value.at(y, 0));
+        kernels_.scale_channels(earlier + earlier_.value.at(y, 0), pixels() * channels(), channels(),
+                                factors(workspace, image, y), zeros, false, output + output_.value.at(y, 0));
     }
 }
 
@@ -86,11 +86,15 @@ void Multiplication::backward_image(Workspace& workspace, int64_t image, float*)
     if (!wants_input_gradient_) return;
     const float *x = workspace.values[map_].image(image), *earlier = workspace.values[earlier_map_].image(image);
     const float* gradient = workspace.gradients[map_ + 1].image(image);
-    float *zeros = workspace.scratch->backward[map_].data(), *sums = zeros + row();
-    std::fill_n(zeros, 2 * row(), 0.0f);
+    // Their means are taken as zero, and the sums of dy are not used.
+    float *zeros = workspace.scratch->floats.data(), *sums = zeros + row(), *unused = sums + row();
+    std::fill_n(zeros, 3 * row(), 0.0f);
+    Maps maps;
+    maps.pixels = pixels();
+    maps.channels = channels();
     for (int64_t y = 0; y < output_.value.shape.height; ++y) {
-        kernels_.channel_products(earlier + earlier_.value.at(y, 0), gradient + output_.gradient.at(y, 0), pixels(), channels(),
-                                  zeros, sums);
+        kernels_.channel_products(earlier + earlier_.value.at(y, 0), gradient + output_.gradient.at(y, 0), maps, zeros, sums,
+                                  unused);
         if (has_one_pixel()) continue;
         write_gradient_row(kernels_, sums, input_, x, y, workspace.gradients[map_].image(image));
         std::fill_n(sums, row(), 0.0f);
@@ -101,9 +105,9 @@ void Multiplication::backward_image(Workspace& workspace, int64_t image, float*)
 const float* Multiplication::earlier_gradient_row(const Workspace& workspace, int64_t image, int64_t y,
                                                   const float* mask) const {
     const float* gradient = workspace.gradients[map_ + 1].image(image) + output_.gradient.at(y, 0);
-    float *zeros = workspace.scratch->backward[map_].data(), *products = zeros + row(), *masked = products + row();
+    float *zeros = workspace.scratch->floats.data(), *products = zeros + row(), *masked = products + row();
     std::fill_n(zeros, row(), 0.0f);
-    kernels_.scale_channels(gradient, pixels(), channels(), factors(workspace, image, y), zeros, false, products);
+    kernels_.scale_channels(gradient, pixels() * channels(), channels(), factors(workspace, image, y), zeros, false, products);
     if (mask == nullptr) return products;
     kernels_.copy_where_positive(masked, products, mask, Joining::scratch_size());
     return masked;
@@ -133,7 +137,7 @@ void Concatenation::backward_image(Workspace& workspace, int64_t image, float*) 
     if (!wants_input_gradient_) return;
     const Shape shape = input_.value.shape;
     const int64_t own = own_channels();
-    float* row = workspace.scratch->backward[map_].data();
+    float* row = workspace.scratch->floats.data();
     if (own == 0) {
         std::fill_n(row, shape.width * shape.channels, 0.0f);
         return write_input_gradient(workspace, image, row, 0);  // 0 numbers from row to row: each is this one

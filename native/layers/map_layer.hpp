@@ -101,9 +101,9 @@ class MapLayer {
     // Numbers of the arrays that the layer needs: winners and order for each image (see Workspace),
     virtual int64_t winners_size() const { return 0; }
     virtual int64_t order_size() const { return 0; }
-    virtual int64_t scratch_size() const { return 0; }  // for each thread, in the backward pass,
+    virtual int64_t scratch_size() const { return 0; }  // for each thread, shared by all layers, in the backward pass,
     virtual int64_t forward_scratch_size() const { return 0; }   // in the forward pass,
-    virtual int64_t bfloat16_scratch_size() const { return 0; }  // and in both, shared by all layers,
+    virtual int64_t bfloat16_scratch_size() const { return 0; }  // and in both,
     virtual int64_t gradient_size() const { return 0; }  // and for each shard, the sums of the weights' gradients.
     // Writes rows [begin, end), at most block_rows and a bias, of a panel of the weight gradient to `total`,
     // (end - begin, panel_width): the sum over shards, in their order, of the sums that begin at `offset`.

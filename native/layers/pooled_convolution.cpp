@@ -36,7 +36,12 @@ PooledConvolution::KernelGradient PooledConvolution::choose_kernel_gradient() co
     // of 16 and a 3 x 3 kernel these are 36 and 77 for one channel, 1152 and 221 for 32 channels.
     const bool by_filters = 4.0 * static_cast<double>(kernel[0] * run) <
                             (0.6 * static_cast<double>(kernel[0] * vectors) + 3) * static_cast<double>(width);
-    return by_filters ? KernelGradient::filters : KernelGradient::runs;
+    if (by_filters) return KernelGradient::filters;
+    // By patches: fewer vectors a filter, but all rows at a cell's four pixels are copied, each for two multiply-adds. Of
+    // 5 x 5 numbers two vectors of 16 replace five, which pays for 14 filters or more.
+    const int64_t whole = (kernel[0] * run + width - 1) / width, filters = layer_.output.channels;
+    const bool pays = whole <= 2 && filters * (kernel[0] * vectors - whole) >= 2 * 4 * kernel[0] * vectors;
+    return pays ? KernelGradient::patches : KernelGradient::runs;
 }
 
 PooledConvolution::PooledConvolution(const StepContext& context, const Layer& pooling, Parameters& parameters)
@@ -45,6 +50,7 @@ PooledConvolution::PooledConvolution(const StepContext& context, const Layer& po
     const Layout spread = Convolution::gradient_layout(layer_);
     list_cells(spread);
     if (forward_ == Forward::winograd) parameters.keep_winograd(WinogradAlgorithm::f2x3);
+    if (kernel_gradient_ == KernelGradient::patches) patch_offsets_ = multiples(4 * run_stride(), cells());
     if (!wants_input_gradient_) return;
     const auto kernel = layer_.window;
     const bool square = kernel[0] == kernel[1] && (kernel[0] == 3 || kernel[0] == 5);
@@ -86,18 +92,15 @@ CellSearch PooledConvolution::make_search() const {
     return search;
 }
 
-int64_t PooledConvolution::run_stride() const {
-    return round_up(layer_.window[1] * layer_.input.channels, kernels_.vector_width);
-}
-
 int64_t PooledConvolution::scratch_size() const {
-    if (!wants_input_gradient_) return 0;
-    return unpooled_ ? Convolution::gradient_layout(layer_).size() : input_.value.size();
+    const int64_t patches = kernel_gradient_ == KernelGradient::patches ? (4 * cells() + 1) * run_stride() : 0;
+    if (!wants_input_gradient_) return patches;
+    return std::max(patches, unpooled_ ? Convolution::gradient_layout(layer_).size() : input_.value.size());
 }
 
 int64_t PooledConvolution::gradient_size() const {
     if (kernel_gradient_ == KernelGradient::filters) return parameters_.size();
-    return (layer_.window[0] * run_stride() + 1) * layer_.output.channels;
+    return (runs() * run_stride() + 1) * layer_.output.channels;
 }
 
 int64_t PooledConvolution::forward_scratch_size() const {
@@ -112,7 +115,7 @@ int64_t PooledConvolution::forward_scratch_size() const {
 void PooledConvolution::order_cells(Workspace& workspace, int64_t image) const {
     CellSearch search = search_;
     search.input = workspace.values[map_].image(image);
-    search.scratch = workspace.scratch->forward[map_].data();
+    search.scratch = workspace.scratch->floats.data();
     search.order = workspace.orders[map_].data() + image * order_size();
     search.order[cells()] = static_cast<int32_t>(kernels_.find_live_cells(search));
 }
@@ -135,7 +138,7 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     tiles.row = input_.value.row();
     tiles.pixel = tiles.channels = layer_.input.channels;
     tiles.tile_step = round_up(tiles.channels, kernels_.vector_width);
-    tiles.transformed = workspace.scratch->forward[map_].data();
+    tiles.transformed = workspace.scratch->floats.data();
     float* products = tiles.transformed + 16 * winograd_cells * tiles.tile_step;
     WinogradCells w;  // from the products to the pooled map
     w.products = products;
@@ -240,8 +243,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
         p.live_cells = order.live;
         kernels_.winners_kernel_by_filters(p);
     } else {
-        p.bias = gradient + layer_.window[0] * run_stride() * p.filters;
-        kernels_.winners_kernel_by_runs(p);
+        add_kernel_gradient_by_runs(p, gradient, workspace.scratch->floats.data());
     }
     if (!wants_input_gradient_) return;
     if (unpooled_) {
@@ -249,12 +251,26 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
         return;
     }
     // Windows reach into the padding, so the gradient is summed in a map with padding, whose inside is then copied.
-    float* scratch = workspace.scratch->backward[map_].data();
+    float* scratch = workspace.scratch->floats.data();
     std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
     p.back = parameters_.back();
     p.input_gradient = scratch;
     kernels_.winners_input(p);
     write_input_gradient(workspace, image, scratch + input_.value.at(0, 0), input_.value.row());
+}
+
+void PooledConvolution::add_kernel_gradient_by_runs(WinnersImage p, float* gradient, float* patches) const {
+    p.bias = gradient + runs() * run_stride() * p.filters;
+    if (kernel_gradient_ == KernelGradient::patches) {
+        kernels_.copy_patches(p, patches);
+        p.input = patches;
+        p.cell_offsets = patch_offsets_.data();
+        for (int64_t j = 0; j < 4; ++j) p.window[j] = j * run_stride();
+        p.kernel_rows = runs();
+        p.run = run();
+        p.lists_winners = true;
+    }
+    kernels_.winners_kernel_by_runs(p);
 }
 
 // Each cell's gradient goes to the pixel that won, in a map of zeros with the layout of an unpooled convolution's
@@ -263,7 +279,7 @@ void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image)
     const int64_t filters = layer_.output.channels;
     const float* gradient = workspace.gradients[map_ + 1].image(image);
     const int32_t* winners = workspace.winners[map_].data() + image * winners_size();
-    float* scratch = workspace.scratch->backward[map_].data();
+    float* scratch = workspace.scratch->floats.data();
     std::memset(scratch, 0, static_cast<std::size_t>(scratch_size()) * sizeof(float));
     for (int64_t cell = 0; cell < cells(); ++cell) {
         for (int64_t filter = 0; filter < filters; ++filter) {
@@ -285,8 +301,8 @@ void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offs
     if (kernel_gradient_ == KernelGradient::filters) {
         return WeightedLayer::collect(batch, images, offset, panel, begin, end, total);
     }
-    const int64_t width = kernels_.panel_width, run = layer_.window[1] * layer_.input.channels;
-    const int64_t kernel_size = layer_.window[0] * run_stride(), inputs = parameters_.inputs();
+    const int64_t width = kernels_.panel_width, run = this->run();
+    const int64_t kernel_size = runs() * run_stride(), inputs = parameters_.inputs();
     const int64_t end_of_weights = std::min(end, inputs), biases = offset + kernel_size * layer_.output.channels;
     constexpr int64_t max_piece = 64;
     float sums[max_piece];

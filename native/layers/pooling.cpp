@@ -39,7 +39,7 @@ void MaxPooling::backward_image(Workspace& workspace, int64_t image, float*) con
     p.gradient = workspace.gradients[map_ + 1].image(image);
     p.winners = workspace.winners_of(map_, image, winners_size());
     const bool direct = !input_.relu && input_.gradient.is_plain();
-    p.input_gradient = direct ? workspace.gradients[map_].image(image) : workspace.scratch->backward[map_].data();
+    p.input_gradient = direct ? workspace.gradients[map_].image(image) : workspace.scratch->floats.data();
     std::memset(p.input_gradient, 0, static_cast<std::size_t>(layer_.input.size()) * sizeof(float));
     kernels_.pool_backward(p);
     if (!direct) write_input_gradient(workspace, image, p.input_gradient, layer_.input.width * layer_.input.channels);
@@ -57,7 +57,7 @@ void AveragePooling::backward_image(Workspace& workspace, int64_t image, float*)
     if (!wants_input_gradient_) return;
     PoolingImage p = pooling_image(layer_);
     p.gradient = workspace.gradients[map_ + 1].image(image);
-    p.input_gradient = workspace.scratch->backward[map_].data();
+    p.input_gradient = workspace.scratch->floats.data();
     std::memset(p.input_gradient, 0, static_cast<std::size_t>(layer_.input.size()) * sizeof(float));
     kernels_.average_backward(p);
     write_input_gradient(workspace, image, p.input_gradient, layer_.input.width * layer_.input.channels);

@@ -33,7 +33,7 @@ float SoftVoting::class_logarithm(const float* logits, const float* sums, int64_
 void SoftVoting::forward_image(Workspace& workspace, int64_t image) const {
     const float* logits = workspace.values[map_].image(image) + input_.value.at(0, 0);
     float* output = workspace.values[map_ + 1].image(image) + output_.value.at(0, 0);
-    float* sums = workspace.scratch->forward[map_].data();
+    float* sums = workspace.scratch->floats.data();
     write_sums(logits, sums);
     double mean = 0;
     for (int64_t i = 0; i < members_; ++i) mean += static_cast<double>(sums[i]);
@@ -48,7 +48,7 @@ void SoftVoting::backward_image(Workspace& workspace, int64_t image, float*) con
     if (!wants_input_gradient_) return;
     const float* logits = workspace.values[map_].image(image) + input_.value.at(0, 0);
     const float* gradient = workspace.gradients[map_ + 1].image(image) + output_.gradient.at(0, 0);
-    float* sums = workspace.scratch->backward[map_].data();
+    float* sums = workspace.scratch->floats.data();
     float *class_logarithms = sums + members_, *row = class_logarithms + classes_;
     write_sums(logits, sums);
     float total = 0;

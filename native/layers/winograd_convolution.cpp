@@ -20,6 +20,10 @@ int64_t row_step(int64_t numbers) {
     return step % 64 == 0 ? step + 16 : step;
 }
 
+// The distance of the numbers of two positions: an odd number of cache lines, so that the 36 numbers of a tile lie in
+// different sets of the cache. 48 tiles of 32 channels are 96 lines, and every number would lie in one of two sets.
+int64_t position_step(int64_t numbers) { return (round_up(numbers, 16) / 16 | 1) * 16; }
+
 int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 }  // namespace
@@ -69,16 +73,17 @@ WinogradConvolution::WinogradConvolution(const StepContext& context, Parameters&
 }
 
 int64_t WinogradConvolution::products_size() const {
-    return sizes_.positions() * kernels_.panel_width * static_cast<int64_t>(product_rows_.size());
+    return sizes_.positions() * position_step(kernels_.panel_width * static_cast<int64_t>(product_rows_.size()));
 }
 
 int64_t WinogradConvolution::forward_scratch_size() const {
-    return sizes_.positions() * block_images_ * block_tiles_ * input_step_ + products_size();
+    return sizes_.positions() * position_step(block_images_ * block_tiles_ * input_step_) + products_size();
 }
 
 int64_t WinogradConvolution::scratch_size() const {
-    const int64_t transformed = sizes_.positions() * block_images_ * block_tiles_ * (input_step_ + output_step_);
-    return transformed + products_size() + (wants_input_gradient_ ? block_images_ * frame_.size() : 0);
+    const int64_t tiles = block_images_ * block_tiles_;
+    const int64_t transformed = position_step(tiles * input_step_) + position_step(tiles * output_step_);
+    return sizes_.positions() * transformed + products_size() + (wants_input_gradient_ ? block_images_ * frame_.size() : 0);
 }
 
 template <class Work>
@@ -125,27 +130,35 @@ Product WinogradConvolution::product_of(const Block& block, const Transformed& f
     return p;
 }
 
+Product::Fetch WinogradConvolution::fetch(const MapImages& map, int64_t begin, int64_t end) const {
+    if (block_tiles_ < tiles_ || begin >= end) return {};
+    return {map.image(begin), (end - begin) * map.stride / sizes_.positions()};
+}
+
 void WinogradConvolution::forward(Workspace& workspace, int64_t begin, int64_t end) const {
     const MapImages &from = workspace.values[map_], &to = workspace.values[map_ + 1];
     const int64_t width = kernels_.panel_width;
     for_each_block(begin, end, [&](const Block& block) {
         const int64_t count = block.tiles();
-        const Transformed input = {workspace.scratch->forward[map_].data(), count * input_step_, input_step_,
+        const Transformed input = {workspace.scratch->floats.data(), position_step(count * input_step_), input_step_,
                                    input_rows_.data()};
-        const Transformed products = {input.numbers + sizes_.positions() * input.position_step, count * width, width,
-                                      product_rows_.data()};
+        const Transformed products = {input.numbers + sizes_.positions() * input.position_step,
+                                      position_step(count * width), width, product_rows_.data()};
         WinogradTiles tiles;
         tiles.channels = layer_.input.channels;
         transform(block, kernels_.winograd_input, {input_.value, reads_}, input, tiles,
                   [&](int64_t i) { return from.image(i); });
         tiles.relu = layer_.relu;
         Product p = product_of(block, input, layer_.input.channels, products);
+        p.fetches[0] = fetch(to, block.begin, block.end);
+        p.fetches[1] = fetch(from, block.end, std::min(block.end + block_images_, end));
         for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
             tiles.channels = parameters_.columns(panel);
             tiles.bias = parameters_.bias(panel);
             p.columns = round_up(tiles.channels, kernels_.vector_width);
             p.b = parameters_.winograd_panel(panel);
             kernels_.multiply(p);
+            p.fetches[0] = p.fetches[1] = {};
             transform(block, kernels_.winograd_output, {output_.value, writes_}, products, tiles,
                       [&](int64_t i) { return to.image(i) + panel * width; });
         }
@@ -157,10 +170,10 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
     for_each_block(begin, end, [&](const Block& block) {
         // The scratch: transformed input | transformed output gradient | products with one panel | frames of the images
         const int64_t count = block.tiles();
-        const Transformed input = {workspace.scratch->backward[map_].data(), count * input_step_, input_step_,
+        const Transformed input = {workspace.scratch->floats.data(), position_step(count * input_step_), input_step_,
                                    input_rows_.data()};
         const Transformed output_gradient = {input.numbers + sizes_.positions() * input.position_step,
-                                             count * output_step_, output_step_, output_rows_.data()};
+                                             position_step(count * output_step_), output_step_, output_rows_.data()};
         float* products = output_gradient.numbers + sizes_.positions() * output_gradient.position_step;
         float* frames = products + products_size();
         WinogradTiles tiles;
@@ -173,7 +186,7 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
         transform(block, kernels_.winograd_output_backward, {output_.gradient, gradient_reads_}, output_gradient, tiles,
                   [&](int64_t i) { return gradients.image(i); });
         if (gradient != nullptr) {
-            add_kernel_gradient(block, input, output_gradient, products, gradient);
+            add_kernel_gradient(block, input, output_gradient, products, gradient, from, end);
             const bool adds_bias = layer_.has_bias && block.first_tile == 0;  // once an image, over all its pixels
             for (int64_t i = block.begin; adds_bias && i < block.end; ++i) {
                 add_bias_gradient(gradients.image(i), gradient);
@@ -195,7 +208,7 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
 // gradient of the kernels, is then added to the shard's sums.
 void WinogradConvolution::add_kernel_gradient(const Block& block, const Transformed& input,
                                               const Transformed& output_gradient, float* products,
-                                              float* gradient) const {
+                                              float* gradient, const MapImages& from, int64_t end) const {
     const int64_t width = kernels_.panel_width;
     Product p;
     p.length = block.tiles();
@@ -209,17 +222,20 @@ void WinogradConvolution::add_kernel_gradient(const Block& block, const Transfor
     p.a_product = input.position_step;
     p.b_product = output_gradient.position_step;
     p.c = products;
-    p.c_product = p.rows * width;
+    p.c_product = position_step(p.rows * width);
     WinogradWeights weights;
     weights.algorithm = algorithm_;
     weights.channels = layer_.input.channels;
     weights.transformed = products;
+    weights.position_step = p.c_product;
+    p.fetches[0] = fetch(from, block.end, std::min(block.end + block_images_, end));
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
         weights.columns = parameters_.columns(panel);
         weights.rows = gradient + panel * parameters_.panel_size();
         p.columns = round_up(weights.columns, kernels_.vector_width);
         p.b = output_gradient.numbers + panel * width;
         kernels_.multiply(p);
+        p.fetches[0] = {};
         kernels_.winograd_weights_backward(weights);
     }
 }
@@ -228,7 +244,7 @@ void WinogradConvolution::add_kernel_gradient(const Block& block, const Transfor
 void WinogradConvolution::add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
                                              float* frames) const {
     const int64_t width = kernels_.panel_width;
-    const Transformed back = {products, block.tiles() * width, width, product_rows_.data()};
+    const Transformed back = {products, position_step(block.tiles() * width), width, product_rows_.data()};
     WinogradTiles tiles;
     Product p = product_of(block, output_gradient, layer_.output.channels, back);
     for (int64_t panel = 0; panel < parameters_.transposed_panels(); ++panel) {

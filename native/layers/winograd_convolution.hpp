@@ -59,7 +59,9 @@ class WinogradConvolution final : public WeightedLayer {
     // Returns the products, by position, of the tiles `from` with a panel of weights; the caller sets panel and columns.
     Product product_of(const Block& block, const Transformed& from, int64_t channels, const Transformed& to) const;
     void add_kernel_gradient(const Block& block, const Transformed& input, const Transformed& output_gradient,
-                             float* products, float* gradient) const;
+                             float* products, float* gradient, const MapImages& from, int64_t end) const;
+    // Lets a product bring the maps of images [begin, end) into the cache, if a block has whole images.
+    Product::Fetch fetch(const MapImages& map, int64_t begin, int64_t end) const;
     void add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
                             float* frames) const;
     void write_from_frame(Workspace& workspace, int64_t image, const float* frame) const;

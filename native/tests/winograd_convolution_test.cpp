@@ -134,7 +134,7 @@ TEST(a_winograd_tile_equals_the_direct_convolution) {
                 Buffer<float> matrices = plain_buffer<float>(n * n * channels * panel);
                 const Buffer<float> bias = random.numbers(panel);
                 kernels.winograd_input(input.p);
-                kernels.winograd_weights({algorithm, channels, panel, rows.data(), matrices.data()});
+                kernels.winograd_weights({algorithm, channels, panel, rows.data(), matrices.data(), channels * panel});
                 multiply_slowly(input, matrices, output);
                 // Rows and columns of each tile that lie inside the map: the last tile lies partly outside.
                 const std::vector<int64_t> inside = {m, m, m, m, m - 1, 1};
@@ -211,7 +211,8 @@ TEST(the_winograd_kernel_gradient_is_the_transpose_of_the_kernel_transform) {
     for (WinogradAlgorithm algorithm : algorithms) {
         const WinogradSizes sizes = winograd_sizes(algorithm);
         const int64_t count = sizes.kernel * sizes.kernel * channels * panel,
-                      numbers = sizes.positions() * channels * panel;
+                      position_step = channels * panel + kernels.vector_width,  // with a gap
+                      numbers = sizes.positions() * position_step;
         for (int64_t columns : {int64_t{1}, kernels.vector_width, kernels.vector_width + 1, panel}) {
             Buffer<float> rows = random.numbers(count), sums = plain_buffer<float>(count);
             Buffer<float> matrices = plain_buffer<float>(numbers), gradient = random.numbers(numbers);
@@ -219,8 +220,8 @@ TEST(the_winograd_kernel_gradient_is_the_transpose_of_the_kernel_transform) {
                 if (i % panel >= columns) rows[static_cast<std::size_t>(i)] = 0;
                 sums[static_cast<std::size_t>(i)] = i % panel < columns ? 0 : untouched;
             }
-            kernels.winograd_weights({algorithm, channels, panel, rows.data(), matrices.data()});
-            const WinogradWeights back = {algorithm, channels, columns, sums.data(), gradient.data()};
+            kernels.winograd_weights({algorithm, channels, panel, rows.data(), matrices.data(), position_step});
+            const WinogradWeights back = {algorithm, channels, columns, sums.data(), gradient.data(), position_step};
             kernels.winograd_weights_backward(back);
             const double wanted = dot(matrices, gradient, numbers);
             CHECK_NEAR(dot(rows, sums, count), wanted, 1e-4);

@@ -79,7 +79,7 @@ struct Convolution {
 
     void transform_weights(const Kernels& kernels) {
         kernels.winograd_weights(
-            {WinogradAlgorithm::f2x3, shape.channels, panel, weights.data(), transformed_weights.data()});
+            {WinogradAlgorithm::f2x3, shape.channels, panel, weights.data(), transformed_weights.data(), shape.channels * panel});
     }
 
     // Computes a panel as PooledConvolution does: transforms of weights and input, 16 products, transform of the
