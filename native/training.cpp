@@ -22,6 +22,7 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
         if (plan_.steps[step].parameters != nullptr) list_blocks(step);
     }
     panel_left_ = std::vector<std::atomic<int>>(panel_blocks_.size());
+    time_steps_of(plan_);
 }
 
 // The same rows of all panels follow each other, since a dense layer's gradient reads the same inputs for them: of two

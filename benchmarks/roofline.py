@@ -1,0 +1,237 @@
+"""Compare the time of each step of training with its bound by arithmetic and memory, and print tables in Markdown.
+
+    .venv/bin/python benchmarks/roofline.py [--networks cnn residual vgg] [--layers] [--turns 3]
+
+It compiles an engine that times its steps (native/step_times.hpp) into a folder that is removed afterwards, trains each
+network with it on as many threads as there are cores, and takes the least time of each step over the turns. A step's
+bound is the longer of two times (a roofline: Williams, Waterman and Patterson 2009):
+
+    arithmetic   its multiply-adds at the measured peak. Convolutions of 3 x 3 and 5 x 5 count as Winograd's algorithm
+                 computes them where it needs fewer, with the additions of its transforms, two in the time of a
+                 multiply-add; before a max pooling only one pixel of four has a gradient.
+    memory       each map read and written once a pass, at the measured bandwidth of the cache in which the maps of a
+                 pass lie: with batch normalisation all images of the batch wait, so those of a batch, else of 8 images
+                 a thread.
+
+CONVSCOPE_ISA=avx2 measures another instruction set.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
+
+import architectures
+import machine
+import numpy as np
+import training_work
+
+import convscope as cs
+from convscope.engine.processor import choose_threads, instruction_sets, measure_peak
+
+PROJECT = Path(__file__).parent.parent
+BATCH, EPOCHS = 128, 3
+SLICE = 8  # images that a thread takes through a network without batch normalisation
+WINOGRAD = {3: (4, 2), 5: (4, 2)}  # outputs of a tile in one dimension, by kernel
+# Operations of a tile's transforms for one channel (native/kernels/winograd_transforms.hpp), by the tile's points.
+INPUT_TRANSFORM, OUTPUT_TRANSFORM = {4: 32, 6: 192, 8: 416}, {4: 24, 6: 130, 8: 300}
+
+TIMED = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in type(finder).__module__.lower()]
+import numpy as np
+import convscope as cs
+assert cs.__file__.startswith(sys.argv[1]), cs.__file__
+architecture = cs.Architecture.from_dict(json.loads(sys.argv[2]))
+data = cs.load_dataset("mnist").train.take(np.arange(int(sys.argv[3])))
+_, history = cs.train(architecture, data, cs.Recipe(epochs=int(sys.argv[4]), batch_size=int(sys.argv[5])))
+print(json.dumps(sum(history.seconds)))
+"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the processor can do with all threads.
+
+    Attributes:
+        macs: multiply-adds in a second.
+        bandwidths: bytes read or written in a second, by the bytes that all threads work on.
+    """
+
+    threads: int
+    macs: float
+    bandwidths: dict[int, float]
+
+    @classmethod
+    def measure(cls) -> "Machine":
+        threads = choose_threads(None)
+        sizes = (1 << 18, 1 << 22, 1 << 27)  # for each thread: in the second-level cache, in the third, in memory
+        return cls(threads, measure_peak() * 5e8, {threads * size: copy_speed(threads, size) for size in sizes})
+
+    def bandwidth(self, size: float) -> float:
+        """Interpolate the bandwidth for a working set of `size` bytes, on a logarithmic scale."""
+        sizes = np.log([float(key) for key in self.bandwidths])
+        return float(np.exp(np.interp(np.log(max(size, 1)), sizes, np.log(list(self.bandwidths.values())))))
+
+
+def copy_speed(threads: int, size: int) -> float:
+    """Measure how many bytes a second the threads read and write, each copying half of `size` bytes to the other."""
+    halves = [np.ones((2, size // 8), np.float32) for _ in range(threads)]
+    times = max(1, (1 << 28) // size)
+
+    def copy(pair: np.ndarray) -> None:
+        for _ in range(times):
+            np.copyto(pair[0], pair[1])
+
+    best = 0.0
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(5):
+            start = time.perf_counter()
+            list(pool.map(copy, halves))
+            best = max(best, threads * times * size / (time.perf_counter() - start))
+    return best
+
+
+@dataclass
+class Step:
+    """A pass of a step for one image: what it needs, and the microseconds that it took on all threads."""
+
+    name: str
+    direct_macs: float
+    macs: float  # with Winograd's algorithm and its transforms where that is less
+    moved_bytes: float
+    measured: float = 0.0
+
+    def bound(self, here: Machine, working_set: float) -> float:
+        return 1e6 * max(self.macs / here.macs, self.moved_bytes / here.bandwidth(working_set))
+
+
+def winograd_macs(kernel: Sequence[int], output: Sequence[int], tiles: Sequence[int]) -> float:
+    """Count the multiply-adds of a convolution by Winograd's algorithm, its transforms included, for the best tile."""
+    size, channels, filters = kernel[0], kernel[2], kernel[3]
+    counts = []
+    for side in tiles:
+        points = side + size - 1
+        transforms = INPUT_TRANSFORM[points] * channels + OUTPUT_TRANSFORM[points] * filters
+        number = ceil(output[0] / side) * ceil(output[1] / side)
+        counts.append(number * (points**2 * channels * filters + transforms / 2))
+    return min(counts)
+
+
+def describe_steps(architecture: cs.Architecture, timed: dict[str, Any]) -> list[Step]:
+    """List the forward and backward pass of each step that the engine took, with the work of an image."""
+    table, again = architecture.table, architecture.read_again
+    read = training_work.read_positions(architecture)
+    firsts = [layer for layer, _ in timed["steps"]]
+    trained = next(i for i, row in enumerate(table) if row.parameters)
+    steps = []
+    for number, first in enumerate(firsts):
+        end = firsts[number + 1] if number + 1 < len(firsts) else len(table)
+        row, output = table[first], table[end - 1].output_shape
+        maps = 4 * prod(row.input_shape), 4 * prod(output)
+        kernel = row.layer.weight_shapes(row.input_shape).get("kernel", ())
+        pooling = training_work.pooling_after(table, first, again)
+        is_first = first == trained
+        positions = prod(read[first])
+        with_gradient = positions if pooling is None else min(positions, prod(read[pooling]))
+        direct = prod(kernel) * positions if kernel else 0
+        backward = prod(kernel) * with_gradient * (1 if is_first else 2) if kernel else 0
+        fewer = direct, backward
+        window = getattr(row.layer, "window", None)
+        plain = len(kernel) == 4 and type(row.layer) is cs.Conv2D and kernel[0] == kernel[1] and kernel[0] in WINOGRAD
+        if plain and not is_first and window is not None and tuple(window.strides) == (1, 1):
+            forward = winograd_macs(kernel, read[first], WINOGRAD[kernel[0]])
+            fewer = min(direct, forward), backward if pooling is not None else min(backward, 2 * forward)
+        name = " + ".join(row.layer.name for row in table[first:end])
+        steps.append(Step(f"{name} forward", direct, fewer[0], sum(maps), timed["forward"][number]))
+        moved = 2 * maps[0] + maps[1] if not is_first else sum(maps)
+        steps.append(Step(f"{name} backward", backward, fewer[1], moved, timed["backward"][number]))
+    weights = 4 * architecture.parameters  # the optimizer reads and writes each with two moments, and reads a gradient
+    steps.append(Step("optimizer", 0, 0, 7 * weights / BATCH, timed["update"]))
+    return steps
+
+
+def working_set(architecture: cs.Architecture, threads: int) -> float:
+    """Count the bytes of the maps, values and gradients, that are in use before the first is used again."""
+    has_stages = any(isinstance(row.layer, cs.BatchNormalization) for row in architecture.table)
+    images = BATCH if has_stages else SLICE * threads
+    return images * 8 * sum(prod(row.output_shape) for row in architecture.table)
+
+
+def time_steps(folder: str, architecture: cs.Architecture, images: int, turns: int) -> dict[str, Any]:
+    """Train some times; return the least microseconds an image of each step, of the update and of everything."""
+    here: dict[str, Any] = {}
+    for _ in range(turns):
+        arguments = [folder, json.dumps(architecture.to_dict()), str(images), str(EPOCHS), str(BATCH)]
+        done = subprocess.run([sys.executable, "-c", TIMED, *arguments], capture_output=True, text=True, check=True)
+        record = json.loads(done.stderr.strip().splitlines()[-1])
+        scale = 1e6 / (images * EPOCHS)
+        threads = choose_threads(None)
+        for phase in ("forward", "backward"):
+            new = [seconds * scale / threads for seconds in record[phase]]
+            here[phase] = [min(pair) for pair in zip(here.get(phase, new), new, strict=True)]
+        here["steps"] = record["steps"]
+        here["update"] = min(here.get("update", np.inf), record["update"] * scale / threads)
+        here["whole"] = min(here.get("whole", np.inf), json.loads(done.stdout) * scale)
+    return here
+
+
+def compile_engine(folder: str) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]
+    command += ["-C", "cmake.define.CONVSCOPE_STEP_TIMES=ON", "-C", f"build-dir={folder}-build", str(PROJECT)]
+    subprocess.run(command, check=True, env={**os.environ, "PIP_COMPILE": "0"})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [*cs.presets.PRESETS, *(name for name in architectures.NETWORKS if name not in cs.presets.PRESETS)]
+    default = ["cnn", "tiny697", "tiny2k", "tiny8k", "tiny25k", "residual", "vgg"]
+    parser.add_argument("--networks", nargs="+", choices=names, default=default)
+    parser.add_argument("--layers", action="store_true", help="print a table of the steps of each network as well")
+    parser.add_argument("--turns", type=int, default=3)
+    options = parser.parse_args()
+    here = Machine.measure()
+    speeds = ", ".join(f"{value / 1e9:.0f} GB/s up to {size >> 10:,} KiB" for size, value in here.bandwidths.items())
+    chosen = os.environ.get("CONVSCOPE_ISA") or instruction_sets()[0]
+    print(
+        f"{machine.describe()['processor']}, {here.threads} threads, {chosen}: {2e-9 * here.macs:.0f} GFLOP/s, {speeds}"
+    )
+    print("\n| network | multiply-adds | by Winograd | bound | measured | share |\n|---|---|---|---|---|---|")
+    details = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = str(Path(scratch) / "engine")
+        compile_engine(folder)
+        for name in options.networks:
+            if name in cs.presets.PRESETS:
+                architecture = cs.presets.PRESETS[name]()
+            else:
+                architecture = cs.Architecture.from_dict(architectures.architecture(name))
+            macs = training_work.count_training_macs(architecture)
+            images = BATCH * int(min(400, max(5, 2e10 / macs / BATCH)))
+            timed = time_steps(folder, architecture, images, options.turns)
+            steps, size = describe_steps(architecture, timed), working_set(architecture, here.threads)
+            bound = sum(step.bound(here, size) for step in steps)
+            cells = (name, f"{macs / 1e6:.2f} M", f"{sum(step.macs for step in steps) / 1e6:.2f} M", f"{bound:.1f} µs")
+            print(f"| {' | '.join(cells)} | {timed['whole']:.1f} µs | {bound / timed['whole']:.0%} |", flush=True)
+            details.append((name, steps, size))
+    for name, steps, size in details if options.layers else ():
+        print(f"\n| {name} | multiply-adds | moved | bound | measured | share |\n|---|---|---|---|---|---|")
+        for step in steps:
+            bound = step.bound(here, size)
+            cells = (f"{step.macs / 1e3:.0f} k", f"{step.moved_bytes / 1e3:.0f} kB", f"{bound:.2f} µs")
+            share = bound / step.measured if step.measured else 1
+            print(f"| {step.name} | {' | '.join(cells)} | {step.measured:.2f} µs | {share:.0%} |")
+
+
+if __name__ == "__main__":
+    main()
