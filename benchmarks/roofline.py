@@ -61,7 +61,7 @@ print(json.dumps(sum(history.seconds)))
 
 @dataclass(frozen=True)
 class Machine:
-    """What the processor can do with all threads.
+    """The speeds that all threads of this machine reach together.
 
     Attributes:
         macs: multiply-adds in a second.
