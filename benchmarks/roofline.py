@@ -3,12 +3,12 @@
     .venv/bin/python benchmarks/roofline.py [--networks cnn residual vgg] [--layers] [--turns 3]
 
 It compiles an engine that times its steps (native/step_times.hpp) into a folder that is removed afterwards, trains each
-network with it on as many threads as there are cores, and takes the least time of each step over the turns. A step's
-bound is the longer of two times (a roofline: Williams, Waterman and Patterson 2009):
+network with it on as many threads as there are cores, and takes the least time of each step over the turns, and of the
+whole the fastest epoch. A step's bound is the longer of two times (a roofline: Williams, Waterman and Patterson 2009):
 
     arithmetic   its multiply-adds at the measured peak. Convolutions of 3 x 3 and 5 x 5 count as Winograd's algorithm
-                 computes them where it needs fewer, with the additions of its transforms, two in the time of a
-                 multiply-add; before a max pooling only one pixel of four has a gradient.
+                 computes them where it needs fewer, with the operations of its transforms, which take as long as
+                 multiply-adds; before a max pooling only one pixel of four has a gradient.
     memory       each map read and written once a pass, at the measured bandwidth of the cache in which the maps of a
                  pass lie: with batch normalisation all images of the batch wait, so those of a batch, else of 8 images
                  a thread.
@@ -41,9 +41,15 @@ from convscope.engine.processor import choose_threads, instruction_sets, measure
 PROJECT = Path(__file__).parent.parent
 BATCH, EPOCHS = 128, 3
 SLICE = 8  # images that a thread takes through a network without batch normalisation
-WINOGRAD = {3: (4, 2), 5: (4, 2)}  # outputs of a tile in one dimension, by kernel
-# Operations of a tile's transforms for one channel (native/kernels/winograd_transforms.hpp), by the tile's points.
-INPUT_TRANSFORM, OUTPUT_TRANSFORM = {4: 32, 6: 192, 8: 416}, {4: 24, 6: 130, 8: 300}
+# Vector operations of a tile's transforms for one channel, counted in native/kernels/winograd.cpp as compiled for
+# AVX-512: input and output, and back the output's gradient and the input's; by the tile's outputs in a dimension and its
+# kernel.
+TRANSFORMS = {
+    (2, 3): (32, 28, 12, 48),
+    (4, 3): (168, 146, 98, 232),
+    (2, 5): (168, 76, 32, 232),
+    (4, 5): (448, 208, 166, 528),
+}
 
 TIMED = """
 import json, sys
@@ -55,7 +61,7 @@ assert cs.__file__.startswith(sys.argv[1]), cs.__file__
 architecture = cs.Architecture.from_dict(json.loads(sys.argv[2]))
 data = cs.load_dataset("mnist").train.take(np.arange(int(sys.argv[3])))
 _, history = cs.train(architecture, data, cs.Recipe(epochs=int(sys.argv[4]), batch_size=int(sys.argv[5])))
-print(json.dumps(sum(history.seconds)))
+print(json.dumps(min(history.seconds)))
 """
 
 
@@ -107,25 +113,32 @@ class Step:
     """A pass of a step for one image: what it needs, and the microseconds that it took on all threads."""
 
     name: str
-    direct_macs: float
     macs: float  # with Winograd's algorithm and its transforms where that is less
     moved_bytes: float
-    measured: float = 0.0
+    measured: float
 
     def bound(self, here: Machine, working_set: float) -> float:
         return 1e6 * max(self.macs / here.macs, self.moved_bytes / here.bandwidth(working_set))
 
 
-def winograd_macs(kernel: Sequence[int], output: Sequence[int], tiles: Sequence[int]) -> float:
-    """Count the multiply-adds of a convolution by Winograd's algorithm, its transforms included, for the best tile."""
-    size, channels, filters = kernel[0], kernel[2], kernel[3]
-    counts = []
-    for side in tiles:
-        points = side + size - 1
-        transforms = INPUT_TRANSFORM[points] * channels + OUTPUT_TRANSFORM[points] * filters
-        number = ceil(output[0] / side) * ceil(output[1] / side)
-        counts.append(number * (points**2 * channels * filters + transforms / 2))
-    return min(counts)
+def has_winograd(layer: Any) -> bool:
+    if not isinstance(layer, cs.Conv2D) or layer.groups > 1:
+        return False
+    return layer.kernel_size in ((3, 3), (5, 5)) and layer.strides == layer.dilation_rate == (1, 1)
+
+
+def winograd_macs(kernel: Sequence[int], output: Sequence[int]) -> tuple[float, float]:
+    """Count the operations of a convolution by Winograd's algorithm forward and backward, each for its best tile."""
+    size, _, channels, filters = kernel
+    forward, backward = [], []
+    for (side, taps), (to_input, to_output, back_output, back_input) in TRANSFORMS.items():
+        if taps != size:
+            continue
+        tiles = ceil(output[0] / side) * ceil(output[1] / side)
+        products = (side + size - 1) ** 2 * channels * filters
+        forward.append(tiles * (products + to_input * channels + to_output * filters))
+        backward.append(tiles * (2 * products + (to_input + back_input) * channels + back_output * filters))
+    return min(forward), min(backward)
 
 
 def describe_steps(architecture: cs.Architecture, timed: dict[str, Any]) -> list[Step]:
@@ -142,22 +155,21 @@ def describe_steps(architecture: cs.Architecture, timed: dict[str, Any]) -> list
         kernel = row.layer.weight_shapes(row.input_shape).get("kernel", ())
         pooling = training_work.pooling_after(table, first, again)
         is_first = first == trained
-        positions = prod(read[first])
-        with_gradient = positions if pooling is None else min(positions, prod(read[pooling]))
-        direct = prod(kernel) * positions if kernel else 0
-        backward = prod(kernel) * with_gradient * (1 if is_first else 2) if kernel else 0
-        fewer = direct, backward
-        window = getattr(row.layer, "window", None)
-        plain = len(kernel) == 4 and type(row.layer) is cs.Conv2D and kernel[0] == kernel[1] and kernel[0] in WINOGRAD
-        if plain and not is_first and window is not None and tuple(window.strides) == (1, 1):
-            forward = winograd_macs(kernel, read[first], WINOGRAD[kernel[0]])
-            fewer = min(direct, forward), backward if pooling is not None else min(backward, 2 * forward)
+        forward = prod(kernel) * prod(read[first]) if kernel else 0
+        backward = 0
+        if kernel:
+            with_gradient = prod(read[first]) if pooling is None else min(prod(read[first]), prod(read[pooling]))
+            backward = prod(kernel) * with_gradient * (1 if is_first else 2)
+        if not is_first and has_winograd(row.layer):
+            fewer = winograd_macs(kernel, read[first])
+            forward = min(forward, fewer[0])
+            backward = backward if pooling is not None else min(backward, fewer[1])
         name = " + ".join(row.layer.name for row in table[first:end])
-        steps.append(Step(f"{name} forward", direct, fewer[0], sum(maps), timed["forward"][number]))
+        steps.append(Step(f"{name} forward", forward, sum(maps), timed["forward"][number]))
         moved = 2 * maps[0] + maps[1] if not is_first else sum(maps)
-        steps.append(Step(f"{name} backward", backward, fewer[1], moved, timed["backward"][number]))
+        steps.append(Step(f"{name} backward", backward, moved, timed["backward"][number]))
     weights = 4 * architecture.parameters  # the optimizer reads and writes each with two moments, and reads a gradient
-    steps.append(Step("optimizer", 0, 0, 7 * weights / BATCH, timed["update"]))
+    steps.append(Step("optimizer", 0, 7 * weights / BATCH, timed["update"]))
     return steps
 
 
@@ -182,7 +194,7 @@ def time_steps(folder: str, architecture: cs.Architecture, images: int, turns: i
             here[phase] = [min(pair) for pair in zip(here.get(phase, new), new, strict=True)]
         here["steps"] = record["steps"]
         here["update"] = min(here.get("update", np.inf), record["update"] * scale / threads)
-        here["whole"] = min(here.get("whole", np.inf), json.loads(done.stdout) * scale)
+        here["whole"] = min(here.get("whole", np.inf), 1e6 * json.loads(done.stdout) / images)
     return here
 
 

@@ -139,7 +139,7 @@ void input_gradient_by_pixels(const DepthwiseImage& p) {
             float* pixel = p.input_gradient + y * p.kernel_row + o;
             const auto write_pixel = [&](int64_t x, auto whole) CONVSCOPE_INLINE_LAMBDA {  // whole: all windows exist
                 Vector sum{};
-                CONVSCOPE_UNROLL
+                CONVSCOPE_UNROLL_SQUARE
                 for (int64_t r = Size - 1; r >= 0; --r) {
                     if (!whole && (y < r || y - r >= rows)) continue;
                     CONVSCOPE_UNROLL
@@ -165,8 +165,10 @@ void depthwise(const DepthwiseImage& p) { p.sources ? forward<true>(p) : forward
 void depthwise_kernel(const DepthwiseImage& p) { p.sources ? kernel_gradient<true>(p) : kernel_gradient<false>(p); }
 void depthwise_input(const DepthwiseImage& p) {
     const bool by_one = p.stride[0] == 1 && p.stride[1] == 1 && p.kernel_row == p.input_row && p.kernel_column == p.channels;
-    if (by_one && !p.sources && p.size[0] == 3 && p.size[1] == 3) return input_gradient_by_pixels<3>(p);
-    if (by_one && !p.sources && p.size[0] == 5 && p.size[1] == 5) return input_gradient_by_pixels<5>(p);
+    if (by_one && !p.sources && p.size[0] == p.size[1]) {
+        if (p.size[0] == 3) return input_gradient_by_pixels<3>(p);
+        if (p.size[0] == 5) return input_gradient_by_pixels<5>(p);
+    }
     p.sources ? input_gradient<true>(p) : input_gradient<false>(p);
 }
 

@@ -130,7 +130,7 @@ struct WinnersImage {
     int64_t window[4] = {};
     int64_t filters = 0, channels = 0, kernel_rows = 0;
     int64_t run = 0;              // kernel columns x channels: the contiguous numbers of a kernel row
-    bool lists_winners = false;   // winners_kernel_by_runs leaves winners without a gradient out of even a small kernel's sums
+    bool lists_winners = false;   // whether even a small kernel's sums by runs leave out winners without a gradient
     float* kernel = nullptr;      // += the gradient with respect to the kernel
     float* bias = nullptr;        // += the gradient with respect to the bias
     uint32_t* won = nullptr;      // scratch of marks: (marked_cells, marks_size)
@@ -255,11 +255,6 @@ constexpr int64_t marked_cells = 32;    // cells whose winners are marked before
 // The numbers of a cell's marks: for each 32 filters and each of its four pixels a bit a filter, set if the pixel won.
 constexpr int64_t marks_size(int64_t filters) { return (filters + 31) / 32 * 4; }
 
-// The size of a patch: the numbers that a kernel reads, up to whole registers.
-constexpr int64_t patch_size(int64_t numbers, int64_t vector_width) {
-    return (numbers + vector_width - 1) / vector_width * vector_width;
-}
-
 struct Kernels {
     const char* name;
     int64_t vector_width;  // floats in a register
@@ -278,8 +273,9 @@ struct Kernels {
     void (*winners_kernel_by_filters)(const WinnersImage&);
     // The kernel gradient with vectors along kernel rows; `kernel` is (filters, kernel rows, run rounded up to vector_width).
     void (*winners_kernel_by_runs)(const WinnersImage&);
-    // Copies what the kernel reads at each pixel of each cell, (cells, 4, patch_size), so that a kernel of few numbers a
-    // row has full vectors: of 5 x 5 numbers two instead of five. `patches` has room for one more vector at its end.
+    // Copies what the kernel reads at each pixel of each cell, (cells, 4, kernel rows x run up to whole registers), so that
+    // a kernel of few numbers a row has full vectors: of 5 x 5 numbers two instead of five. `patches` has room for one
+    // more vector at its end.
     void (*copy_patches)(const WinnersImage&, float* patches);
     // The input gradient for kernels 3 x 3 or 5 x 5 of stride 1, pooled 2 x 2.
     void (*winners_input)(const WinnersImage&);

@@ -195,7 +195,9 @@ void multiply_rows(const Product& p) {
     const int64_t tiles = (p.rows + M - 1) / M;
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
         const int64_t end = (t + 1) * p.rows / tiles;
-        for (const Product::Fetch& f : p.fetches) prefetch(f.from + t * f.step / tiles, f.from + (t + 1) * f.step / tiles);
+        for (const Product::Fetch& fetch : p.fetches) {
+            if (fetch.step > 0) prefetch(fetch.from + t * fetch.step / tiles, fetch.from + (t + 1) * fetch.step / tiles);
+        }
         tile_of_rows<M, V>(p, row, end - row);
         row = end;
     }

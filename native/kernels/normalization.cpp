@@ -43,7 +43,9 @@ template <int S, int V, class Term>
 CONVSCOPE_INLINE void sum_over_images(const Maps& maps, int64_t channel, float* const (&sums)[S], const Term& term) {
     constexpr int I = sums_at_once / (S * V);
     int64_t image = 0;
-    for (; image + I <= maps.images; image += I) add_terms<S, I, V>(maps, image, channel, sums, term);
+    if constexpr (I > 1) {
+        for (; image + I <= maps.images; image += I) add_terms<S, I, V>(maps, image, channel, sums, term);
+    }
     for (; image < maps.images; ++image) add_terms<S, 1, V>(maps, image, channel, sums, term);
 }
 

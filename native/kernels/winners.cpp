@@ -351,7 +351,7 @@ void winners_kernel_by_runs(const WinnersImage& p) {
 // Rows are copied in whole vectors; what is too much is overwritten by the next row or patch.
 void copy_patches(const WinnersImage& image, float* patches) {
     const WinnersImage p = image;
-    const int64_t size = patch_size(p.kernel_rows * p.run, width);
+    const int64_t size = (p.kernel_rows * p.run + width - 1) / width * width;
     for (int64_t cell = 0; cell < p.cells; ++cell) {
         for (int64_t j = 0; j < 4; ++j, patches += size) {
             const float* from = p.input + p.cell_offsets[cell] + p.window[j];

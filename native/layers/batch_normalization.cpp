@@ -1,11 +1,14 @@
 #include "batch_normalization.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
 namespace convscope {
 
 namespace {
+
+constexpr int64_t max_repeated = 4;  // registers: with more a pixel, one that is not full hardly matters
 
 std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -14,7 +17,8 @@ std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 BatchNormalization::BatchNormalization(const StepContext& context, const Parameters& parameters, MovingStatistics& moving)
     : MapLayer(context), parameters_(parameters), moving_(moving), channels_(layer_.input.channels),
       row_(round_up(channels_, kernels_.panel_width)),
-      pixels_(layer_.input.height * layer_.input.width), period_(std::lcm(channels_, kernels_.vector_width)) {}
+      pixels_(layer_.input.height * layer_.input.width),
+      period_(channels_ > max_repeated * kernels_.vector_width ? channels_ : std::lcm(channels_, kernels_.vector_width)) {}
 
 Statistics BatchNormalization::make_statistics(int64_t slices) const {
     Statistics statistics;
@@ -89,7 +93,9 @@ void BatchNormalization::make_factors(Statistics& statistics) const {
 }
 
 void BatchNormalization::repeat(Buffer<float>& factors) const {
-    for (int64_t i = channels_; i < period_; ++i) factors[at(i)] = factors[at(i - channels_)];
+    for (int64_t filled = channels_; filled < period_; filled *= 2) {
+        std::copy_n(factors.data(), std::min(filled, period_ - filled), factors.data() + filled);
+    }
 }
 
 void BatchNormalization::update_moving(const Statistics& statistics, float average_rate) const {

@@ -55,7 +55,7 @@ class BatchNormalization final : public MapLayer {
     void repeat(Buffer<float>& factors) const;
 
     const int64_t channels_, row_, pixels_;  // row_ is channels_ rounded up to a panel, pixels_ those of an image
-    // Factors are repeated up to whole registers: with 6 channels and registers of 16 numbers, 8 times in a period of 48.
+    // Factors of few channels are repeated up to whole registers: of 6 channels 8 times for registers of 16 numbers.
     const int64_t period_;
 };
 

@@ -186,7 +186,8 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
         transform(block, kernels_.winograd_output_backward, {output_.gradient, gradient_reads_}, output_gradient, tiles,
                   [&](int64_t i) { return gradients.image(i); });
         if (gradient != nullptr) {
-            add_kernel_gradient(block, input, output_gradient, products, gradient, from, end);
+            const Product::Fetch next = fetch(from, block.end, std::min(block.end + block_images_, end));
+            add_kernel_gradient(block, input, output_gradient, products, gradient, next);
             const bool adds_bias = layer_.has_bias && block.first_tile == 0;  // once an image, over all its pixels
             for (int64_t i = block.begin; adds_bias && i < block.end; ++i) {
                 add_bias_gradient(gradients.image(i), gradient);
@@ -208,7 +209,7 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
 // gradient of the kernels, is then added to the shard's sums.
 void WinogradConvolution::add_kernel_gradient(const Block& block, const Transformed& input,
                                               const Transformed& output_gradient, float* products,
-                                              float* gradient, const MapImages& from, int64_t end) const {
+                                              float* gradient, const Product::Fetch& next) const {
     const int64_t width = kernels_.panel_width;
     Product p;
     p.length = block.tiles();
@@ -228,7 +229,7 @@ void WinogradConvolution::add_kernel_gradient(const Block& block, const Transfor
     weights.channels = layer_.input.channels;
     weights.transformed = products;
     weights.position_step = p.c_product;
-    p.fetches[0] = fetch(from, block.end, std::min(block.end + block_images_, end));
+    p.fetches[0] = next;
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
         weights.columns = parameters_.columns(panel);
         weights.rows = gradient + panel * parameters_.panel_size();

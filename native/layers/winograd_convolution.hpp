@@ -58,9 +58,10 @@ class WinogradConvolution final : public WeightedLayer {
                    const Transformed& transformed, WinogradTiles tiles, Image image) const;
     // Returns the products, by position, of the tiles `from` with a panel of weights; the caller sets panel and columns.
     Product product_of(const Block& block, const Transformed& from, int64_t channels, const Transformed& to) const;
+    // The product meanwhile fetches `next`, the maps that the next block reads.
     void add_kernel_gradient(const Block& block, const Transformed& input, const Transformed& output_gradient,
-                             float* products, float* gradient, const MapImages& from, int64_t end) const;
-    // Lets a product bring the maps of images [begin, end) into the cache, if a block has whole images.
+                             float* products, float* gradient, const Product::Fetch& next) const;
+    // Returns what products are to fetch for the maps of images [begin, end): nothing if a block is a part of an image.
     Product::Fetch fetch(const MapImages& map, int64_t begin, int64_t end) const;
     void add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
                             float* frames) const;

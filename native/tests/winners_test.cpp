@@ -156,7 +156,7 @@ TEST(patches_hold_what_the_kernel_reads_at_each_pixel_of_each_cell) {
     for (const Case& sizes : cases(kernels)) {
         const Backward backward(sizes, random);
         const WinnersImage& image = backward.image;
-        const int64_t inputs = image.kernel_rows * image.run, size = patch_size(inputs, kernels.vector_width);
+        const int64_t inputs = image.kernel_rows * image.run, size = round_up(inputs, kernels.vector_width);
         Buffer<float> patches = plain_buffer<float>(4 * image.cells * size + kernels.vector_width);
         kernels.copy_patches(image, patches.data());
         for (int64_t i = 0; i < 4 * image.cells * inputs; ++i) {

@@ -1,4 +1,5 @@
-// Times ablations and training of a report's network, with the functions that the page calls. bench.mjs runs it inside the report.
+// Times ablations and training of a report's network, with the functions that the page calls. bench.mjs runs it inside
+// the report.
 import { weightedFilters } from '../src/analysis/ablations';
 import { imageEffects } from '../src/analysis/ablation_effects';
 import { correctByAblation } from '../src/analysis/sample_accuracy';
