@@ -42,8 +42,8 @@ PROJECT = Path(__file__).parent.parent
 BATCH, EPOCHS = 128, 3
 SLICE = 8  # images that a thread takes through a network without batch normalisation
 # Vector operations of a tile's transforms for one channel, counted in native/kernels/winograd.cpp as compiled for
-# AVX-512: input and output, and back the output's gradient and the input's; by the tile's outputs in a dimension and its
-# kernel.
+# AVX-512: of input and output, and back of the output's gradient and the input's; by the tile's outputs in one
+# dimension and its kernel.
 TRANSFORMS = {
     (2, 3): (32, 28, 12, 48),
     (4, 3): (168, 146, 98, 232),
