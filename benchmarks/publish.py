@@ -110,7 +110,7 @@ def _out_of_date(part: Part) -> str:
     """Name the rows of `part` that belong to another engine, network or recipe, or say that all do; "" for none."""
     rows = [row for row in part["rows"] if "choice_sha256" in row] if "rows" in part else []
     if not rows:
-        return "" if part["engine_sha256"] == engine_state.digest() else "this was"
+        return "" if engine_state.is_current(part["engine_sha256"]) else "this was"
     stale = [row.get("name") or row["recipe"] for row in rows if not is_current(row, part)]
     names = [f"`{name}`" for name in dict.fromkeys(stale)]  # two networks may share a recipe
     return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}" if names else ""
@@ -118,7 +118,7 @@ def _out_of_date(part: Part) -> str:
 
 def is_current(row: Part, part: Part) -> bool:
     """True if a row of `part` was measured, or checked, with this engine, network and recipe."""
-    is_of_engine = row.get("engine_sha256", part["engine_sha256"]) == engine_state.digest()
+    is_of_engine = engine_state.is_current(row.get("engine_sha256", part["engine_sha256"]))
     return is_of_engine and row["choice_sha256"] == compute_choice_digest(row["architecture"], row["recipe"])
 
 

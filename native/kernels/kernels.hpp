@@ -31,6 +31,12 @@ enum class Finish {
     pool_relu,             // the same, then max(., 0)
 };
 
+// Numbers that are brought into the cache during a kernel's steps, `step` for each: what is read or written next.
+struct Fetch {
+    const float* from = nullptr;
+    int64_t step = 0;
+};
+
 // A matrix product whose left matrix is not stored, but read from a map through offsets:
 //
 //     C[m, n] = sum over q < segments, k < length of  A[a_rows[m] + q a_segment + k a_step] B[q b_segment + k b_step + n]
@@ -41,12 +47,6 @@ enum class Finish {
 // 3 segments of length 6, a_segment 16, a_step 1, and for pixel (y, x) a_rows = 16 y + 2 x. A dense layer has a single
 // segment. For the weights' gradients the rows are weights, and the sum is over pixels or images.
 struct Product {
-    // Numbers that are brought into the cache during the products, `step` for each: what is read or written next.
-    struct Fetch {
-        const float* from = nullptr;
-        int64_t step = 0;
-    };
-
     const float* a = nullptr;
     const int64_t* a_rows = nullptr;
     int64_t a_segment = 0;
@@ -130,7 +130,6 @@ struct WinnersImage {
     int64_t window[4] = {};
     int64_t filters = 0, channels = 0, kernel_rows = 0;
     int64_t run = 0;              // kernel columns x channels: the contiguous numbers of a kernel row
-    bool lists_winners = false;   // whether even a small kernel's sums by runs leave out winners without a gradient
     float* kernel = nullptr;      // += the gradient with respect to the kernel
     float* bias = nullptr;        // += the gradient with respect to the bias
     uint32_t* won = nullptr;      // scratch of marks: (marked_cells, marks_size)
@@ -154,6 +153,7 @@ struct WinogradTiles {
     int64_t position_step = 0, tile_step = 0;  // channels fill whole registers; lanes after the last are undefined
     const float* bias = nullptr;
     bool relu = false;
+    Fetch fetch = {};  // by `winograd_output_backward`, for each tile
 };
 
 // One panel of weights, rows (kernel row, kernel column, channel), and its matrices (position, channel, panel_width).
@@ -273,10 +273,6 @@ struct Kernels {
     void (*winners_kernel_by_filters)(const WinnersImage&);
     // The kernel gradient with vectors along kernel rows; `kernel` is (filters, kernel rows, run rounded up to vector_width).
     void (*winners_kernel_by_runs)(const WinnersImage&);
-    // Copies what the kernel reads at each pixel of each cell, (cells, 4, kernel rows x run up to whole registers), so that
-    // a kernel of few numbers a row has full vectors: of 5 x 5 numbers two instead of five. `patches` has room for one
-    // more vector at its end.
-    void (*copy_patches)(const WinnersImage&, float* patches);
     // The input gradient for kernels 3 x 3 or 5 x 5 of stride 1, pooled 2 x 2.
     void (*winners_input)(const WinnersImage&);
 

@@ -23,36 +23,35 @@ constexpr int64_t steps_ahead = 32;
 // Adds the products of M rows from `row` on and V registers of columns to `sums`.
 template <int M, int V>
 CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]) {
-    const float* a[M];
+    int64_t rows[M];
     CONVSCOPE_UNROLL
-    for (int m = 0; m < M; ++m) a[m] = p.a + p.a_rows[row + m];
-    const int64_t a_step = p.a_step, b_step = p.b_step;
+    for (int m = 0; m < M; ++m) rows[m] = p.a_rows[row + m];
+    const int64_t a_step = p.a_step, b_step = p.b_step, length = p.length;
     const float* segment = p.b;
-    int64_t first = 0;  // offset of the segment from the start of each row
+    const float* first = p.a;  // the number of the segment's first step in a row that begins at 0
     for (int64_t q = 0; q < p.segments; ++q, segment += p.b_segment) {
         if (q > 0) first += p.a_jumps ? p.a_jumps[q - 1] : p.a_segment;
         const float* b[(V + 1) / 2];  // a pointer for each panel
         CONVSCOPE_UNROLL
         for (int v = 0; v < V; v += 2) b[v / 2] = segment + v / 2 * p.b_panel;
-        int64_t at = first;
-        for (int64_t k = p.length; k > 0; --k) {
-            CONVSCOPE_KEEP(at);  // one index for all rows, instead of a pointer for each
+        const float* const end = segment + length * b_step;
+        for (const float* at = first; b[0] != end; at += a_step) {
+            CONVSCOPE_KEEP(at);  // one pointer for all rows, instead of one for each
             Vector columns[V];
             CONVSCOPE_UNROLL
             for (int v = 0; v < V; ++v) {
                 const float* column = b[v / 2] + v % 2 * width;
                 columns[v] = load(column);
-                __builtin_prefetch(column + steps_ahead * panel);
+                if (V > 1) __builtin_prefetch(column + steps_ahead * panel);
             }
             CONVSCOPE_UNROLL
             for (int m = 0; m < M; ++m) {
-                const Vector number = broadcast(a[m][at]);
+                const Vector number = broadcast(at[rows[m]]);
                 CONVSCOPE_UNROLL
                 for (int v = 0; v < V; ++v) sums[m][v] += number * columns[v];
             }
             CONVSCOPE_UNROLL
             for (int v = 0; v < V; v += 2) b[v / 2] += b_step;
-            at += a_step;
         }
     }
 }
@@ -183,23 +182,17 @@ void tile_of_rows(const Product& p, int64_t row, int64_t rows) {
     }
 }
 
-CONVSCOPE_INLINE void prefetch(const float* begin, const float* end) {
-    constexpr int64_t cache_line = 16;
-    for (; begin < end; begin += cache_line) __builtin_prefetch(begin);
-}
-
 template <int V>
 void multiply_rows(const Product& p) {
     // As few tiles as possible, of about equal height: 25 rows are 9 + 8 + 8 rather than 9 + 9 + 7.
     constexpr int M = CONVSCOPE_TILE_ROWS;
-    const int64_t tiles = (p.rows + M - 1) / M;
+    const int64_t tiles = (p.rows + M - 1) / M, rows = p.rows / tiles, higher = p.rows % tiles;
+    const Fetch fetches[2] = {{p.fetches[0].from, p.fetches[0].step / tiles}, {p.fetches[1].from, p.fetches[1].step / tiles}};
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
-        const int64_t end = (t + 1) * p.rows / tiles;
-        for (const Product::Fetch& fetch : p.fetches) {
-            if (fetch.step > 0) prefetch(fetch.from + t * fetch.step / tiles, fetch.from + (t + 1) * fetch.step / tiles);
-        }
-        tile_of_rows<M, V>(p, row, end - row);
-        row = end;
+        for (const Fetch& fetch : fetches) prefetch(fetch.from + t * fetch.step, fetch.from + (t + 1) * fetch.step);
+        const int64_t count = rows + (t < higher);
+        tile_of_rows<M, V>(p, row, count);
+        row += count;
     }
 }
 
@@ -234,7 +227,11 @@ void pool_nothing(const Product& p) {
 template <int C, int V>
 void multiply_and_pool(const Product& p) {
     if (p.segments == 0) return pool_nothing(p);
-    p.length == 3 ? multiply_and_pool<C, V, 3>(p) : multiply_and_pool<C, V, 0>(p);
+    switch (p.length) {
+        case 3: return multiply_and_pool<C, V, 3>(p);
+        case 5: return multiply_and_pool<C, V, 5>(p);
+        default: return multiply_and_pool<C, V, 0>(p);
+    }
 }
 
 void multiply_panel(const Product& p) {
@@ -293,7 +290,7 @@ void multiply(const Product& product) {
         p.a += p.a_product;
         p.b += p.b_product;
         p.c += p.c_product;
-        for (Product::Fetch& fetch : p.fetches) fetch.from += fetch.step;
+        for (Fetch& fetch : p.fetches) fetch.from += fetch.step;
         if (p.bias) p.bias += p.b_product;
         if (p.mask) p.mask += p.c_product;
     }

@@ -16,7 +16,7 @@ const Kernels kernels = {
     .depthwise = depthwise, .depthwise_kernel = depthwise_kernel, .depthwise_input = depthwise_input,
     .find_live_cells = find_live_cells,
     .winners_kernel_by_filters = winners_kernel_by_filters, .winners_kernel_by_runs = winners_kernel_by_runs,
-    .copy_patches = copy_patches, .winners_input = winners_input,
+    .winners_input = winners_input,
     .normalise = normalise,
     .take_step = take_step, .approach = approach,
     .multiply_by = multiply_by, .sum_of_squares = sum_of_squares,

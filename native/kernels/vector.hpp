@@ -82,8 +82,24 @@ CONVSCOPE_INLINE Pairs load_pairs(const uint16_t* from) { return *reinterpret_ca
 CONVSCOPE_INLINE void store_pairs(uint16_t* to, Pairs value) { *reinterpret_cast<PairsInMemory*>(to) = value; }
 CONVSCOPE_INLINE Vector broadcast(float value) { return value - Vector{}; }
 
+CONVSCOPE_INLINE void prefetch(const float* begin, const float* end) {
+    constexpr int64_t cache_line = 16;
+    for (; begin < end; begin += cache_line) __builtin_prefetch(begin);
+}
+
 // Compares bits: false for 0 and -0, true for everything else.
 CONVSCOPE_INLINE bool is_nonzero(float value) { return __builtin_bit_cast(uint32_t, value) << 1 != 0; }
+
+// Returns the bitwise or of all lanes.
+CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
+    typedef uint64_t Quarter __attribute__((vector_size(16)));
+    Quarter quarters[width / 4];  // one, two or four
+    memcpy(quarters, &lanes, sizeof quarters);
+    CONVSCOPE_UNROLL
+    for (int64_t i = 1; i < width / 4; ++i) quarters[0] |= quarters[i];
+    const uint64_t pair = quarters[0][0] | quarters[0][1];
+    return static_cast<uint32_t>(pair | pair >> 32);
+}
 
 // For code that is compiled twice, once for each value of a condition.
 struct true_type { constexpr operator bool() const { return true; } };
@@ -142,7 +158,6 @@ Kernel<WinogradWeights> winograd_weights, winograd_weights_backward;
 Kernel<WinogradCells> winograd_pool;
 Kernel<Bfloat16Product> multiply_bfloat16;
 int64_t find_live_cells(const CellSearch&);
-void copy_patches(const WinnersImage&, float*);
 void normalise(const uint8_t*, int64_t, int64_t, float, float, float*, int64_t);
 void take_step(float*, float*, float*, const float*, int64_t, const OptimizerStep&);
 void approach(float*, const float*, int64_t, float);

@@ -5,12 +5,12 @@
 //
 // With g the gradient of a cell and filter f, and x = cell_offsets[cell] + window[w] + r input_row + i:
 //     kernel[f, r, i] += g input[x]        input_gradient[x] += g kernel[f, r, i]
-// where r is a kernel row and i one of its `run` numbers (kernel columns x channels), contiguous in the input.
+// where r is a kernel row and i one of its `run` numbers (kernel columns x channels), contiguous in the input. The second
+// is in winners_input.cpp.
 //
-// Three functions at the end of the file, each with its own helpers: winners_kernel_by_filters (`ByFilters`: a vector of
-// filters, each corner masked by who won there), winners_kernel_by_runs (`ByRuns`: for one filter the list of its
-// winners, and vectors along i) and winners_input (`spread`: for one cell the bits of the filters that won each corner,
-// and vectors along the input's channels). `for_blocks` keeps the sums of a few rows and columns in registers.
+// Two functions at the end of the file, each with its own helpers: winners_kernel_by_filters (`ByFilters`: a vector of
+// filters, each corner masked by who won there; or `ByPermutations`) and winners_kernel_by_runs (`ByRuns`: for one filter
+// the list of its winners, and vectors along i). `for_blocks` keeps the sums of a few rows and columns in registers.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -54,6 +54,17 @@ void for_blocks(const Block& block, int64_t rows, int64_t columns) {
     }
 }
 
+// Adds sums to the gradient of R rows by J weights that begins at `to`, for a vector of filters from `filter` on.
+template <int R, int J>
+void add_to_panel(const WinnersImage& p, int64_t filter, const Vector (&sums)[R][J], float* to) {
+    for (int r = 0; r < R; ++r) {
+        for (int j = 0; j < J; ++j) {
+            float* at = to + (r * p.run + j) * panel;
+            store_first(at, load(at) + sums[r][j], p.filters - filter);
+        }
+    }
+}
+
 // The gradient of R rows by J single weights, for a vector of filters. A cell adds, for each corner, the number that the
 // weight reads there times the gradients of those filters whose winner it is.
 struct ByFilters {
@@ -82,14 +93,46 @@ struct ByFilters {
                 }
             }
         }
-        for (int r = 0; r < R; ++r) {
-            for (int j = 0; j < J; ++j) {
-                float* to = panel_rows + ((r0 + r) * p.run + j0 + j) * panel;
-                store_first(to, load(to) + sums[r][j], p.filters - filter);
-            }
-        }
+        add_to_panel(p, filter, sums, panel_rows + (r0 * p.run + j0) * panel);
     }
 };
+
+#if defined(__AVX512F__)
+// The same if the windows of a cell begin in the first two of its rows and end within a vector: for each filter a permutation
+// of two rows takes the number that the weight reads at the winner, one step instead of four.
+struct ByPermutations {
+    const WinnersImage& p;
+    int64_t filter;
+    float* panel_rows;
+
+    template <int R, int J>
+    void run(int64_t r0, int64_t j0) const {
+        Vector sums[R][J] = {};
+        const auto right = static_cast<int32_t>(p.channels);
+        const __m512i corners = _mm512_add_epi32(_mm512_broadcast_i32x4(_mm_setr_epi32(0, right, width, width + right)),
+                                                 _mm512_set1_epi32(static_cast<int32_t>(j0)));
+        for (int64_t i = 0; i < p.live_cells; ++i) {
+            const int64_t cell = p.live[i];
+            const Vector g = load(p.gradient + cell * p.filters + filter);
+            __m512i at = _mm512_permutexvar_epi32(_mm512_loadu_si512(p.winners + cell * p.filters + filter), corners);
+            __m512i taps[J];  // where the two rows hold the number of each column
+            CONVSCOPE_UNROLL
+            for (int j = 0; j < J; ++j) taps[j] = _mm512_add_epi32(at, _mm512_set1_epi32(j));
+            const float* line = p.input + p.cell_offsets[cell] + r0 * p.input_row;
+            __m512 upper = _mm512_loadu_ps(line);
+            CONVSCOPE_UNROLL
+            for (int r = 0; r < R; ++r) {
+                line += p.input_row;
+                const __m512 lower = _mm512_loadu_ps(line);
+                CONVSCOPE_UNROLL
+                for (int j = 0; j < J; ++j) sums[r][j] += g * Vector(_mm512_permutex2var_ps(upper, taps[j], lower));
+                upper = lower;
+            }
+        }
+        add_to_panel(p, filter, sums, panel_rows + (r0 * p.run + j0) * panel);
+    }
+};
+#endif
 
 // The gradient of R rows by J vectors of the kernels of some filters, each summed over the winners of its filter.
 struct ByRuns {
@@ -167,17 +210,6 @@ void write_offsets(const WinnersImage p, int64_t filter, int64_t begin, int64_t 
     }
 }
 
-// Returns the bitwise or of all lanes.
-CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
-    typedef uint64_t Quarter __attribute__((vector_size(16)));
-    Quarter quarters[width / 4];  // one, two or four
-    memcpy(quarters, &lanes, sizeof quarters);
-    CONVSCOPE_UNROLL
-    for (int64_t i = 1; i < width / 4; ++i) quarters[0] |= quarters[i];
-    const uint64_t pair = quarters[0][0] | quarters[0][1];
-    return static_cast<uint32_t>(pair | pair >> 32);
-}
-
 // Whether the gradients of all cells, (cells, filters), are nonzero in a vector of filters or the first `count` of it.
 bool all_nonzero(const float* gradient, int64_t filters, int64_t cells, int64_t count) {
     Mask zeros{};
@@ -204,96 +236,6 @@ struct WinnersList {
     }
 };
 
-// Writes marks[32 filters][corner], 32 bits each: bit i is set if filter i has a gradient and its winner is the corner. If
-// filters 0 and 2 won corner 3 and filter 1 corner 0, the marks are 0b010, 0, 0, 0b101.
-CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t* marks) {
-    const float* gradient = p.gradient + cell * p.filters;
-    const int32_t* winners = p.winners + cell * p.filters;
-    Mask first_bits;
-    for (int32_t lane = 0; lane < width; ++lane) first_bits[lane] = 1 << lane;
-    for (int64_t first = 0; first < p.filters; first += 32) {
-        const int64_t count = p.filters - first < 32 ? p.filters - first : 32;
-        Mask won[4] = {};
-        Mask bits = first_bits;
-        for (int64_t i = 0; i < count; i += width) {
-            const Mask winner = load(winners + first + i);
-            const Mask carried = load(gradient + first + i) != Vector{} ? bits : Mask{};
-            CONVSCOPE_UNROLL
-            for (int corner = 0; corner < 4; ++corner) won[corner] |= winner == Mask{} + corner ? carried : Mask{};
-            bits <<= static_cast<int32_t>(width);
-        }
-        const auto inside = static_cast<uint32_t>((uint64_t{1} << count) - 1);  // the last vector may read beyond the filters
-        CONVSCOPE_UNROLL
-        for (int corner = 0; corner < 4; ++corner) marks[first / 8 + corner] = or_lanes(won[corner]) & inside;
-    }
-}
-
-// Adds the input gradient of a cell to rows [First, First + Rows) of the (K + 1) x (K + 1) pixels that its four windows read.
-// The kernel of a filter that won corner (down, right) lies on the pixels from (down, right) on: pixel row First + u gets
-// kernel row First + u - down.
-template <int K, int First, int Rows>
-CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, int64_t cell, int64_t block) {
-    Vector sums[Rows][K + 1] = {};
-    const float* gradient = p.gradient + cell * p.filters;
-    const float* weights = p.back + block * p.filters * K * K * width;
-    for (const float* end = gradient + p.filters; gradient < end; gradient += 32, marks += 4, weights += 32 * K * K * width) {
-        const uint32_t corners[4] = {marks[0], marks[1], marks[2], marks[3]};
-        CONVSCOPE_UNROLL
-        for (int corner = 0; corner < 4; ++corner) {
-            const int down = corner / 2, right = corner % 2;
-            for (uint32_t won = corners[corner]; won != 0; won &= won - 1) {
-                const auto filter = static_cast<uint32_t>(__builtin_ctz(won));
-                const Vector g = broadcast(gradient[filter]);
-                const float* kernel = weights + filter * static_cast<uint64_t>(K * K * width);
-                CONVSCOPE_KEEP(kernel);
-                CONVSCOPE_UNROLL
-                for (int u = 0; u < Rows; ++u) {
-                    const int r = First + u - down;
-                    if (r < 0 || r >= K) continue;
-                    CONVSCOPE_UNROLL
-                    for (int s = 0; s < K; ++s) sums[u][right + s] += g * load(kernel + (r * K + s) * width);
-                }
-            }
-        }
-    }
-    float* to = p.input_gradient + p.cell_offsets[cell] + First * p.input_row + block * width;
-    CONVSCOPE_UNROLL
-    for (int u = 0; u < Rows; ++u) {
-        CONVSCOPE_UNROLL
-        for (int x = 0; x <= K; ++x) {
-            float* at = to + u * p.input_row + x * p.channels;
-            store(at, load(at) + sums[u][x]);
-        }
-    }
-}
-
-// Adds the gradient to rows [First, K + 1), at most Rows at a time.
-template <int K, int First, int Rows>
-CONVSCOPE_INLINE void spread_from(const WinnersImage& p, const uint32_t* marks, int64_t cell, int64_t block) {
-    if constexpr (First < K + 1) {
-        constexpr int count = Rows < K + 1 - First ? Rows : K + 1 - First;
-        spread_rows<K, First, count>(p, marks, cell, block);
-        spread_from<K, First + count, Rows>(p, marks, cell, block);
-    }
-}
-
-template <int K>
-void spread(const WinnersImage p) {  // a copy: the compiler knows that no store changes it
-    constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums: AVX-512 has 32, AVX2 16
-    constexpr int rows = registers / (K + 1);  // of K + 1 sums: for K = 5, pixel rows 0-1, 2-3 and 4-5, or 0-2 and 3-5
-    const int64_t marks = marks_size(p.filters);
-    for (int64_t begin = 0; begin < p.cells; begin += marked_cells) {
-        const int64_t end = begin + marked_cells < p.cells ? begin + marked_cells : p.cells;
-        for (int64_t cell = begin; cell < end; ++cell) mark_winners(p, cell, p.won + (cell - begin) * marks);
-        for (int64_t cell = begin; cell < end; ++cell) {
-            const uint32_t* won = p.won + (cell - begin) * marks;
-            for (int64_t block = 0; block * width < p.channels; ++block) {
-                spread_from<K, 0, rows>(p, won, cell, block);
-            }
-        }
-    }
-}
-
 // bias[filter ...] += the sum over cells of the gradient, for a vector of filters.
 CONVSCOPE_INLINE void add_bias(const WinnersImage& p, int64_t filter, float* bias) {
     Vector sums[4] = {};  // four, so that an addition does not wait for the one before
@@ -312,15 +254,22 @@ void winners_kernel_by_filters(const WinnersImage& p) {
     const int64_t panel_size = (p.kernel_rows * p.run + 1) * panel;
     for (int64_t filter = 0; filter < p.filters; filter += width) {
         float* rows = p.kernel + filter / panel * panel_size + filter % panel;
+#if defined(__AVX512F__)
+        const bool permutes = p.run + p.channels <= width && p.window[1] == p.channels && p.window[2] == p.input_row &&
+                              p.window[3] == p.input_row + p.channels;
+        permutes ? for_blocks(ByPermutations{p, filter, rows}, p.kernel_rows, p.run)
+                 : for_blocks(ByFilters{p, filter, rows}, p.kernel_rows, p.run);
+#else
         for_blocks(ByFilters{p, filter, rows}, p.kernel_rows, p.run);
+#endif
         add_bias(p, filter, rows + p.kernel_rows * p.run * panel);
     }
 }
 
 void winners_kernel_by_runs(const WinnersImage& p) {
     const int64_t vectors = (p.run + width - 1) / width, kernel_row = vectors * width;
-    const bool in_one_block = vectors <= max_columns && p.kernel_rows <= rows_of_block(vectors);  // of for_blocks
-    const bool reads_all = in_one_block && !p.lists_winners;  // as winners are read once, a list would cost more than zeros
+    // In a single block of for_blocks winners are read once, so a list of them would cost more than zeros.
+    const bool reads_all = vectors <= max_columns && p.kernel_rows <= rows_of_block(vectors);
     int32_t winner_offsets[winners_block * width];
     WinnersList list;
     for (int64_t filter = 0; filter < p.filters; filter += width) add_bias(p, filter, p.bias + filter);
@@ -347,21 +296,5 @@ void winners_kernel_by_runs(const WinnersImage& p) {
         }
     }
 }
-
-// Rows are copied in whole vectors; what is too much is overwritten by the next row or patch.
-void copy_patches(const WinnersImage& image, float* patches) {
-    const WinnersImage p = image;
-    const int64_t size = (p.kernel_rows * p.run + width - 1) / width * width;
-    for (int64_t cell = 0; cell < p.cells; ++cell) {
-        for (int64_t j = 0; j < 4; ++j, patches += size) {
-            const float* from = p.input + p.cell_offsets[cell] + p.window[j];
-            for (int64_t row = 0; row < p.kernel_rows; ++row, from += p.input_row) {
-                for (int64_t i = 0; i < p.run; i += width) store(patches + row * p.run + i, load(from + i));
-            }
-        }
-    }
-}
-
-void winners_input(const WinnersImage& p) { p.kernel_rows == 3 ? spread<3>(p) : spread<5>(p); }
 
 }  // namespace convscope::CONVSCOPE_ISA

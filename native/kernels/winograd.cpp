@@ -81,6 +81,7 @@ void output_backward(const WinogradTiles p) {
     constexpr int N = T::points, M = T::outputs;
     const int64_t step = p.position_step;
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
+        prefetch(p.fetch.from + tile * p.fetch.step, p.fetch.from + (tile + 1) * p.fetch.step);
         for (int64_t c = 0; c < p.channels; c += width) {
             const float* from = p.map + p.offsets[tile] + c;
             float* to = p.transformed + tile * p.tile_step + c;

@@ -1,5 +1,7 @@
 #include "map_layer.hpp"
 
+#include <algorithm>
+
 namespace convscope {
 
 MapLayer::MapLayer(const StepContext& context)
@@ -18,7 +20,12 @@ void MapLayer::collect(const Batch&, int64_t, int64_t, int64_t, int64_t, int64_t
 
 void add_shards(const std::vector<Buffer<float>>& shards, int64_t first, int64_t count, const Kernels& kernels, float* total) {
     std::copy(shards[0].data() + first, shards[0].data() + first + count, total);
-    for (std::size_t s = 1; s < shards.size(); ++s) kernels.add(total, shards[s].data() + first, count);
+    constexpr int64_t cache_line = 16;
+    for (std::size_t s = 1; s < shards.size(); ++s) {
+        const float* next = shards[std::min(s + 1, shards.size() - 1)].data() + first;  // half are in another core's cache
+        for (int64_t i = 0; i < count; i += cache_line) __builtin_prefetch(next + i);
+        kernels.add(total, shards[s].data() + first, count);
+    }
 }
 
 }  // namespace convscope

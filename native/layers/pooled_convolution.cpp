@@ -31,17 +31,16 @@ PooledConvolution::KernelGradient PooledConvolution::choose_kernel_gradient() co
     const auto kernel = layer_.window;
     const int64_t width = kernels_.vector_width, run = kernel[1] * layer_.input.channels;
     const int64_t vectors = (run + width - 1) / width;
+    // AVX-512 permutes the rows of a cell, which needs a single multiply-add for each weight.
+    const bool permutes = width == 16 && run + layer_.input.channels <= width && layer_.stride[0] == 1 &&
+                          layer_.stride[1] == 1 && pooling_.window[0] == 2;
+    if (permutes) return KernelGradient::filters;
     // Multiply-adds per cell and vector of filters. By filters: the weights at all four pixels. By runs: for each filter with
     // a gradient (about 60 %) its kernel rows as vectors, and three steps to maintain the list of such filters. With vectors
     // of 16 and a 3 x 3 kernel these are 36 and 77 for one channel, 1152 and 221 for 32 channels.
     const bool by_filters = 4.0 * static_cast<double>(kernel[0] * run) <
                             (0.6 * static_cast<double>(kernel[0] * vectors) + 3) * static_cast<double>(width);
-    if (by_filters) return KernelGradient::filters;
-    // By patches: fewer vectors a filter, but all rows at a cell's four pixels are copied, each for two multiply-adds. Of
-    // 5 x 5 numbers two vectors of 16 replace five, which pays for 14 filters or more.
-    const int64_t whole = (kernel[0] * run + width - 1) / width, filters = layer_.output.channels;
-    const bool pays = whole <= 2 && filters * (kernel[0] * vectors - whole) >= 2 * 4 * kernel[0] * vectors;
-    return pays ? KernelGradient::patches : KernelGradient::runs;
+    return by_filters ? KernelGradient::filters : KernelGradient::runs;
 }
 
 PooledConvolution::PooledConvolution(const StepContext& context, const Layer& pooling, Parameters& parameters)
@@ -50,7 +49,6 @@ PooledConvolution::PooledConvolution(const StepContext& context, const Layer& po
     const Layout spread = Convolution::gradient_layout(layer_);
     list_cells(spread);
     if (forward_ == Forward::winograd) parameters.keep_winograd(WinogradAlgorithm::f2x3);
-    if (kernel_gradient_ == KernelGradient::patches) patch_offsets_ = multiples(4 * run_stride(), cells());
     if (!wants_input_gradient_) return;
     const auto kernel = layer_.window;
     const bool square = kernel[0] == kernel[1] && (kernel[0] == 3 || kernel[0] == 5);
@@ -93,14 +91,13 @@ CellSearch PooledConvolution::make_search() const {
 }
 
 int64_t PooledConvolution::scratch_size() const {
-    const int64_t patches = kernel_gradient_ == KernelGradient::patches ? (4 * cells() + 1) * run_stride() : 0;
-    if (!wants_input_gradient_) return patches;
-    return std::max(patches, unpooled_ ? Convolution::gradient_layout(layer_).size() : input_.value.size());
+    if (!wants_input_gradient_) return 0;
+    return unpooled_ ? Convolution::gradient_layout(layer_).size() : input_.value.size();
 }
 
 int64_t PooledConvolution::gradient_size() const {
     if (kernel_gradient_ == KernelGradient::filters) return parameters_.size();
-    return (runs() * run_stride() + 1) * layer_.output.channels;
+    return (layer_.window[0] * run_stride() + 1) * layer_.output.channels;
 }
 
 int64_t PooledConvolution::forward_scratch_size() const {
@@ -243,7 +240,8 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
         p.live_cells = order.live;
         kernels_.winners_kernel_by_filters(p);
     } else {
-        add_kernel_gradient_by_runs(p, gradient, workspace.scratch->floats.data());
+        p.bias = gradient + p.kernel_rows * run_stride() * p.filters;
+        kernels_.winners_kernel_by_runs(p);
     }
     if (!wants_input_gradient_) return;
     if (unpooled_) {
@@ -257,20 +255,6 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.input_gradient = scratch;
     kernels_.winners_input(p);
     write_input_gradient(workspace, image, scratch + input_.value.at(0, 0), input_.value.row());
-}
-
-void PooledConvolution::add_kernel_gradient_by_runs(WinnersImage p, float* gradient, float* patches) const {
-    p.bias = gradient + runs() * run_stride() * p.filters;
-    if (kernel_gradient_ == KernelGradient::patches) {
-        kernels_.copy_patches(p, patches);
-        p.input = patches;
-        p.cell_offsets = patch_offsets_.data();
-        for (int64_t j = 0; j < 4; ++j) p.window[j] = j * run_stride();
-        p.kernel_rows = runs();
-        p.run = run();
-        p.lists_winners = true;
-    }
-    kernels_.winners_kernel_by_runs(p);
 }
 
 // Each cell's gradient goes to the pixel that won, in a map of zeros with the layout of an unpooled convolution's
@@ -302,7 +286,7 @@ void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offs
         return WeightedLayer::collect(batch, images, offset, panel, begin, end, total);
     }
     const int64_t width = kernels_.panel_width, run = this->run();
-    const int64_t kernel_size = runs() * run_stride(), inputs = parameters_.inputs();
+    const int64_t kernel_size = layer_.window[0] * run_stride(), inputs = parameters_.inputs();
     const int64_t end_of_weights = std::min(end, inputs), biases = offset + kernel_size * layer_.output.channels;
     constexpr int64_t max_piece = 64;
     float sums[max_piece];

@@ -7,7 +7,7 @@
 //
 //     forward           Forward: a product with four sums for each cell, or for the live ones; or Winograd's algorithm
 //     kernel gradient   KernelGradient: vectors of filters, summed in the layout of Parameters; or vectors along kernel
-//                       rows (`runs`), summed by filter; or along whole kernels (`patches`) if their rows are short
+//                       rows (`runs`), summed by filter
 //     input gradient    kernels.winners_input, from the winners (3 x 3 or 5 x 5 kernels, stride 1, pooled 2 x 2); or
 //                       that of `unpooled_`, after the winners' gradients have been written among zeros
 #pragma once
@@ -52,12 +52,8 @@ class PooledConvolution final : public WeightedLayer {
     void order_cells(Workspace& workspace, int64_t image) const;
     Order order_of(const Workspace& workspace, int64_t image) const;
     void forward_directly(Workspace& workspace, int64_t image) const;
-    // `patches` is memory for the patches of an image.
-    void add_kernel_gradient_by_runs(WinnersImage image, float* gradient, float* patches) const;
     void forward_by_winograd(Workspace& workspace, int64_t image) const;
-    // What the gradient by runs takes for the rows of a kernel: by patches the kernel is a single row.
-    int64_t runs() const { return kernel_gradient_ == KernelGradient::patches ? 1 : layer_.window[0]; }
-    int64_t run() const { return parameters_.inputs() / runs(); }
+    int64_t run() const { return layer_.window[1] * layer_.input.channels; }
     int64_t run_stride() const { return round_up(run(), kernels_.vector_width); }  // from one to the next
     // The input gradient as a product over all pixels, for kernel sizes that `winners_input` does not support.
     void spread_and_multiply(Workspace& workspace, int64_t image) const;
@@ -70,8 +66,8 @@ class PooledConvolution final : public WeightedLayer {
         winograd,
     };
     Forward choose_forward() const;
-    // Whether a vector of the kernel gradient spans filters, a run (contiguous numbers of a kernel row) or the kernel.
-    enum class KernelGradient { filters, runs, patches };
+    // Whether a vector of the kernel gradient spans filters or a run, contiguous numbers of a kernel row.
+    enum class KernelGradient { filters, runs };
     KernelGradient choose_kernel_gradient() const;
 
     const Forward forward_;
@@ -80,7 +76,6 @@ class PooledConvolution final : public WeightedLayer {
     std::vector<int32_t> all_cells_;
     std::unique_ptr<Convolution> unpooled_;  // if the input gradient is a product over all pixels
     std::vector<int64_t> cell_offsets_, writes_;  // input and output offset of each cell
-    std::vector<int64_t> patch_offsets_;          // of each cell's four patches, if the gradient is by patches
     std::vector<int64_t> spread_offsets_;  // offset of each cell's four pixels in the output gradient of unpooled_
     int64_t window_[4] = {};  // offsets of a cell's pixels from its first: 0, channels, row, row + channels for 2 x 2
 };

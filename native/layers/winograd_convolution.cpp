@@ -110,6 +110,7 @@ void WinogradConvolution::transform(const Block& block, void (*kernel)(const Win
         tiles.map = image(i);
         tiles.transformed = transformed.numbers + (i - block.begin) * tiles.tiles * tiles.tile_step;
         kernel(tiles);
+        tiles.fetch.from += tiles.tiles * tiles.fetch.step;
     }
 }
 
@@ -130,9 +131,13 @@ Product WinogradConvolution::product_of(const Block& block, const Transformed& f
     return p;
 }
 
-Product::Fetch WinogradConvolution::fetch(const MapImages& map, int64_t begin, int64_t end) const {
+Fetch WinogradConvolution::fetch(const MapImages& map, int64_t begin, int64_t end) const {
     if (block_tiles_ < tiles_ || begin >= end) return {};
     return {map.image(begin), (end - begin) * map.stride / sizes_.positions()};
+}
+
+Fetch WinogradConvolution::fetch_by_tile(const MapImages& map, const Block& block) const {
+    return {map.image(block.begin), map.stride / tiles_};
 }
 
 void WinogradConvolution::forward(Workspace& workspace, int64_t begin, int64_t end) const {
@@ -177,16 +182,17 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
         float* products = output_gradient.numbers + sizes_.positions() * output_gradient.position_step;
         float* frames = products + products_size();
         WinogradTiles tiles;
-        tiles.channels = layer_.input.channels;
-        if (gradient != nullptr) {
-            transform(block, kernels_.winograd_input, {input_.value, reads_}, input, tiles,
-                      [&](int64_t i) { return from.image(i); });
-        }
         tiles.channels = layer_.output.channels;
+        if (gradient != nullptr && block.begin == begin && block.first_tile == 0) tiles.fetch = fetch_by_tile(from, block);
         transform(block, kernels_.winograd_output_backward, {output_.gradient, gradient_reads_}, output_gradient, tiles,
                   [&](int64_t i) { return gradients.image(i); });
         if (gradient != nullptr) {
-            const Product::Fetch next = fetch(from, block.end, std::min(block.end + block_images_, end));
+            tiles.channels = layer_.input.channels;
+            transform(block, kernels_.winograd_input, {input_.value, reads_}, input, tiles,
+                      [&](int64_t i) { return from.image(i); });
+        }
+        if (gradient != nullptr) {
+            const Fetch next = fetch(from, block.end, std::min(block.end + block_images_, end));
             add_kernel_gradient(block, input, output_gradient, products, gradient, next);
             const bool adds_bias = layer_.has_bias && block.first_tile == 0;  // once an image, over all its pixels
             for (int64_t i = block.begin; adds_bias && i < block.end; ++i) {
@@ -209,7 +215,7 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
 // gradient of the kernels, is then added to the shard's sums.
 void WinogradConvolution::add_kernel_gradient(const Block& block, const Transformed& input,
                                               const Transformed& output_gradient, float* products,
-                                              float* gradient, const Product::Fetch& next) const {
+                                              float* gradient, const Fetch& next) const {
     const int64_t width = kernels_.panel_width;
     Product p;
     p.length = block.tiles();

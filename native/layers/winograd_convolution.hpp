@@ -60,9 +60,10 @@ class WinogradConvolution final : public WeightedLayer {
     Product product_of(const Block& block, const Transformed& from, int64_t channels, const Transformed& to) const;
     // The product meanwhile fetches `next`, the maps that the next block reads.
     void add_kernel_gradient(const Block& block, const Transformed& input, const Transformed& output_gradient,
-                             float* products, float* gradient, const Product::Fetch& next) const;
+                             float* products, float* gradient, const Fetch& next) const;
     // Returns what products are to fetch for the maps of images [begin, end): nothing if a block is a part of an image.
-    Product::Fetch fetch(const MapImages& map, int64_t begin, int64_t end) const;
+    Fetch fetch(const MapImages& map, int64_t begin, int64_t end) const;
+    Fetch fetch_by_tile(const MapImages& map, const Block& block) const;
     void add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
                             float* frames) const;
     void write_from_frame(Workspace& workspace, int64_t image, const float* frame) const;

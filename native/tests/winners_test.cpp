@@ -123,12 +123,8 @@ TEST(the_winners_kernel_gradient_by_filters_matches_its_formula) {
 
 TEST(the_winners_kernel_gradient_by_runs_matches_its_formula) {
     Random random(22);
-    std::vector<Case> all = cases(kernels);
-    all.insert(all.end(), all.begin(), all.end());
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        const Case& sizes = all[i];
+    for (const Case& sizes : cases(kernels)) {
         Backward backward(sizes, random);
-        backward.image.lists_winners = i < all.size() / 2;
         const int64_t row_size = round_up(backward.image.run, kernels.vector_width);
         Buffer<float> sums = plain_buffer<float>(sizes.filters * sizes.kernel_rows * row_size);
         Buffer<float> bias = plain_buffer<float>(sizes.filters);
@@ -148,23 +144,6 @@ TEST(the_winners_kernel_gradient_by_runs_matches_its_formula) {
                        before + backward.bias_gradient(filter), 2e-5);
         }
         CHECK(bias[static_cast<std::size_t>(sizes.filters)] == static_cast<float>(before));
-    }
-}
-
-TEST(patches_hold_what_the_kernel_reads_at_each_pixel_of_each_cell) {
-    Random random(24);
-    for (const Case& sizes : cases(kernels)) {
-        const Backward backward(sizes, random);
-        const WinnersImage& image = backward.image;
-        const int64_t inputs = image.kernel_rows * image.run, size = round_up(inputs, kernels.vector_width);
-        Buffer<float> patches = plain_buffer<float>(4 * image.cells * size + kernels.vector_width);
-        kernels.copy_patches(image, patches.data());
-        for (int64_t i = 0; i < 4 * image.cells * inputs; ++i) {
-            const int64_t pixel = i / inputs, row = i % inputs / image.run;
-            const int64_t first = image.cell_offsets[pixel / 4] + image.window[pixel % 4];
-            CHECK(patches[static_cast<std::size_t>(pixel * size + i % inputs)] ==
-                  backward.input[static_cast<std::size_t>(first + row * image.input_row + i % image.run)]);
-        }
     }
 }
 

@@ -125,11 +125,13 @@ def test_answers_come_back_as_they_were_published(tmp_path: Path, monkeypatch: p
 
 def test_the_engine_computes_the_weights_of_the_published_results(publish: ModuleType, monkeypatch: pytest.MonkeyPatch):
     state = publish.engine_state
-    known, bits = json.loads(state.FILE.read_text(encoding="utf-8")), state.measure_bits()
+    known, bits = state.read_file()["weights"], state.measure_bits()
     assert bits.items() <= known.items() or not bits.keys() & known.keys(), (
         "other weights than engine_bits.json has: if that is meant, run benchmarks/engine_state.py and make results"
     )
-    first = state.digest()
+    first, earlier = state.digest(), list(state.read_file()["earlier"])
+    assert all(map(state.is_current, (first, *earlier)))
+    assert not state.is_current("0" * 64)
     monkeypatch.setattr(state, "measure_bits", lambda: {"avx2": known["avx2"]})
     assert state.digest.__wrapped__() == first  # a machine with fewer instruction sets
     monkeypatch.setattr(state, "measure_bits", lambda: {"avx2": "0" * 64})
