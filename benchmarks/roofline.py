@@ -6,9 +6,10 @@ It compiles an engine that times its steps (native/step_times.hpp) into a folder
 network with it on as many threads as there are cores, and takes the least time of each step over the turns, and of the
 whole the fastest epoch. A step's bound is the longer of two times (a roofline: Williams, Waterman and Patterson 2009):
 
-    arithmetic   its multiply-adds at the measured peak. Convolutions of 3 x 3 and 5 x 5 count as Winograd's algorithm
-                 computes them where it needs fewer, with the operations of its transforms, which take as long as
-                 multiply-adds; before a max pooling only one pixel of four has a gradient.
+    arithmetic   its multiply-adds at the measured peak, in whole registers: 24 filters are two of 16 numbers each.
+                 Convolutions of 3 x 3 and 5 x 5 count as Winograd's algorithm computes them where it needs fewer, with
+                 the operations of its transforms, which take as long as multiply-adds; before a max pooling only one
+                 pixel of four has a gradient. The gradient of dense weights is a part of the optimizer's step.
     memory       each map read and written once a pass, at the measured bandwidth of the cache in which the maps of a
                  pass lie: with batch normalisation all images of the batch wait, so those of a batch, else of 8 images
                  a thread.
@@ -63,6 +64,10 @@ data = cs.load_dataset("mnist").train.take(np.arange(int(sys.argv[3])))
 _, history = cs.train(architecture, data, cs.Recipe(epochs=int(sys.argv[4]), batch_size=int(sys.argv[5])))
 print(json.dumps(min(history.seconds)))
 """
+
+
+def instruction_set() -> str:
+    return os.environ.get("CONVSCOPE_ISA") or instruction_sets()[0]
 
 
 @dataclass(frozen=True)
@@ -127,18 +132,34 @@ def has_winograd(layer: Any) -> bool:
     return layer.kernel_size in ((3, 3), (5, 5)) and layer.strides == layer.dilation_rate == (1, 1)
 
 
+def in_registers(numbers: int) -> int:
+    """Round up to whole registers of the instruction set."""
+    width = {"avx512": 16, "avx2": 8}.get(instruction_set(), 4)
+    return -(-numbers // width) * width
+
+
 def winograd_macs(kernel: Sequence[int], output: Sequence[int]) -> tuple[float, float]:
     """Count the operations of a convolution by Winograd's algorithm forward and backward, each for its best tile."""
     size, _, channels, filters = kernel
+    wide_channels, wide_filters = in_registers(channels), in_registers(filters)
     forward, backward = [], []
     for (side, taps), (to_input, to_output, back_output, back_input) in TRANSFORMS.items():
         if taps != size:
             continue
-        tiles = ceil(output[0] / side) * ceil(output[1] / side)
-        products = (side + size - 1) ** 2 * channels * filters
-        forward.append(tiles * (products + to_input * channels + to_output * filters))
-        backward.append(tiles * (2 * products + (to_input + back_input) * channels + back_output * filters))
+        tiles, points = ceil(output[0] / side) * ceil(output[1] / side), (side + size - 1) ** 2
+        forward.append(tiles * (points * channels * wide_filters + to_input * wide_channels + to_output * wide_filters))
+        products = points * (channels * wide_filters + filters * wide_channels)
+        backward.append(tiles * (products + (to_input + back_input) * wide_channels + back_output * wide_filters))
     return min(forward), min(backward)
+
+
+def direct_macs(layer: Any, kernel: Sequence[int]) -> tuple[int, int, int]:
+    """Count the multiply-adds of a pixel forward, for the gradient of the weights, and for that of the input."""
+    if isinstance(layer, cs.DepthwiseConv2D):
+        same = prod(kernel[:2]) * in_registers(prod(kernel[2:]))
+        return same, same, same
+    forward = prod(kernel[:-1]) * in_registers(kernel[-1])
+    return forward, forward, prod(kernel[:-2]) * in_registers(kernel[-2]) * kernel[-1]
 
 
 def describe_steps(architecture: cs.Architecture, timed: dict[str, Any]) -> list[Step]:
@@ -147,7 +168,7 @@ def describe_steps(architecture: cs.Architecture, timed: dict[str, Any]) -> list
     read = training_work.read_positions(architecture)
     firsts = [layer for layer, _ in timed["steps"]]
     trained = next(i for i, row in enumerate(table) if row.parameters)
-    steps = []
+    steps, dense_macs = [], 0.0
     for number, first in enumerate(firsts):
         end = firsts[number + 1] if number + 1 < len(firsts) else len(table)
         row, output = table[first], table[end - 1].output_shape
@@ -155,11 +176,14 @@ def describe_steps(architecture: cs.Architecture, timed: dict[str, Any]) -> list
         kernel = row.layer.weight_shapes(row.input_shape).get("kernel", ())
         pooling = training_work.pooling_after(table, first, again)
         is_first = first == trained
-        forward = prod(kernel) * prod(read[first]) if kernel else 0
-        backward = 0
+        forward = backward = 0.0
         if kernel:
+            ahead, by_weights, by_input = direct_macs(row.layer, kernel)
             with_gradient = prod(read[first]) if pooling is None else min(prod(read[first]), prod(read[pooling]))
-            backward = prod(kernel) * with_gradient * (1 if is_first else 2)
+            forward = ahead * prod(read[first])
+            if isinstance(row.layer, cs.Dense):
+                dense_macs, by_weights = dense_macs + by_weights, 0
+            backward = (by_weights + (0 if is_first else by_input)) * with_gradient
         if not is_first and has_winograd(row.layer):
             fewer = winograd_macs(kernel, read[first])
             forward = min(forward, fewer[0])
@@ -169,7 +193,7 @@ def describe_steps(architecture: cs.Architecture, timed: dict[str, Any]) -> list
         moved = 2 * maps[0] + maps[1] if not is_first else sum(maps)
         steps.append(Step(f"{name} backward", backward, moved, timed["backward"][number]))
     weights = 4 * architecture.parameters  # the optimizer reads and writes each with two moments, and reads a gradient
-    steps.append(Step("optimizer", 0, 7 * weights / BATCH, timed["update"]))
+    steps.append(Step("optimizer", dense_macs, 7 * weights / BATCH, timed["update"]))
     return steps
 
 
@@ -214,10 +238,8 @@ def main() -> None:
     options = parser.parse_args()
     here = Machine.measure()
     speeds = ", ".join(f"{value / 1e9:.0f} GB/s up to {size >> 10:,} KiB" for size, value in here.bandwidths.items())
-    chosen = os.environ.get("CONVSCOPE_ISA") or instruction_sets()[0]
-    print(
-        f"{machine.describe()['processor']}, {here.threads} threads, {chosen}: {2e-9 * here.macs:.0f} GFLOP/s, {speeds}"
-    )
+    known = f"{machine.describe()['processor']}, {here.threads} threads, {instruction_set()}"
+    print(f"{known}: {2e-9 * here.macs:.0f} GFLOP/s, {speeds}")
     print("\n| network | multiply-adds | by Winograd | bound | measured | share |\n|---|---|---|---|---|---|")
     details = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -229,7 +251,7 @@ def main() -> None:
             else:
                 architecture = cs.Architecture.from_dict(architectures.architecture(name))
             macs = training_work.count_training_macs(architecture)
-            images = BATCH * int(min(400, max(5, 2e10 / macs / BATCH)))
+            images = BATCH * int(min(400, max(20, 1e11 / macs / BATCH)))
             timed = time_steps(folder, architecture, images, options.turns)
             steps, size = describe_steps(architecture, timed), working_set(architecture, here.threads)
             bound = sum(step.bound(here, size) for step in steps)
