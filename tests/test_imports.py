@@ -191,7 +191,7 @@ def test_the_command_line_computes_nothing(path):
         ("from convscope.cli import main; main(['--help'], standalone_mode=False)", {"click", "lazy_loader"}),
         (
             "from convscope.cli import main; main(['serve', '--help'], standalone_mode=False)",
-            {"click", "lazy_loader", "numpy", "safetensors"},
+            {"click", "lazy_loader", "numpy", "safetensors", "xxhash"},
         ),
         ("import convscope; convscope.load_dataset, convscope.train", {"lazy_loader", "numpy"}),
     ],
@@ -199,7 +199,7 @@ def test_the_command_line_computes_nothing(path):
 def test_nothing_is_imported_before_it_is_used(code, loaded):
     show = "import sys; print('|', *{name.partition('.')[0] for name in sys.modules})"
     completed = subprocess.run([sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True)
-    others = {"PIL", "click", "jinja2", "lazy_loader", "matplotlib", "numpy", "safetensors", "scipy", "tqdm"}
+    others = {"PIL", "click", "jinja2", "lazy_loader", "matplotlib", "numpy", "safetensors", "scipy", "tqdm", "xxhash"}
     assert others & set(completed.stdout.rpartition("|")[2].split()) == loaded
 
 

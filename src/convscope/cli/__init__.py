@@ -1,5 +1,6 @@
 """The command line: one function per command, each in the module of its name, imported when it is called."""
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ class _Commands(HintingGroup):
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else NumPy's threads spin for 25 ms at each start
         open_closed_streams()
         return super().main(*args, **kwargs)
 

@@ -5,9 +5,7 @@ than a short training run. A copy is used only if its digest is right; without a
 time. Other data sets are searched on this machine or downloaded, see `sources.py`.
 """
 
-import hashlib
 import os
-import struct
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,7 +24,7 @@ from convscope.data.datasets.named.emnist import read_emnist
 from convscope.data.datasets.named.entries import DATASETS, REFUSED, CatalogueEntry, OnProgress, PublishedFile
 from convscope.data.datasets.named.sources import check_published, read_good_copy
 from convscope.data.datasets.raw_splits import RawSplit, make_splits
-from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
+from convscope.data.datasets.readers.idx import idx_header, read_idx_and_sha256
 from convscope.data.datasets.readers.npz import read_npz
 from convscope.data.datasets.records import LoadOptions, SourceFile
 
@@ -92,12 +90,12 @@ def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uin
     copy = folder / entry.name / file.name if folder else None
     if copy:
         with suppress(DatasetError):  # none yet, or damaged: it is written again
-            array = read_idx(copy)
-            if idx_sha256(array) == file.content_sha256:
+            array, sha256 = read_idx_and_sha256(copy)
+            if sha256 == file.content_sha256:
                 return array
     packed = DATA_FOLDER / entry.name / f"{file.name}.gz"
-    array = read_idx(packed)
-    if (sha256 := idx_sha256(array)) != file.content_sha256:
+    array, sha256 = read_idx_and_sha256(packed)
+    if sha256 != file.content_sha256:
         raise DatasetError(f"{packed}: its SHA-256 is {sha256}, not {file.content_sha256}; reinstall convscope")
     if copy:
         with suppress(ConvscopeError):  # a read-only home or a full disk costs time, not the data set
@@ -106,36 +104,23 @@ def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uin
 
 
 def _read_idx(entry: CatalogueEntry, files: tuple[PublishedFile, ...], on_progress: OnProgress | None) -> RawSplit:
-    (images, images_path), (classes, labels_path) = (
+    (images, images_path, images_source), (classes, labels_path, labels_source) = (
         read_good_copy(entry, file, partial(_read_array, file=file), on_progress) for file in files
-    )
-    source = tuple(
-        SourceFile(file.name.removesuffix(".gz"), _content_sha256(array))
-        for file, array in zip(files, (images, classes), strict=True)
     )
     labels: Labels = classes
     if classes.ndim == 2:  # QMNIST has eight numbers for each image: first its class, then its writer and origin
         labels = seal(classes[:, 0].astype(np.uint8))
-    return RawSplit(images, labels, str(images_path), str(labels_path), source)
+    return RawSplit(images, labels, str(images_path), str(labels_path), (images_source, labels_source))
 
 
-def _read_array(path: Path, file: PublishedFile) -> tuple[NDArray[Any], Path]:
+def _read_array(path: Path, file: PublishedFile) -> tuple[NDArray[Any], Path, SourceFile]:
     """Read a copy of an IDX file, and check it by the digest of its content if that is known, else of the file."""
     if file.content_sha256 is None:
         check_published(path, file)
-    array = read_idx(path, whole_numbers=True)
-    if file.content_sha256 and (sha256 := _content_sha256(array)) != file.content_sha256:
+    array, sha256 = read_idx_and_sha256(path, whole_numbers=True)
+    if file.content_sha256 not in (None, sha256):
         raise DatasetError(f"{path}: is not {file.name} as published (the SHA-256 of its content is {sha256})")
-    return array, path
-
-
-def _content_sha256(values: NDArray[Any]) -> str:
-    """Compute the SHA-256 of the unpacked IDX file with these values."""
-    if values.dtype == np.uint8:
-        return idx_sha256(values)
-    # The labels of QMNIST: int32, type 0x0C, big-endian.
-    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 0x0C, values.ndim, *values.shape)
-    return hashlib.sha256(header + values.astype(">i4").tobytes()).hexdigest()
+    return array, path, SourceFile(file.name.removesuffix(".gz"), sha256)
 
 
 def _read_medmnist(entry: CatalogueEntry, path: Path) -> tuple[RawSplit, RawSplit]:

@@ -9,7 +9,7 @@ from convscope.data.datasets.data_file import seal
 from convscope.data.datasets.named.entries import CatalogueEntry
 from convscope.data.datasets.named.sources import check_published, emnist_member
 from convscope.data.datasets.raw_splits import RawSplit
-from convscope.data.datasets.readers.idx import idx_sha256, read_idx
+from convscope.data.datasets.readers.idx import read_idx_and_sha256
 from convscope.data.datasets.records import SourceFile
 
 _FIRST_LABEL = {"emnist-letters": 1}  # the other five sets count from 0
@@ -29,11 +29,8 @@ def _read_split(entry: CatalogueEntry, split: str, path: Path) -> RawSplit:
     """Read a split from the archive at `path`, turn its images upright and count its labels from 0."""
     names = emnist_member(entry, split, "images"), emnist_member(entry, split, "labels")
     # The archive has all files in a folder called gzip.
-    images, labels = (read_idx(path, member=f"gzip/{name}") for name in names)
-    source = tuple(
-        SourceFile(name.removesuffix(".gz"), idx_sha256(array))
-        for name, array in zip(names, (images, labels), strict=True)
-    )
+    (images, labels), digests = zip(*(read_idx_and_sha256(path, member=f"gzip/{name}") for name in names), strict=True)
+    source = tuple(SourceFile(name.removesuffix(".gz"), sha256) for name, sha256 in zip(names, digests, strict=True))
     if images.ndim != 3:
         raise DatasetError(f"{path}: {names[0]}: has the shape {images.shape}; images must be (N, H, W)")
     first = _FIRST_LABEL.get(entry.name, 0)

@@ -83,24 +83,15 @@ def idx_header(shape: tuple[int, ...]) -> bytes:
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, UNSIGNED_BYTE, len(shape), *shape)
 
 
-def idx_sha256(array: NDArray[np.uint8]) -> str:
-    """Compute the SHA-256 of the uncompressed IDX file that holds `array` (any shape)."""
-    return _sha256(idx_header(array.shape), array)
-
-
-def _sha256(header: bytes, array: NDArray[np.uint8]) -> str:
-    digest = hashlib.sha256(header)
-    digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
 def _finish(header: bytes, content: NDArray[np.uint8]) -> tuple[NDArray[Any], str]:
     """Convert the bytes to an array of the header's type and shape; return also the SHA-256 of the file."""
     shape = _shape(header)
     array: NDArray[Any] = content
     if header[2] != UNSIGNED_BYTE:
         array = content.view(TYPES[header[2]]).astype(np.int64)
-    return seal(array).reshape(shape), _sha256(header, content)
+    digest = hashlib.sha256(header)
+    digest.update(content.data)
+    return seal(array).reshape(shape), digest.hexdigest()
 
 
 def read_plain_shape(file: BufferedReader) -> tuple[int, ...]:
