@@ -56,13 +56,14 @@ class Team {
 
 // Hands out the items 0, 1, ..., count - 1, each to one thread. The items are divided into one part for each thread. A
 // thread takes its own part first, in order: the same items of every queue of this size, whose data its cache may still
-// have. Then it takes the rest of other threads' parts.
+// have. Then it takes the rest of other threads' parts. A queue that goes backwards begins with the last item of each part.
 class Queue {
    public:
-    Queue(int64_t count, int threads) : parts_(static_cast<std::size_t>(threads)) {
+    Queue(int64_t count, int threads, bool backwards = false)
+        : parts_(static_cast<std::size_t>(threads)), backwards_(backwards) {
         for (int thread = 0; thread < threads; ++thread) {
             Part& part = parts_[static_cast<std::size_t>(thread)];
-            part.next = thread * count / threads;
+            part.begin = part.next = thread * count / threads;
             part.end = (thread + 1) * count / threads;
         }
     }
@@ -71,8 +72,9 @@ class Queue {
         const std::size_t own = static_cast<std::size_t>(thread), parts = parts_.size();
         for (std::size_t i = 0; i < parts && !stopped(); ++i) {
             Part& part = parts_[(own + i) % parts];
-            item = part.next.fetch_add(1, std::memory_order_relaxed);
-            if (item < part.end) return true;
+            const int64_t next = part.next.fetch_add(1, std::memory_order_relaxed);
+            item = backwards_ ? part.begin + part.end - 1 - next : next;
+            if (next < part.end) return true;
         }
         return false;
     }
@@ -82,10 +84,11 @@ class Queue {
    private:
     struct alignas(64) Part {
         std::atomic<int64_t> next{0};
-        int64_t end = 0;
+        int64_t begin = 0, end = 0;
     };
 
     std::vector<Part> parts_;
+    const bool backwards_;
     std::atomic<bool> stopped_{false};
 };
 

@@ -47,7 +47,8 @@ bool Trainer::for_slices(int64_t count, bool clears, const Score& so_far, Watche
     // Shard s has the slices from s slices / shards on: 20 slices in 16 shards are 1 1 1 2 1 1 1 2 ...
     const int64_t slices = count_slices(count), shards = std::min(max_shards, slices);
     const bool by_slice = plan_.stages.size() > 1;
-    Queue queue(clears ? static_cast<int64_t>(batch_.shards.size()) : shards, team_.size());
+    Queue queue(clears ? static_cast<int64_t>(batch_.shards.size()) : shards, team_.size(), backwards_);
+    backwards_ = !backwards_;
     auto take = [&](int thread) {
         for (int64_t shard; queue.take(thread, shard);) {
             Buffer<float>& sums = batch_.shards[static_cast<std::size_t>(shard)];
@@ -66,7 +67,8 @@ bool Trainer::for_slices(int64_t count, bool clears, const Score& so_far, Watche
     return !queue.stopped();
 }
 
-// With stages 0, 1 and 2, each `|` a wait for all slices, at which a normalisation merges the slices' sums:
+// Each stage goes through the shards in the opposite direction, since caches have the maps that were used last. With
+// stages 0, 1 and 2, each `|` a wait for all slices, at which a normalisation merges the slices' sums:
 //
 //     forward 0 | forward 1 | forward 2, score, backward 2 | backward 1 | backward 0
 bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float scale, const std::vector<Range>& stages,

@@ -104,6 +104,7 @@ class Trainer {
     const Plan& plan_;
     const int64_t batch_size_;
     Team team_;
+    bool backwards_ = false;  // whether `for_slices` goes next from the last shard of each thread to the first
     Batch batch_;
     std::vector<Workspace> workspaces_;           // by slice if there are stages, whose maps must stay; else by thread
     std::vector<Scratch> scratches_;              // by thread
