@@ -62,6 +62,13 @@ TEST(a_thread_takes_its_own_part_of_a_queue_first) {
     CHECK(taken == std::vector<int64_t>({2, 3, 4, 0, 1}));
 }
 
+TEST(a_queue_that_goes_backwards_begins_with_the_last_item_of_each_part) {
+    Queue queue(5, 2, true);
+    std::vector<int64_t> taken;
+    for (int64_t item; queue.take(1, item);) taken.push_back(item);
+    CHECK(taken == std::vector<int64_t>({4, 3, 2, 1, 0}));
+}
+
 TEST(an_instruction_set_is_found_by_its_exact_name) {
     CHECK(find_kernels(kernels.name) == &kernels);
     CHECK(find_kernels("vax") == nullptr);  // no instruction set of the engine

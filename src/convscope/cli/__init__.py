@@ -54,7 +54,7 @@ class _Commands(HintingGroup):
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else NumPy's threads spin for 25 ms at each start
+        os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else NumPy's threads spin for 50 ms at each start
         open_closed_streams()
         return super().main(*args, **kwargs)
 
