@@ -1,5 +1,6 @@
 """The command line: one function per command, each in the module of its name, imported when it is called."""
 
+import gc
 import os
 import shlex
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ class _Commands(HintingGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else NumPy's threads spin for 50 ms at each start
+        gc.set_threshold(20_000)  # by default, imports start hundreds of collections that find nothing
         open_closed_streams()
         return super().main(*args, **kwargs)
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from convscope.base.blas import one_blas_thread
@@ -42,6 +44,9 @@ class JobResult:
     report: Path | None = None
 
 
+_SECONDS_OF_A_PAGE = 3.0  # a page that would be replaced earlier is not written: nobody reads it, and it costs 0.3
+
+
 def train_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobResult:
     """Train for the remaining epochs and evaluate on the test images."""
     measured, memory = _train(job, timings, listeners)
@@ -49,10 +54,10 @@ def train_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobR
 
 
 def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobResult:
-    """Train, evaluate and write the page; then measure in phases, and update the page after each.
+    """Train, evaluate and write the page; then measure in phases, and update the page before a long one and at the end.
 
-    train | evaluate | page    comparison | page    filters | page    ...    seeds | page
-                               phase 1              phase 2                  last phase
+    train | evaluate | page    comparison | filters | embedding | ablation | page    seeds | page
+                                                                                     a long phase
     """
     # The engine has its own threads. One more Python thread loads and computes parts of the page beside the main one.
     with one_blas_thread(), ThreadPoolExecutor(1) as executor:
@@ -67,15 +72,22 @@ def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobRe
         listeners.on_page(run.evaluation, page.write())  # a first page within seconds, before the phases
         phases = _Phases(job, page, run, timings, listeners)
         plan = phases.plan()
-        for number, phase in enumerate(plan):
-            # Estimated anew before each phase: by now the seconds of the baseline may be known.
-            listeners.on_phase(phase.title, sum(remaining.seconds() for remaining in plan[number:]))
-            give_back_memory()  # drawing the page, and each phase, takes about 30 MB for a moment
-            phase.work()
-            give_back_memory()
-            if number + 1 < len(plan):
+        written = perf_counter()
+        try:
+            for number, phase in enumerate(plan):
+                # Estimated anew before each phase: by now the seconds of the baseline may be known.
+                seconds = [remaining.seconds() for remaining in plan[number:]]
+                if number > 0 and perf_counter() - written + seconds[0] > _SECONDS_OF_A_PAGE:
+                    page.write()
+                    written = perf_counter()
+                listeners.on_phase(phase.title, sum(seconds))
+                give_back_memory()  # drawing the page, and each phase, takes about 30 MB for a moment
+                phase.work()
+                give_back_memory()
+        except BaseException:  # Ctrl-C, for example; what is finished is on the page
+            with suppress(Exception):
                 page.write()
-        # The loop writes the page between phases; this is the page with the last phase too.
+            raise
         result = JobResult(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
         return _finish(job, result)
 
