@@ -133,6 +133,9 @@ def _empty_reports() -> Iterator[None]:
 
 
 @pytest.fixture
-def drawn_reports(empty_reports: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 (its patch is undone)
+def drawn_reports(empty_reports: None) -> Iterator[None]:  # noqa: ARG001 (its patch is undone)
     """Write reports without evidence, for a test that reads one."""
-    monkeypatch.setattr(page, "write_report", write_report)
+    # Not `monkeypatch`: a test may have it before `empty_reports`, and it would then leave empty reports behind.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "write_report", write_report)
+        yield
