@@ -13,6 +13,7 @@ from tempfile import TemporaryFile
 from time import perf_counter
 from typing import Any
 
+# Empty: Python keeps bytecode, as it does for users. Without it, it compiles every changed module each time.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONDONTWRITEBYTECODE": ""}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import convscope as cs
 from convscope.report import render_report
+from convscope.runs import pipeline
 from convscope.runs.jobs import open_with_data
 from convscope.runs.page import MeasuredRun, RunPage, load_measured_run
 from convscope.runs.topics import TOPICS, read_topics
@@ -63,6 +64,23 @@ def test_accuracy_and_page_are_printed_before_the_phases(interrupted_run: tuple[
     # The start of a phase prints "filters: ... about 2 s left".
     phases = [line.partition(":")[0] for line in rest.splitlines() if line.endswith(" s left")]
     assert phases == ["comparison", "filters", "embedding"]
+
+
+@pytest.mark.parametrize(("min_seconds", "pages"), [(1e6, 2), (0, 5)])
+def test_a_page_is_written_between_phases_only_if_it_lasts(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, min_seconds: float, pages: int
+):
+    written, write = list[Path](), RunPage.write
+
+    def count(page: RunPage) -> Path:
+        written.append(write(page))
+        return written[-1]
+
+    monkeypatch.setattr(pipeline, "_MIN_PAGE_SECONDS", min_seconds)
+    monkeypatch.setattr(RunPage, "write", count)
+    succeed("run", "--dataset", small_folder, "--epochs", 1, "--seeds", 1, "--out", tmp_path / "run")
+    assert len(written) == pages
+    assert {*QUICK, "comparison"} <= list_sections(tmp_path / "run")
 
 
 def test_a_resumed_run_ends_with_the_same_files(interrupted_run: tuple[Path, str, str], shared_run: Path):

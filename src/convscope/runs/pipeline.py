@@ -44,7 +44,7 @@ class JobResult:
     report: Path | None = None
 
 
-_SECONDS_OF_A_PAGE = 3.0  # a page that would be replaced earlier is not written: nobody reads it, and it costs 0.3
+_MIN_PAGE_SECONDS = 3.0  # a page that would be replaced earlier is not written; writing it takes about 0.3
 
 
 def train_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobResult:
@@ -77,7 +77,7 @@ def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobRe
             for number, phase in enumerate(plan):
                 # Estimated anew before each phase: by now the seconds of the baseline may be known.
                 seconds = [remaining.seconds() for remaining in plan[number:]]
-                if number > 0 and perf_counter() - written + seconds[0] > _SECONDS_OF_A_PAGE:
+                if number > 0 and perf_counter() - written + seconds[0] > _MIN_PAGE_SECONDS:
                     page.write()
                     written = perf_counter()
                 listeners.on_phase(phase.title, sum(seconds))
