@@ -38,6 +38,16 @@ def test_a_halved_array_has_16_levels_and_is_off_by_eight_at_most() -> None:
         unpack(packed.to_dict() | {"shape": [4, 8, 8, 2]})
 
 
+def test_only_arrays_packed_elsewhere_are_unpacked_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = Packed.from_array(np.random.default_rng(2).normal(size=9).astype(np.float32)).to_dict()
+    unpacked = []
+    monkeypatch.setattr(Packed, "unpack", lambda self: unpacked.append(self.shape))
+    assert Packed(**fields | {"shape": (9,)}).to_dict() == fields
+    assert unpacked == []
+    Packed(**fields | {"shape": (3, 3)})
+    assert unpacked == [(3, 3)]
+
+
 @pytest.mark.parametrize(("max_bytes", "count"), [(0, 0), (2_000, 0), (50_000, 40), (200_000, 150)])
 def test_rows_are_packed_until_their_json_is_full(max_bytes: int, count: int) -> None:
     # A row takes about 30 * 30 * 4 / 3 = 1,200 bytes in base64, since noise cannot be compressed.

@@ -44,9 +44,7 @@ JsonObject = dict[str, Any]
 """A value with a form and a reader of its own, such as an architecture or a recipe."""
 
 
-@dataclass_transform(
-    frozen_default=True, field_specifiers=(msgspec.field,)
-)  # type checkers do not know it is inherited
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))  # for type checkers
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all records. A subclass states `kw_only=True` itself, since msgspec does not inherit it."""
 
