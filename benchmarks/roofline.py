@@ -4,15 +4,19 @@
 
 It compiles an engine that times its steps (native/step_times.hpp) into a folder that is removed afterwards, trains each
 network with it on as many threads as there are cores, and takes the least time of each step over the turns, and of the
-whole the fastest epoch. A step's bound is the longer of two times (a roofline: Williams, Waterman and Patterson 2009):
+whole the fastest epoch. A phase's bound is the longest of three times (a roofline: Williams, Waterman and Patterson
+2009), and a step's the sum of its phases':
 
-    arithmetic   its multiply-adds at the measured peak, in whole registers: 24 filters are two of 16 numbers each.
-                 Convolutions of 3 x 3 and 5 x 5 count as Winograd's algorithm computes them where it needs fewer, with
-                 the operations of its transforms, which take as long as multiply-adds; before a max pooling only one
-                 pixel of four has a gradient. The gradient of dense weights is a part of the optimizer's step.
-    memory       each map read and written once a pass, at the measured bandwidth of the cache in which the maps of a
-                 pass lie: with batch normalisation all images of the batch wait, so those of a batch, else of 8 images
-                 a thread.
+    arithmetic     its multiply-adds at the measured peak, in whole registers: 24 filters are two of 16 numbers each.
+                   Convolutions of 3 x 3 and 5 x 5 count as Winograd's algorithm computes them where it needs fewer, in
+                   phases of their own for its transforms, whose operations take as long as multiply-adds; before a max
+                   pooling only one pixel of four has a gradient. The gradient of dense weights is a part of the
+                   optimizer's step.
+    second cache   what a transform leaves for the products, and these for the next transform, and the weights, once for
+                   each block of tiles, at the measured bandwidth of the second cache.
+    maps           each map read and written once a pass, at the measured bandwidth of the cache in which the maps of a
+                   pass lie: with batch normalisation all images of the batch wait, so those of a batch, else of 8
+                   images a thread.
 
 CONVSCOPE_ISA=avx2 measures another instruction set.
 """
@@ -25,8 +29,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
@@ -96,34 +101,54 @@ class Machine:
 
 
 def copy_speed(threads: int, size: int) -> float:
-    """Measure how many bytes a second the threads read and write, each copying half of `size` bytes to the other."""
-    halves = [np.ones((2, size // 8), np.float32) for _ in range(threads)]
-    times = max(1, (1 << 28) // size)
+    """Measure the bytes a second that processes read and write together, each copying half of `size` bytes."""
+    with ProcessPoolExecutor(threads) as pool:
+        list(pool.map(partial(copy_for, size), [0.05] * threads))  # a process has started before the rest is timed
+        return sum(pool.map(partial(copy_for, size), [0.5] * threads))
 
-    def copy(pair: np.ndarray) -> None:
-        for _ in range(times):
-            np.copyto(pair[0], pair[1])
 
-    best = 0.0
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in range(5):
-            start = time.perf_counter()
-            list(pool.map(copy, halves))
-            best = max(best, threads * times * size / (time.perf_counter() - start))
+def copy_for(size: int, seconds: float) -> float:
+    """Copy in this process for some seconds; return the most bytes a second that a twentieth of them reached."""
+    halves = np.ones((2, size // 8), np.float32)
+    best, end = 0.0, time.perf_counter() + seconds
+    while (start := time.perf_counter()) < end:
+        copies = 0
+        while time.perf_counter() - start < seconds / 20:
+            for _ in range(max(1, (1 << 23) // size)):
+                np.copyto(halves[0], halves[1])
+                copies += 1
+        best = max(best, copies * size / (time.perf_counter() - start))
     return best
 
 
-@dataclass
+@dataclass(frozen=True)
+class Phase:
+    """What a part of a pass needs for one image."""
+
+    macs: float  # or operations of a transform
+    map_bytes: float
+    cache_bytes: float = 0  # between the parts of a pass, through the second cache
+
+    def bound(self, here: Machine, working_set: float) -> float:
+        """Return the microseconds that all threads need at least."""
+        moved = self.cache_bytes / here.bandwidth(0), self.map_bytes / here.bandwidth(working_set)
+        return 1e6 * max(self.macs / here.macs, *moved)
+
+
+@dataclass(frozen=True)
 class Step:
-    """A pass of a step for one image: what it needs, and the microseconds that it took on all threads."""
+    """A pass of a step for one image, and the microseconds that it took on all threads."""
 
     name: str
-    macs: float  # with Winograd's algorithm and its transforms where that is less
-    moved_bytes: float
+    phases: Sequence[Phase]
     measured: float
 
     def bound(self, here: Machine, working_set: float) -> float:
-        return 1e6 * max(self.macs / here.macs, self.moved_bytes / here.bandwidth(working_set))
+        return sum(phase.bound(here, working_set) for phase in self.phases)
+
+
+def count_macs(phases: Sequence[Phase]) -> float:
+    return sum(phase.macs for phase in phases)
 
 
 def has_winograd(layer: Any) -> bool:
@@ -138,8 +163,12 @@ def in_registers(numbers: int) -> int:
     return -(-numbers // width) * width
 
 
-def winograd_macs(kernel: Sequence[int], output: Sequence[int]) -> tuple[float, float]:
-    """Count the operations of a convolution by Winograd's algorithm forward and backward, each for its best tile."""
+def winograd_phases(kernel: Sequence[int], output: Sequence[int], maps: Sequence[int]) -> list[list[Phase]]:
+    """Describe a convolution by Winograd's algorithm forward and backward, each with the tile that needs less work.
+
+    Args:
+        maps: bytes of the input and of the output.
+    """
     size, _, channels, filters = kernel
     wide_channels, wide_filters = in_registers(channels), in_registers(filters)
     forward, backward = [], []
@@ -147,10 +176,22 @@ def winograd_macs(kernel: Sequence[int], output: Sequence[int]) -> tuple[float, 
         if taps != size:
             continue
         tiles, points = ceil(output[0] / side) * ceil(output[1] / side), (side + size - 1) ** 2
-        forward.append(tiles * (points * channels * wide_filters + to_input * wide_channels + to_output * wide_filters))
-        products = points * (channels * wide_filters + filters * wide_channels)
-        backward.append(tiles * (products + (to_input + back_input) * wide_channels + back_output * wide_filters))
-    return min(forward), min(backward)
+        of_input, of_output = (4 * tiles * points * wide for wide in (wide_channels, wide_filters))
+        # A block of tiles has 512 KiB, but at least 32 tiles (native/layers/winograd_convolution.cpp).
+        blocks = tiles / max(32, (1 << 17) / (points * (wide_channels + wide_filters)))
+        weights = 4 * points * channels * wide_filters * blocks
+        products, products_back = (tiles * points * n for n in (channels * wide_filters, filters * wide_channels))
+        to_input, back_input = (tiles * operations * wide_channels for operations in (to_input, back_input))
+        to_output, back_output = (tiles * operations * wide_filters for operations in (to_output, back_output))
+        transform = Phase(to_input, maps[0], of_input)
+        forward.append(
+            [transform, Phase(products, 0, of_input + of_output + weights), Phase(to_output, maps[1], of_output)]
+        )
+        by_weights = Phase(products, 0, of_input + of_output + weights)
+        by_input = Phase(products_back, 0, of_input + of_output + weights)
+        gradient, result = Phase(back_output, maps[1], of_output), Phase(back_input, maps[0], of_input)
+        backward.append([transform, gradient, by_weights, by_input, result])
+    return [min(tiles, key=count_macs) for tiles in (forward, backward)]
 
 
 def direct_macs(layer: Any, kernel: Sequence[int]) -> tuple[int, int, int]:
@@ -176,24 +217,25 @@ def describe_steps(architecture: cs.Architecture, timed: dict[str, Any]) -> list
         kernel = row.layer.weight_shapes(row.input_shape).get("kernel", ())
         pooling = training_work.pooling_after(table, first, again)
         is_first = first == trained
-        forward = backward = 0.0
+        ahead_macs = back_macs = 0.0
         if kernel:
             ahead, by_weights, by_input = direct_macs(row.layer, kernel)
             with_gradient = prod(read[first]) if pooling is None else min(prod(read[first]), prod(read[pooling]))
-            forward = ahead * prod(read[first])
+            ahead_macs = ahead * prod(read[first])
             if isinstance(row.layer, cs.Dense):
                 dense_macs, by_weights = dense_macs + by_weights, 0
-            backward = (by_weights + (0 if is_first else by_input)) * with_gradient
+            back_macs = (by_weights + (0 if is_first else by_input)) * with_gradient
+        forward = [Phase(ahead_macs, sum(maps))]
+        backward = [Phase(back_macs, 2 * maps[0] + maps[1] if not is_first else sum(maps))]
         if not is_first and has_winograd(row.layer):
-            fewer = winograd_macs(kernel, read[first])
-            forward = min(forward, fewer[0])
-            backward = backward if pooling is not None else min(backward, fewer[1])
+            ahead_phases, back_phases = winograd_phases(kernel, read[first], maps)
+            forward = min(forward, ahead_phases, key=count_macs)
+            backward = backward if pooling is not None else min(backward, back_phases, key=count_macs)
         name = " + ".join(row.layer.name for row in table[first:end])
-        steps.append(Step(f"{name} forward", forward, sum(maps), timed["forward"][number]))
-        moved = 2 * maps[0] + maps[1] if not is_first else sum(maps)
-        steps.append(Step(f"{name} backward", backward, moved, timed["backward"][number]))
+        steps.append(Step(f"{name} forward", forward, timed["forward"][number]))
+        steps.append(Step(f"{name} backward", backward, timed["backward"][number]))
     weights = 4 * architecture.parameters  # the optimizer reads and writes each with two moments, and reads a gradient
-    steps.append(Step("optimizer", dense_macs, 7 * weights / BATCH, timed["update"]))
+    steps.append(Step("optimizer", [Phase(dense_macs, 7 * weights / BATCH)], timed["update"]))
     return steps
 
 
@@ -255,16 +297,22 @@ def main() -> None:
             timed = time_steps(folder, architecture, images, options.turns)
             steps, size = describe_steps(architecture, timed), working_set(architecture, here.threads)
             bound = sum(step.bound(here, size) for step in steps)
-            cells = (name, f"{macs / 1e6:.2f} M", f"{sum(step.macs for step in steps) / 1e6:.2f} M", f"{bound:.1f} µs")
+            cells = (
+                name,
+                f"{macs / 1e6:.2f} M",
+                f"{sum(count_macs(step.phases) for step in steps) / 1e6:.2f} M",
+                f"{bound:.1f} µs",
+            )
             print(f"| {' | '.join(cells)} | {timed['whole']:.1f} µs | {bound / timed['whole']:.0%} |", flush=True)
             details.append((name, steps, size))
     for name, steps, size in details if options.layers else ():
-        print(f"\n| {name} | multiply-adds | moved | bound | measured | share |\n|---|---|---|---|---|---|")
+        print(f"\n| {name} | multiply-adds | maps | second cache | bound | measured | share |\n{'|---' * 7}|")
         for step in steps:
             bound = step.bound(here, size)
-            cells = (f"{step.macs / 1e3:.0f} k", f"{step.moved_bytes / 1e3:.0f} kB", f"{bound:.2f} µs")
+            moved = (sum(phase.map_bytes for phase in step.phases), sum(phase.cache_bytes for phase in step.phases))
+            cells = f"{count_macs(step.phases) / 1e3:.0f} k", *(f"{part / 1e3:.0f} kB" for part in moved)
             share = bound / step.measured if step.measured else 1
-            print(f"| {step.name} | {' | '.join(cells)} | {step.measured:.2f} µs | {share:.0%} |")
+            print(f"| {step.name} | {' | '.join(cells)} | {bound:.2f} µs | {step.measured:.2f} µs | {share:.0%} |")
 
 
 if __name__ == "__main__":
