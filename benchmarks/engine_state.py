@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from frontier.points import POINTS
+from frontier.points import OWN
 
 import convscope as cs
 from convscope.engine.processor import instruction_sets
@@ -57,7 +57,7 @@ def measure_bits() -> dict[str, str]:
     images = stream.integers(0, 256, (_IMAGES, 28, 28, 1), np.uint8)
     images[:, :6], images[:, :, 22:] = 0, 0  # as around a digit: the engine skips the work on zeros
     dataset = cs.Dataset(images, stream.integers(0, 10, _IMAGES), tuple("0123456789"))
-    pairs = sorted({(point.architecture, point.recipe) for point in POINTS})
+    pairs = sorted({(point.architecture, point.recipe) for point in OWN})
     before, bits = os.environ.get("CONVSCOPE_ISA"), dict[str, str]()
     try:
         for name in instruction_sets():

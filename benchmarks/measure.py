@@ -25,10 +25,12 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import answers
@@ -40,13 +42,14 @@ import plans
 import processes
 import publish
 from frontier.measure import measure_point
-from frontier.points import ACCURACY, ALL, FASHION, POINTS, Point, find_points
+from frontier.points import ACCURACY, ALL, FASHION, POINTS, Point, find_network, find_points, find_recipe
 
 import convscope as cs
 
 Part = dict[str, Any]
 PROJECT = engine_state.PROJECT
 BENCHMARKS = Path(__file__).parent
+TURNS = 3
 FRESH_SEEDS = "200-229"  # seeds that chose nothing and were not looked at before all choices were made
 FRESH = ("lenet5", "cnn-fast", "cnn-accurate")
 
@@ -125,7 +128,8 @@ def measure_rows(
     part, data = dict(measurement.earlier), cs.load_dataset(dataset)
     with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
         for point in points:
-            chosen = parse_seeds(measurement.seeds or seeds or str(point.seeds))
+            own = f"{point.first_seed}-{point.first_seed + point.seeds - 1}"
+            chosen = parse_seeds(measurement.seeds or seeds or own)
             measurement.commands.append(command_of(point, dataset, chosen))
             row = measure_point(point, data, chosen, measurement.scratch / dataset, executor)
             part = add_row(part, measurement, row, order) | {"num_images": len(data.test)}
@@ -134,6 +138,8 @@ def measure_rows(
 
 def command_of(point: Point, dataset: str, seeds: Sequence[int]) -> str:
     """Write the command that trains the networks of a point."""
+    if point.by:
+        return f"benchmarks/measure.py frontier --points {point.name}"
     words = ["convscope", "experiment", "--dataset", dataset, "--architecture", point.architecture]
     words += ["--recipe", point.recipe, *(["--epochs", str(point.epochs)] if point.epochs else [])]
     return shlex.join([*words, "--seeds", f"{seeds[0]}-{seeds[-1]}"])
@@ -151,7 +157,6 @@ def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None])
     Args:
         keep: saves the part; it is called after each such row.
     """
-    measurement = Measurement(scratch, ALL, None, part, keep)
     rows = list(part["rows"])
     for number, row in enumerate(rows):
         if publish.is_current(row, part):
@@ -159,13 +164,16 @@ def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None])
         if "first" not in row:
             print(f"{name_row(row)}: measured before checks; measure it again", file=sys.stderr)
             continue
-        seed, recipe = row["first"]["seed"], getattr(cs.recipes, row["recipe"])
-        words = ["--architecture", row["architecture"], "--recipe", row["recipe"], "--seeds", f"{seed}-{seed}"]
-        words += ["--precision", row["precision"]] if row.get("precision", recipe.precision) != recipe.precision else []
-        words += ["--epochs", str(row["epochs"])] if row.get("epochs", recipe.epochs) != recipe.epochs else []
-        out = scratch / "checks" / "-".join([dataset, *(word.strip("-") for word in words)])  # for this training alone
-        (run,) = measurement.convscope("experiment", "--dataset", dataset, *words, "--out", str(out))["runs"]
-        if run["weights_sha256"] == row["first"]["weights_sha256"]:
+        recipe = find_recipe(row["recipe"])
+        changes = {name: row[name] for name in ("precision", "epochs") if name in row}
+        [run] = cs.run_experiment(
+            [find_network(row["architecture"])],
+            cs.load_dataset(dataset),
+            [replace(recipe, **changes)],
+            [row["first"]["seed"]],
+            folder=scratch / "checks" / f"{dataset}-{name_row(row)}",  # for this training alone
+        ).runs
+        if run.weights_sha256 == row["first"]["weights_sha256"]:
             choice = publish.compute_choice_digest(row["architecture"], row["recipe"])
             rows[number] = row | {"engine_sha256": engine_state.digest(), "choice_sha256": choice, "checked": today()}
             keep(part | {"rows": rows})
@@ -180,16 +188,23 @@ def name_row(row: Part) -> str:
 
 
 def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
-    """Measure the seconds of one training for each architecture and recipe of the frontier, on a quiet machine."""
+    """Measure the seconds of one training for each network and recipe of the frontier, in turns, on a quiet machine."""
     part, data = dict(measurement.earlier), cs.load_dataset(dataset)
-    for point in single_networks(find_points(measurement.points, dataset), dataset):
+    points = list(single_networks(find_points(measurement.points, dataset), dataset))
+    seconds: dict[str, list[float]] = {point.name: [] for point in points}
+    start, own = machine.ticks(), time.process_time()
+    for _ in range(TURNS):
+        for point in points:
+            network, recipe = find_network(point.architecture), find_recipe(point.recipe)
+            [run] = cs.run_experiment([network], data, [recipe], [0], threads=2).runs
+            seconds[point.name].append(run.seconds)
+    require_quiet(machine.measure_others_share(start, time.process_time() - own))
+    for point in points:
         measurement.commands.append(command_of(point, dataset, [0]))
-        start, own = machine.ticks(), time.process_time()
-        [run] = cs.run_experiment([point.architecture], data, [point.recipe], [0], threads=2).runs
-        require_quiet(machine.measure_others_share(start, time.process_time() - own))
-        row = {name: getattr(run, name) for name in ("architecture", "recipe", "seed", "seconds")}
-        precision = getattr(cs.recipes, point.recipe).precision
-        part = add_row(part, measurement, {"name": point.name, **row, "precision": precision, "threads": 2})
+        row = {"name": point.name, "architecture": point.architecture, "recipe": point.recipe, "seed": 0}
+        figures = {"seconds": median(seconds[point.name]), "turns": TURNS, "threads": 2}
+        precision = find_recipe(point.recipe).precision
+        part = add_row(part, measurement, {**row, **figures, "precision": precision})
     return part
 
 

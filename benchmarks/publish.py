@@ -8,11 +8,12 @@ drawn from the same file; before it is measured there are none.
 import json
 import re
 from collections.abc import Callable, Iterable
-from hashlib import sha256
 
 import atlas.tables as atlas
 import engine_state
+import frontier.boards as boards
 import frontier.pages as frontier_pages
+import frontier.points as points
 import install
 import many_runs
 import own_pictures.pages as own_pictures
@@ -21,7 +22,7 @@ import tables
 from rows import ROWS
 
 FILE = engine_state.PROJECT / "docs" / "results.json"
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/results.md", "docs/leaderboard.md")
 
 # Tables of parts that may be missing; a page shows nothing in their place.
 _OPTIONAL_TABLES = (
@@ -97,6 +98,7 @@ def _write_table(name: str, parts: dict[str, Part]) -> str:
     beside = {
         "timed": parts.get(f"{part}-seconds"),
         "before": parts.get(part.removesuffix("-fresh")),
+        "fashion": parts.get("frontier-fashion"),
         **{name: parts.get(name) for name in ("atlas", "integers")},
     }
     lines = list(write(measured | beside))
@@ -123,12 +125,8 @@ def is_current(row: Part, part: Part) -> bool:
 
 
 def compute_choice_digest(architecture: str, recipe: str) -> str:
-    """Compute the SHA-256 over a preset for MNIST's images and a recipe, both by name."""
-    from convscope.architecture.presets import PRESETS
-    from convscope.recipes import RECIPES
-
-    choice = [PRESETS[architecture]((28, 28, 1), 10).to_dict(), RECIPES[recipe].to_dict()]
-    return sha256(json.dumps(choice, sort_keys=True).encode()).hexdigest()
+    """Compute the SHA-256 over a network and a recipe, both by the names of presets or of an entry."""
+    return points.compute_choice_digest(points.find_network(architecture), points.find_recipe(recipe))
 
 
 def _short_accuracy(part: Part) -> Iterable[str]:
@@ -280,6 +278,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "frontier-pictures": ("frontier", frontier_pages.pictures),
     "frontier": ("frontier", frontier_pages.mnist_rows),
     "frontier-fresh": ("frontier-fresh", frontier_pages.fresh),
+    "leaderboard": ("frontier", boards.rows),
     "chance": ("frontier", frontier_pages.chance),
     "plans": ("plans", plans.rows),
     "frontier-fashion": ("frontier-fashion", frontier_pages.rows),

@@ -123,7 +123,7 @@ def copy_for(size: int, seconds: float) -> float:
 
 @dataclass(frozen=True)
 class Phase:
-    """What a part of a pass needs for one image."""
+    """The needs of a part of a pass, for one image."""
 
     macs: float  # or operations of a transform
     map_bytes: float

@@ -11,7 +11,7 @@ from typing import Any
 
 import answers
 import numpy as np
-from frontier.points import Point
+from frontier.points import Point, find_network, find_recipe
 from numpy.typing import NDArray
 
 import convscope as cs
@@ -34,10 +34,10 @@ def measure_point(
     num_groups = len(seeds) // point.members
     if not num_groups:
         raise ValueError(f"{point.name}: an ensemble of {point.members} networks needs as many seeds")
-    recipe = getattr(cs.recipes, point.recipe)
+    recipe = find_recipe(point.recipe)
     recipe = replace(recipe, epochs=point.epochs or recipe.epochs)
     result = cs.run_experiment(
-        [point.architecture],
+        [find_network(point.architecture)],
         data,
         [recipe],
         seeds,
@@ -53,7 +53,7 @@ def measure_point(
     first, last = groups[0][0], groups[-1][-1]
     file = answers.save(f"{data.name}-{point.name}-{first.seed}-{last.seed}", [runs[0].seed for runs in groups], wrong)
     return {
-        **{name: value for name, value in asdict(point).items() if name not in ("seeds", "dataset")},
+        **{name: value for name, value in asdict(point).items() if name not in ("seeds", "first_seed", "dataset")},
         "epochs": recipe.epochs,
         "precision": recipe.precision,
         "weight_bits": recipe.weight_bits,

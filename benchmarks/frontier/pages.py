@@ -23,14 +23,14 @@ _AGAINST = {
 def picture(parts: dict[str, Part], cost: str) -> str:
     """Draw the frontier against a cost as an SVG file; "" where no point has this cost."""
     part = parts["frontier"]
-    points = _with_seconds(part | {"timed": parts.get("frontier-seconds")})
+    points = with_seconds(part | {"timed": parts.get("frontier-seconds")})
     front = find_pareto_names(points, cost)
     return format_svg(draw_frontier(points, read_published("mnist"), front, cost, part["num_images"])) if front else ""
 
 
-def _with_seconds(part: Part) -> list[Part]:
+def with_seconds(part: Part) -> list[Part]:
     """Add to the rows of `part` the seconds that one training took on a quiet machine, or None."""
-    timed = (part["timed"] or {"rows": []})["rows"]
+    timed = (part.get("timed") or {"rows": []})["rows"]
     seconds = {(row["architecture"], row["recipe"]): row["seconds"] for row in timed}
     own = {row["name"]: seconds.get((row["architecture"], row["recipe"])) for row in part["rows"]}
     return [
@@ -53,11 +53,11 @@ _MARKS = (
 
 def readme_picture(part: Part) -> Iterable[str]:
     yield _image(part, "parameters", "docs/")
-    yield from ("", tables.prose(f"{_MARKS}: [which, and how each was chosen](docs/results.md#the-frontier)."))
+    yield from ("", tables.prose(f"{_MARKS}: [which, and how each was chosen](docs/leaderboard.md#the-frontier)."))
 
 
 def pictures(part: Part) -> Iterable[str]:
-    rows = _with_seconds(part)
+    rows = with_seconds(part)
     for cost in (cost for cost in COSTS if any(row[cost] for row in rows)):
         yield from (_image(part, cost, ""), "")
     yield from (tables.prose(f"{_MARKS}:"), "", *_tabulate_published(read_published("mnist")), "")
@@ -85,27 +85,16 @@ def _image(part: Part, cost: str, folder: str) -> str:
     return tables.prose(f"![{alt}]({name_picture(cost).replace('docs/', folder)})")
 
 
-_LIMITS = {
-    "tiny697": "The aim for `tiny697` was 98.5 %. On held-out images, none of these showed a gain: other shapes of the "
-    "same size, later pooling, SiLU, additions, batches of 32, twice as many epochs, slight rotations, distillation. "
-    "With one to four seeds each, a gain of 0.2 points may be missed.",
-    "residual": "The aim for `residual` was 99.70 %, for the ensemble of ten 99.77 %. Twice as many epochs, label "
-    "smoothing, a network without padding and Muon in place of Adam showed no gain on held-out images with one or "
-    "two seeds each, which may miss a small one.",
-}
-"""What was tried where a point is below its aim on MNIST, by the point's name."""
-
 _LOOKS = (
-    "Test images chose nothing, but were looked at: the recipes `tiny697` and `accurate` (of `lenet5` and "
-    "`cnn-accurate`) were changed by held-out images after test accuracies of earlier versions were known. The others "
-    "stayed as they were first measured."
+    "Test images chose nothing, but were looked at: the recipes `tiny697` and `accurate` were changed by held-out "
+    "images after test accuracies of earlier versions were known. The log (dev/LOG.md) lists what was tried and did "
+    "not help."
 )
 
 
 def mnist_rows(part: Part) -> Iterable[str]:
-    limits = [_LIMITS[row["name"]] for row in part["rows"] if row["name"] in _LIMITS]
     has_integers = any(row["weight_bits"] for row in part["rows"])
-    return rows(part, (_LOOKS, *limits, *([_integers(part["integers"])] if has_integers else ())))
+    return rows(part, (_LOOKS, *([_integers(part["integers"])] if has_integers else ())))
 
 
 def _integers(part: Part | None) -> str:
@@ -134,12 +123,11 @@ def rows(part: Part, remarks: Iterable[str] = ()) -> Iterable[str]:
          f"{row['weights_bytes']:,}", str(row["num_runs"]), tables.percent(row["mean"]),
          "" if row["sd"] is None else tables.points(row["sd"]),
          *("" if row[name] is None else tables.interval(row[name]) for name in ("interval", "interval_with_images")),
-         f"{100 * row['minimum']:.2f}", f"{100 * row['maximum']:.2f}",
          "" if row["seconds"] is None else _seconds(row["seconds"])]
-        for row in _with_seconds(part)
+        for row in with_seconds(part)
     ]  # fmt: skip
     columns = ["point", "network, recipe", "parameters", "bytes", "n", "mean", "sd", "95 % interval, seeds",
-               "95 % interval, seeds and images", "min", "max", "seconds of training"]  # fmt: skip
+               "95 % interval, seeds and images", "seconds of training"]  # fmt: skip
     if not any(row[-1] for row in rows):  # not measured yet
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     yield from tables.table(columns, rows)
@@ -217,8 +205,11 @@ def difference_interval(first: Part, second: Part) -> tuple[float, float]:
 
 
 def _how(row: Part) -> str:
-    names = f"`{row['architecture']}`, `{row['recipe']}`"
-    return names if row["precision"] == "float32" else f"{names}, {row['precision']}"
+    """Name the network and the recipe of a row, if its own name does not, or who entered it."""
+    if row.get("by"):
+        return f"by {row['by']}"
+    names = dict.fromkeys(f"`{row[name]}`" for name in ("architecture", "recipe") if row[name] != row["name"])
+    return ", ".join([*names, *([] if row["precision"] == "float32" else [row["precision"]])])
 
 
 def chance(part: Part) -> Iterable[str]:

@@ -1,38 +1,56 @@
 """The points of the frontier: networks with their recipes, and how many seeds each is measured with.
 
-To add a point, add a line to `POINTS`. How its network and its recipe were chosen stands with their presets.
+Ours are presets: add a line to `OWN`, and how the network and the recipe were chosen to the preset. Those of others are
+files in `entries`, which docs/leaderboard.md describes.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields, replace
+from hashlib import sha256
+from pathlib import Path
+
+import convscope as cs
+from convscope.architecture.presets import PRESETS
+from convscope.recipes import RECIPES
 
 ALL = "all"
 """The name that selects every point of a data set."""
+ENTRIES = Path(__file__).parent / "entries"
+ENTRY_FIELDS = ("name", "by", "source", "chosen", "architecture", "recipe")
+"""What a file of an entry states; it may also set `seeds`, `views`, `members` and `dataset`."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A network and its recipe by name, and how it is measured.
+    """A network and its recipe, and how it is measured.
 
     Attributes:
-        architecture, recipe: names of presets.
-        seeds: how many runs it is measured with, from seed 0, unless another number is asked for.
+        architecture, recipe: names of presets; the network and the recipe of an entry have the name of the entry.
+        seeds: how many runs it is measured with, unless another number is asked for.
+        first_seed: the first of them.
         views: the number of shifted views of an image whose probabilities are averaged, as `cs.evaluate` takes it.
         members: how many networks form an ensemble; the seeds are divided among the ensembles in order.
         epochs: the number of epochs in place of the recipe's; None keeps the recipe's.
         dataset: the only data set that the point is for; "" is any.
+        by, source, chosen: who made an entry, where it is described, and how its network and recipe were chosen; "" for
+            ours.
     """
 
     name: str
     architecture: str
     recipe: str
     seeds: int = 30
+    first_seed: int = 0
     views: int = 1
     members: int = 1
     epochs: int | None = None
     dataset: str = ""
+    by: str = ""
+    source: str = ""
+    chosen: str = ""
 
 
-POINTS = (
+OWN = (
     Point("tiny697", "tiny697", "tiny697"),
     Point("tiny2k", "tiny2k", "tiny2k"),
     Point("tiny8k", "tiny8k", "tiny8k"),
@@ -65,6 +83,54 @@ FASHION = (
     Point("cnn-accurate-20", "cnn", "accurate", seeds=5, epochs=20),
 )
 """The rows of the short tables; the first two are compared."""
+
+
+def read_entry(path: Path) -> tuple[Point, cs.Architecture, cs.Recipe]:
+    """Read the file of an entry.
+
+    The first seed follows from the network and the recipe, so nobody can choose the seeds.
+
+    Raises:
+        ValueError: if the file is not valid; the message names the file and the field.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError("an entry is an object of JSON")
+        optional = {field.name for field in fields(Point)} & {"seeds", "views", "members", "dataset"}
+        if missing := [name for name in ENTRY_FIELDS if name not in value]:
+            raise ValueError(f"{missing[0]} is missing")
+        if unknown := sorted(value.keys() - optional - set(ENTRY_FIELDS)):
+            raise ValueError(f"{unknown[0]} is unknown; an entry has {', '.join((*ENTRY_FIELDS, *sorted(optional)))}")
+        network, recipe = cs.Architecture.from_dict(value["architecture"]), cs.Recipe.from_dict(value["recipe"])
+        if recipe.early_stopping is not None:
+            raise ValueError("recipe: early_stopping chooses an epoch; an entry is measured after its last step")
+        if value["name"] != path.stem or value["name"] in PRESETS or value["name"] in RECIPES:
+            raise ValueError(f"name is {value['name']!r}; it must be {path.stem!r}, as the file, and not a preset's")
+        network, recipe = replace(network, name=path.stem), replace(recipe, name=path.stem)
+        first_seed = 1000 + int(compute_choice_digest(network, recipe)[:5], 16)
+        named = {"architecture": path.stem, "recipe": path.stem, "first_seed": first_seed}
+        return Point(**{**value, **named}), network, recipe
+    except (ValueError, TypeError, cs.ConvscopeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def compute_choice_digest(network: cs.Architecture, recipe: cs.Recipe) -> str:
+    """Compute the SHA-256 over a network and a recipe."""
+    return sha256(json.dumps([network.to_dict(), recipe.to_dict()], sort_keys=True).encode()).hexdigest()
+
+
+def find_network(name: str) -> cs.Architecture:
+    """Find a network by the name of its preset, for MNIST's images, or of its entry."""
+    return PRESETS[name]((28, 28, 1), 10) if name in PRESETS else read_entry(ENTRIES / f"{name}.json")[1]
+
+
+def find_recipe(name: str) -> cs.Recipe:
+    """Find a recipe by its name or that of its entry."""
+    return RECIPES[name] if name in RECIPES else read_entry(ENTRIES / f"{name}.json")[2]
+
+
+POINTS = (*OWN, *(read_entry(path)[0] for path in sorted(ENTRIES.glob("*.json"))))
 
 
 def find_points(names: str, dataset: str) -> list[Point]:

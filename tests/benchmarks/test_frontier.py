@@ -1,5 +1,6 @@
 """The points of the frontier, accuracy against cost: their names, and how networks, views and ensembles count."""
 
+import json
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import answers
 import numpy as np
 import pytest
+from frontier.boards import Board, find_best
 from frontier.measure import find_pareto_names, measure_point
-from frontier.points import POINTS, Point, find_points
+from frontier.points import POINTS, Point, find_network, find_points, read_entry
 from frontier.published import PUBLISHED
 
 import convscope as cs
@@ -22,13 +24,70 @@ SINGLE = Point("single", "ann", "fast")
 def test_every_point_names_existing_networks_and_files():
     assert len({point.name for point in POINTS}) == len(POINTS)
     for point in POINTS:
-        assert point.architecture in PRESETS
-        assert point.recipe in RECIPES
+        assert (point.architecture in PRESETS and point.recipe in RECIPES) or point.by
+        assert find_network(point.architecture).parameters
         assert point.views in (1, 5, 9)
         assert point.dataset in ("", *DATASETS)
         assert point.seeds >= point.members >= 1
     singles = {(point.architecture, point.recipe) for point in POINTS if point.views == point.members == 1}
     assert singles == {(point.architecture, point.recipe) for point in POINTS}  # the training of each can be timed
+
+
+@pytest.fixture
+def entry() -> dict:
+    """A valid entry."""
+    network = cs.presets.ann((28, 28, 1), 10)
+    origin = {"name": "theirs", "by": "somebody", "source": "a link", "chosen": "on held-out images"}
+    return {**origin, "architecture": network.to_dict(), "recipe": {"epochs": 1}, "seeds": 3}
+
+
+def test_an_entry_states_its_network_and_recipe_and_its_seeds_follow(entry: dict, tmp_path: Path):
+    def read(changes: dict) -> tuple[Point, cs.Architecture, cs.Recipe]:
+        path = tmp_path / "theirs.json"
+        path.write_text(json.dumps(entry | changes), encoding="utf-8")
+        return read_entry(path)
+
+    point, network, recipe = read({})
+    assert (point.architecture, point.recipe, point.seeds) == ("theirs", "theirs", 3)
+    assert (network.parameters, network.name, recipe.epochs) == (118_282, "theirs", 1)
+    assert point.first_seed >= 1000
+    assert read({"by": "somebody else"})[0].first_seed == point.first_seed
+    assert read({"recipe": {"epochs": 2}})[0].first_seed != point.first_seed
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "ours"}, "it must be 'theirs', as the file"),
+        ({"recipe": {"epochs": 0}}, "epochs"),
+        ({"recipe": {"validation_fraction": 0.1, "early_stopping": {"patience": 1}}}, "early_stopping chooses"),
+        ({"architecture": []}, "architecture"),
+        ({"first_seed": 7}, "first_seed is unknown"),
+    ],
+)
+def test_an_invalid_entry_is_refused_by_its_file_and_field(entry: dict, tmp_path: Path, changes: dict, message: str):
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(entry | changes), encoding="utf-8")
+    with pytest.raises(ValueError, match=message) as raised:
+        read_entry(path)
+    assert str(path) in str(raised.value)
+    del entry["by"]
+    path.write_text(json.dumps(entry), encoding="utf-8")
+    with pytest.raises(ValueError, match="by is missing"):
+        read_entry(path)
+
+
+def test_the_leaderboard_has_the_best_network_within_each_limit():
+    def row(name: str, parameters: int, mean: float, seconds: float | None, members: int = 1) -> dict:
+        costs = {"parameters": parameters, "seconds": seconds}
+        return {"name": name, **costs, "mean": mean, "members": members, "views": 1}
+
+    measured = [row("a", 697, 0.98, 5), row("b", 600, 0.97, 1), row("c", 500, 0.99, None, members=2)]
+    assert find_best(Board("", "frontier", "parameters", 697), measured)["name"] == "a"
+    assert find_best(Board("", "frontier", "parameters", 650), measured)["name"] == "b"
+    assert find_best(Board("", "frontier", "seconds", 4), measured)["name"] == "b"
+    assert find_best(Board("", "frontier", "parameters", 697, is_single=False), measured)["name"] == "c"
+    assert find_best(Board("", "frontier", "parameters", 10), measured) is None
 
 
 def test_points_are_named_one_by_one_or_all_of_a_data_set(monkeypatch: pytest.MonkeyPatch):

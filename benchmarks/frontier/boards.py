@@ -1,0 +1,60 @@
+"""The leaderboard: for each limit the most accurate network that keeps it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import tables
+from frontier.pages import with_seconds
+from tables import Part
+
+
+@dataclass(frozen=True)
+class Board:
+    """A contest: networks of one part of docs/results.json that cost no more than a limit.
+
+    Attributes:
+        cost: the cost that is limited, as a row of the frontier names it.
+        is_single: whether ensembles and averages over views are left out.
+    """
+
+    title: str
+    part: str
+    cost: str
+    limit: float
+    is_single: bool = True
+
+
+BOARDS = (
+    Board("697 parameters", "frontier", "parameters", 697),
+    Board("2,000 parameters", "frontier", "parameters", 2_000),
+    Board("8,000 parameters", "frontier", "parameters", 8_000),
+    Board("25,000 parameters", "frontier", "parameters", 25_000),
+    Board("1 million parameters", "frontier", "parameters", 1_000_000),
+    Board("any ensemble", "frontier", "parameters", float("inf"), is_single=False),
+    Board("1 second", "frontier", "seconds", 1),
+    Board("3 seconds", "frontier", "seconds", 3),
+    Board("20 seconds", "frontier", "seconds", 20),
+    Board("Fashion-MNIST, 1 million parameters", "frontier-fashion", "parameters", 1_000_000),
+    Board("Fashion-MNIST, any", "frontier-fashion", "parameters", float("inf"), is_single=False),
+)
+
+
+def find_best(board: Board, rows: Iterable[Part]) -> Part | None:
+    """Find the row with the highest mean that keeps a board's limit."""
+    single = (row for row in rows if not board.is_single or row["members"] == row["views"] == 1)
+    within = [row for row in single if row[board.cost] is not None and row[board.cost] <= board.limit]
+    return max(within, key=lambda row: row["mean"], default=None)
+
+
+def rows(part: Part) -> Iterable[str]:
+    """Write the table of all boards, each with its best network."""
+    lines = []
+    for board in BOARDS:
+        measured = part if board.part == "frontier" else part["fashion"]
+        if measured and (best := find_best(board, with_seconds(measured))):
+            both = best["interval_with_images"]
+            lines.append(
+                [board.title, f"`{best['name']}`", best.get("by") or "convscope", str(best["num_runs"]),
+                 tables.percent(best["mean"]), "" if both is None else tables.interval(both)]
+            )  # fmt: skip
+    yield from tables.table(["at most", "best", "by", "n", "mean", "95 % interval, seeds and images"], lines)
