@@ -212,13 +212,13 @@ def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
     """Yield for each architecture and recipe of `points` the point that is one network with one view."""
     pairs = {(point.architecture, point.recipe) for point in points}
     for point in find_points(ALL, dataset):
-        if point.members == point.views == 1 and (point.architecture, point.recipe) in pairs:
+        if point.members == point.views == 1 and not point.files and (point.architecture, point.recipe) in pairs:
             yield point
 
 
 def add_row(part: Part, measurement: Measurement, row: Part, order: Sequence[Point] = POINTS) -> Part:
     """Add a row measured now to `part`, in the order of the points, and write it."""
-    choice = publish.compute_choice_digest(row["architecture"], row["recipe"])
+    choice = None if row.get("files") else publish.compute_choice_digest(row["architecture"], row["recipe"])
     stamp = {
         "date": today(),
         "engine_sha256": engine_state.digest(),

@@ -120,6 +120,8 @@ def _out_of_date(part: Part) -> str:
 
 def is_current(row: Part, part: Part) -> bool:
     """True if a row of `part` was measured, or checked, with this engine, network and recipe."""
+    if row["choice_sha256"] is None:  # trained elsewhere
+        return True
     is_of_engine = engine_state.is_current(row.get("engine_sha256", part["engine_sha256"]))
     return is_of_engine and row["choice_sha256"] == compute_choice_digest(row["architecture"], row["recipe"])
 

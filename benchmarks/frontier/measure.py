@@ -31,6 +31,8 @@ def measure_point(
     Raises:
         ValueError: if there are fewer seeds than an ensemble takes.
     """
+    if point.files:
+        return measure_files(point, data)
     num_groups = len(seeds) // point.members
     if not num_groups:
         raise ValueError(f"{point.name}: an ensemble of {point.members} networks needs as many seeds")
@@ -53,7 +55,7 @@ def measure_point(
     first, last = groups[0][0], groups[-1][-1]
     file = answers.save(f"{data.name}-{point.name}-{first.seed}-{last.seed}", [runs[0].seed for runs in groups], wrong)
     return {
-        **{name: value for name, value in asdict(point).items() if name not in ("seeds", "first_seed", "dataset")},
+        **_describe_point(point),
         "epochs": recipe.epochs,
         "precision": recipe.precision,
         "weight_bits": recipe.weight_bits,
@@ -64,6 +66,29 @@ def measure_point(
         "weights_bytes": point.members * first.weights_bytes,
         "answers": file,
         "first": {"seed": first.seed, "weights_sha256": first.weights_sha256},
+    }
+
+
+def _describe_point(point: Point) -> Row:
+    return {name: value for name, value in asdict(point).items() if name not in ("seeds", "first_seed", "dataset")}
+
+
+def measure_files(point: Point, data: cs.Splits) -> Row:
+    """Measure networks that were trained elsewhere, such as PyTorch's, from their files."""
+    models = [cs.import_model(file, training=data.train) for file in point.files]
+    wrong = np.stack([model.predict(data.test.images, views=point.views) for model in models]) != data.test.labels
+    seeds = list(range(len(models)))
+    return {
+        **_describe_point(point),
+        "precision": "float32",
+        "weight_bits": None,
+        "seeds": seeds,
+        **answers.describe(wrong),
+        "parameters": models[0].architecture.parameters,
+        "seconds": None,
+        "weights_bytes": sum(4 * array.size for array in models[0].weights.values()),
+        "answers": answers.save(f"{data.name}-{point.name}-{seeds[0]}-{seeds[-1]}", seeds, wrong),
+        "weights_sha256": [model.weights_sha256 for model in models],
     }
 
 

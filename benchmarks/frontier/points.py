@@ -5,9 +5,10 @@ files in `entries`, which docs/leaderboard.md describes.
 """
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import convscope as cs
 from convscope.architecture.presets import PRESETS
@@ -16,8 +17,9 @@ from convscope.recipes import RECIPES
 ALL = "all"
 """The name that selects every point of a data set."""
 ENTRIES = Path(__file__).parent / "entries"
-ENTRY_FIELDS = ("name", "by", "source", "chosen", "architecture", "recipe")
-"""What a file of an entry states; it may also set `seeds`, `views`, `members` and `dataset`."""
+ENTRY_FIELDS = ("name", "by", "source", "chosen")
+"""What each entry states, beside its architecture and recipe, or its files; OPTIONAL_FIELDS may be set as well."""
+OPTIONAL_FIELDS = ("seeds", "views", "members", "dataset")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Point:
         members: how many networks form an ensemble; the seeds are divided among the ensembles in order.
         epochs: the number of epochs in place of the recipe's; None keeps the recipe's.
         dataset: the only data set that the point is for; "" is any.
+        files: paths of trained networks, in place of architecture and recipe: one a run.
         by, source, chosen: who made an entry, where it is described, and how its network and recipe were chosen; "" for
             ours.
     """
@@ -45,6 +48,7 @@ class Point:
     members: int = 1
     epochs: int | None = None
     dataset: str = ""
+    files: tuple[str, ...] = ()
     by: str = ""
     source: str = ""
     chosen: str = ""
@@ -85,7 +89,7 @@ FASHION = (
 """The rows of the short tables; the first two are compared."""
 
 
-def read_entry(path: Path) -> tuple[Point, cs.Architecture, cs.Recipe]:
+def read_entry(path: Path) -> Point:
     """Read the file of an entry.
 
     The first seed follows from the network and the recipe, so nobody can choose the seeds.
@@ -93,26 +97,40 @@ def read_entry(path: Path) -> tuple[Point, cs.Architecture, cs.Recipe]:
     Raises:
         ValueError: if the file is not valid; the message names the file and the field.
     """
+    name = path.stem
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(value, dict):
-            raise ValueError("an entry is an object of JSON")
-        optional = {field.name for field in fields(Point)} & {"seeds", "views", "members", "dataset"}
-        if missing := [name for name in ENTRY_FIELDS if name not in value]:
-            raise ValueError(f"{missing[0]} is missing")
-        if unknown := sorted(value.keys() - optional - set(ENTRY_FIELDS)):
-            raise ValueError(f"{unknown[0]} is unknown; an entry has {', '.join((*ENTRY_FIELDS, *sorted(optional)))}")
-        network, recipe = cs.Architecture.from_dict(value["architecture"]), cs.Recipe.from_dict(value["recipe"])
-        if recipe.early_stopping is not None:
+        value = _read_fields(path)
+        if "files" in value:
+            files = tuple(map(str, value["files"]))
+            return Point(**{**value, "architecture": name, "recipe": name, "seeds": len(files), "files": files})
+        if _read_recipe(value, name).early_stopping is not None:
             raise ValueError("recipe: early_stopping chooses an epoch; an entry is measured after its last step")
-        if value["name"] != path.stem or value["name"] in PRESETS or value["name"] in RECIPES:
-            raise ValueError(f"name is {value['name']!r}; it must be {path.stem!r}, as the file, and not a preset's")
-        network, recipe = replace(network, name=path.stem), replace(recipe, name=path.stem)
-        first_seed = 1000 + int(compute_choice_digest(network, recipe)[:5], 16)
-        named = {"architecture": path.stem, "recipe": path.stem, "first_seed": first_seed}
-        return Point(**{**value, **named}), network, recipe
+        digest = compute_choice_digest(_read_network(value, name), _read_recipe(value, name))
+        return Point(**{**value, "architecture": name, "recipe": name, "first_seed": 1000 + int(digest[:5], 16)})
     except (ValueError, TypeError, cs.ConvscopeError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _read_fields(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError("an entry is an object of JSON")
+    expected = (*ENTRY_FIELDS, *(("files",) if "files" in value else ("architecture", "recipe")))
+    if missing := [name for name in expected if name not in value]:
+        raise ValueError(f"{missing[0]} is missing")
+    if unknown := sorted(value.keys() - {*expected, *OPTIONAL_FIELDS}):
+        raise ValueError(f"{unknown[0]} is unknown; this entry has {', '.join((*expected, *OPTIONAL_FIELDS))}")
+    if value["name"] != path.stem or value["name"] in PRESETS or value["name"] in RECIPES:
+        raise ValueError(f"name is {value['name']!r}; it must be {path.stem!r}, as the file, and not a preset's")
+    return value
+
+
+def _read_network(value: dict[str, Any], name: str) -> cs.Architecture:
+    return replace(cs.Architecture.from_dict(value["architecture"]), name=name)
+
+
+def _read_recipe(value: dict[str, Any], name: str) -> cs.Recipe:
+    return replace(cs.Recipe.from_dict(value["recipe"]), name=name)
 
 
 def compute_choice_digest(network: cs.Architecture, recipe: cs.Recipe) -> str:
@@ -122,15 +140,17 @@ def compute_choice_digest(network: cs.Architecture, recipe: cs.Recipe) -> str:
 
 def find_network(name: str) -> cs.Architecture:
     """Find a network by the name of its preset, for MNIST's images, or of its entry."""
-    return PRESETS[name]((28, 28, 1), 10) if name in PRESETS else read_entry(ENTRIES / f"{name}.json")[1]
+    if name in PRESETS:
+        return PRESETS[name]((28, 28, 1), 10)
+    return _read_network(_read_fields(ENTRIES / f"{name}.json"), name)
 
 
 def find_recipe(name: str) -> cs.Recipe:
     """Find a recipe by its name or that of its entry."""
-    return RECIPES[name] if name in RECIPES else read_entry(ENTRIES / f"{name}.json")[2]
+    return RECIPES[name] if name in RECIPES else _read_recipe(_read_fields(ENTRIES / f"{name}.json"), name)
 
 
-POINTS = (*OWN, *(read_entry(path)[0] for path in sorted(ENTRIES.glob("*.json"))))
+POINTS = (*OWN, *map(read_entry, sorted(ENTRIES.glob("*.json"))))
 
 
 def find_points(names: str, dataset: str) -> list[Point]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from frontier.boards import Board, find_best
 from frontier.measure import find_pareto_names, measure_point
-from frontier.points import POINTS, Point, find_network, find_points, read_entry
+from frontier.points import POINTS, Point, find_network, find_points, find_recipe, read_entry
 from frontier.published import PUBLISHED
 
 import convscope as cs
@@ -41,18 +41,40 @@ def entry() -> dict:
     return {**origin, "architecture": network.to_dict(), "recipe": {"epochs": 1}, "seeds": 3}
 
 
-def test_an_entry_states_its_network_and_recipe_and_its_seeds_follow(entry: dict, tmp_path: Path):
-    def read(changes: dict) -> tuple[Point, cs.Architecture, cs.Recipe]:
+def test_an_entry_states_its_network_and_recipe_and_its_seeds_follow(
+    entry: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("frontier.points.ENTRIES", tmp_path)
+
+    def read(changes: dict) -> Point:
         path = tmp_path / "theirs.json"
         path.write_text(json.dumps(entry | changes), encoding="utf-8")
         return read_entry(path)
 
-    point, network, recipe = read({})
+    point = read({})
     assert (point.architecture, point.recipe, point.seeds) == ("theirs", "theirs", 3)
-    assert (network.parameters, network.name, recipe.epochs) == (118_282, "theirs", 1)
+    assert (find_network("theirs").parameters, find_network("theirs").name) == (118_282, "theirs")
+    assert (find_recipe("theirs").epochs, find_recipe("theirs").name) == (1, "theirs")
     assert point.first_seed >= 1000
-    assert read({"by": "somebody else"})[0].first_seed == point.first_seed
-    assert read({"recipe": {"epochs": 2}})[0].first_seed != point.first_seed
+    assert read({"by": "somebody else"}).first_seed == point.first_seed
+    assert read({"recipe": {"epochs": 2}}).first_seed != point.first_seed
+
+
+def test_networks_trained_elsewhere_are_measured_from_their_files(
+    small_mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("answers.FOLDER", tmp_path / "answers")
+    models = [cs.train(cs.presets.ann, small_mnist, cs.Recipe(epochs=1), seed=seed)[0] for seed in (0, 1)]
+    files = [str(tmp_path / f"{number}.safetensors") for number in (0, 1)]
+    for model, file in zip(models, files, strict=True):
+        cs.export_model(model, Path(file), "safetensors")
+    path = tmp_path / "theirs.json"
+    origin = {"name": "theirs", "by": "somebody", "source": "a link", "chosen": "by nothing"}
+    path.write_text(json.dumps({**origin, "files": files}), encoding="utf-8")
+    row = measure_point(read_entry(path), small_mnist, [], tmp_path, executor=None)
+    correct = [(model.predict(small_mnist.test.images) == small_mnist.test.labels).mean() for model in models]
+    assert (row["num_runs"], row["mean"]) == (2, pytest.approx(np.mean(correct)))
+    assert (row["seconds"], row["parameters"], row["weights_bytes"]) == (None, 118_282, 4 * 118_282)
 
 
 @pytest.mark.parametrize(
