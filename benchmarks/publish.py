@@ -283,7 +283,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "leaderboard": ("frontier", boards.rows),
     "chance": ("frontier", frontier_pages.chance),
     "plans": ("plans", plans.rows),
-    "frontier-fashion": ("frontier-fashion", frontier_pages.rows),
+    "frontier-fashion": ("frontier-fashion", frontier_pages.fashion_rows),
     "atlas": ("atlas", atlas.rows),
     "crossed": ("crossed", atlas.format_crossed_rows),
     "pictures": ("pictures", _pictures),

@@ -25,7 +25,8 @@ def provenance(part: Part) -> Iterable[str]:
     yield from ("", prose(text))
     row = r"(--dataset \S+) --architecture \S+ --recipe \S+ (--seeds \S+)$"
     words = r"\1 --architecture NETWORK --recipe RECIPE \2"
-    commands = dict.fromkeys(re.sub(row, words, command) for command in part["commands"])
+    general = (re.sub(row, words, command) for command in part["commands"])
+    commands = dict.fromkeys(re.sub(r"--points \S+", "--points NAME", command) for command in general)
     yield from ("", "```text", *commands, "```")
 
 

@@ -117,6 +117,14 @@ def _header(part: Part) -> str:
     )
 
 
+def fashion_rows(part: Part) -> Iterable[str]:
+    """Write the rows of Fashion-MNIST that no single network beats with as few parameters."""
+    singles = [row for row in part["rows"] if row["members"] == row["views"] == 1]
+    best = find_pareto_names(singles, "parameters")
+    kept = [row for row in part["rows"] if row["name"] in best or row not in singles]
+    return rows({**part, "rows": kept}, ("Networks that another beats with no more parameters are left out.",))
+
+
 def rows(part: Part, remarks: Iterable[str] = ()) -> Iterable[str]:
     rows = [
         [f"`{row['name']}`", _how(row), f"{row['parameters']:,}",
@@ -207,7 +215,7 @@ def difference_interval(first: Part, second: Part) -> tuple[float, float]:
 def _how(row: Part) -> str:
     """Name the network and the recipe of a row, if its own name does not, or who entered it."""
     if row.get("by"):
-        return f"by {row['by']}"
+        return "" if row["by"] == "convscope" else f"by {row['by']}"
     names = dict.fromkeys(f"`{row[name]}`" for name in ("architecture", "recipe") if row[name] != row["name"])
     return ", ".join([*names, *([] if row["precision"] == "float32" else [row["precision"]])])
 
