@@ -36,6 +36,7 @@ from typing import Any
 import answers
 import atlas.tables as atlas
 import engine_state
+import frontier.headers as headers
 import machine
 import own_pictures.pages as own_pictures
 import plans
@@ -256,11 +257,17 @@ def pictures(measurement: Measurement) -> Part:
 
 
 def integers(measurement: Measurement) -> Part:
-    """Export a network of few bits as a C header in integers, and measure what compilers make of it."""
-    out = str(measurement.scratch / "integers")
-    words = ["--architecture", "micro11k", "--recipe", "micro11k", "--seeds", "1"]
-    measurement.convscope("experiment", "--dataset", "mnist", *words, "--out", out)
-    return measurement.script("microcontroller.py", out, "--arm", "0")
+    """Export networks of few bits as C headers in integers, and measure what compilers make of them."""
+    part, data = dict(measurement.earlier), cs.load_dataset("mnist")
+    for point in filter(headers.is_of_few_bits, find_points(measurement.points, "mnist")):
+        seeds = parse_seeds(measurement.seeds or f"{point.first_seed}-{point.first_seed + point.seeds - 1}")
+        folder = measurement.scratch / "integers" / point.name
+        with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
+            run = headers.train(point, data, seeds, folder, executor)
+        figures = measurement.script("microcontroller.py", str(folder), "--arm", "0")
+        row = headers.describe(point, seeds, figures) | {"parameters": run.parameters}
+        part = add_row(part, measurement, row) | {"num_images": figures["num_images"]}
+    return part
 
 
 def main_job(measurement: Measurement) -> Part:

@@ -102,7 +102,8 @@ def main() -> None:
         assert stated is not None
         program_classes, model_classes = expected.argmax(axis=1), model.logits(test.images).argmax(axis=1)
         accuracy, in_floats = (float(np.mean(classes == test.labels)) for classes in (program_classes, model_classes))
-        runs.append({"accuracy": accuracy, "accuracy_in_floats": in_floats, "bytes": counted})
+        wrong = np.flatnonzero(program_classes != test.labels).tolist()
+        runs.append({"wrong": wrong, "accuracy": accuracy, "accuracy_in_floats": in_floats, "bytes": counted})
         shares = f"{accuracy:.2%} | {in_floats:.2%} | {np.sum(program_classes != model_classes)}"
         print(
             f"{path.name} | {counted:,} | {int(stated[1]):,} | {shares} | {' '.join(processors)}", file=log, flush=True

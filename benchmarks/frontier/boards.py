@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import answers
 import tables
 from frontier.pages import with_seconds
+from frontier.points import POINTS
 from tables import Part
+
+import convscope as cs
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,7 @@ class Board:
     """A contest: networks of one part of docs/results.json that cost no more than a limit.
 
     Attributes:
+        part: "frontier", "integers", or "fashion" for the frontier on Fashion-MNIST.
         cost: the cost that is limited, as a row of the frontier names it.
         is_single: whether ensembles and averages over views are left out.
     """
@@ -34,8 +39,10 @@ BOARDS = (
     Board("1 second", "frontier", "seconds", 1),
     Board("3 seconds", "frontier", "seconds", 3),
     Board("20 seconds", "frontier", "seconds", 20),
-    Board("Fashion-MNIST, 1 million parameters", "frontier-fashion", "parameters", 1_000_000),
-    Board("Fashion-MNIST, any", "frontier-fashion", "parameters", float("inf"), is_single=False),
+    Board("11,000 bytes, in C", "integers", "weights_bytes", 11_000),
+    Board("4,000 bytes, in C", "integers", "weights_bytes", 4_000),
+    Board("Fashion-MNIST, 1 million parameters", "fashion", "parameters", 1_000_000),
+    Board("Fashion-MNIST, any", "fashion", "parameters", float("inf"), is_single=False),
 )
 
 
@@ -50,7 +57,7 @@ def rows(part: Part) -> Iterable[str]:
     """Write the table of all boards, each with its best network."""
     lines = []
     for board in BOARDS:
-        measured = part if board.part == "frontier" else part["fashion"]
+        measured = part if board.part == "frontier" else part[board.part]
         if measured and (best := find_best(board, with_seconds(measured))):
             both = best["interval_with_images"]
             lines.append(
@@ -58,3 +65,18 @@ def rows(part: Part) -> Iterable[str]:
                  tables.percent(best["mean"]), "" if both is None else tables.interval(both)]
             )  # fmt: skip
     yield from tables.table(["at most", "best", "by", "n", "mean", "95 % interval, seeds and images"], lines)
+    if gains := list(_compare_with_rows_beside(part["rows"])):
+        columns = ["entry", "compared with", "difference in points", "95 % interval, seeds and images", "p"]
+        yield from ("", *tables.table(columns, gains))
+
+
+def _compare_with_rows_beside(rows: Iterable[Part]) -> Iterable[list[str]]:
+    measured = {row["name"]: row for row in rows}
+    for point in POINTS:
+        if point.name in measured and point.beside in measured:
+            groups = (answers.read_group(measured[name]) for name in (point.name, point.beside))
+            comparison = cs.compare_groups(*groups).to_dict()
+            low, high = (100 * value for value in comparison["accuracy_difference_interval"])
+            difference = f"{100 * comparison['accuracy_difference']:+.3f}"
+            p_value = f"{comparison['p_value']:.2g}"
+            yield [f"`{point.name}`", f"`{point.beside}`", difference, f"[{low:+.3f}, {high:+.3f}]", p_value]

@@ -70,7 +70,9 @@ def measure_point(
 
 
 def _describe_point(point: Point) -> Row:
-    return {name: value for name, value in asdict(point).items() if name not in ("seeds", "first_seed", "dataset")}
+    return {
+        name: value for name, value in asdict(point).items() if name not in ("seeds", "first_seed", "dataset", "beside")
+    }
 
 
 def measure_files(point: Point, data: cs.Splits) -> Row:

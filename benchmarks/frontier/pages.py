@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import tables
-from estimates import wilson_interval
 from frontier.chart import LETTERS, draw_frontier, format_cost
 from frontier.measure import find_pareto_names
 from frontier.published import read_published
@@ -99,22 +98,14 @@ def mnist_rows(part: Part) -> Iterable[str]:
 
 def _integers(part: Part | None) -> str:
     """Describe the numbers with which networks of few bits were measured, and what they reach in integers."""
-    return (
-        "`micro11k` stands here as it was trained: rounded weights, all other numbers in floating point, and the bytes "
-        f"of its file.{'' if part is None else _header(part)}"
+    text = "Networks of few bits stand here as they were trained, in floating point, with the bytes of their files."
+    rows = [] if part is None else part["rows"]
+    reached = (
+        f"`{row['name']}` {tables.percent(row['mean'])} {tables.interval(row['interval_with_images'])} in "
+        f"{row['weights_bytes']:,} bytes (n = {row['num_runs']})"
+        for row in rows
     )
-
-
-def _header(part: Part) -> str:
-    run, count = part["runs"][0], part["num_images"]
-    accuracy, in_floats = (
-        f"{tables.percent(run[name], 2)} {tables.interval(wilson_interval(round(run[name] * count), count))}"
-        for name in ("accuracy", "accuracy_in_floats")
-    )
-    return (
-        f" The integers of its C header take {run['bytes']:,} bytes; with seed 0 it has {accuracy} in integers and "
-        f"{in_floats} here, for other images."
-    )
+    return f"{text} In the integers of a C header: {', '.join(reached)}." if rows else text
 
 
 def fashion_rows(part: Part) -> Iterable[str]:

@@ -19,7 +19,7 @@ ALL = "all"
 ENTRIES = Path(__file__).parent / "entries"
 ENTRY_FIELDS = ("name", "by", "source", "chosen")
 """What each entry states, beside its architecture and recipe, or its files; OPTIONAL_FIELDS may be set as well."""
-OPTIONAL_FIELDS = ("seeds", "views", "members", "dataset")
+OPTIONAL_FIELDS = ("seeds", "views", "members", "dataset", "beside")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Point:
         epochs: the number of epochs in place of the recipe's; None keeps the recipe's.
         dataset: the only data set that the point is for; "" is any.
         files: paths of trained networks, in place of architecture and recipe: one a run.
+        beside: the name of the point that an entry is compared with, to show its gain.
         by, source, chosen: who made an entry, where it is described, and how its network and recipe were chosen; "" for
             ours.
     """
@@ -49,6 +50,7 @@ class Point:
     epochs: int | None = None
     dataset: str = ""
     files: tuple[str, ...] = ()
+    beside: str = ""
     by: str = ""
     source: str = ""
     chosen: str = ""

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 import answers
+import frontier.headers as headers
 import numpy as np
 import pytest
 from frontier.boards import Board, find_best
@@ -170,6 +171,17 @@ def test_points_of_the_frontier_share_networks(small_mnist: cs.Splits, tmp_path:
     assert (longer["epochs"], longer["first"] == single["first"]) == (2, False)
     with pytest.raises(ValueError, match="needs as many seeds"):
         measure(replace(SINGLE, members=5))
+
+
+def test_the_c_of_a_point_is_described_by_its_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("answers.FOLDER", tmp_path)
+    runs = [{"wrong": [3, 5], "bytes": 900}, {"wrong": [5], "bytes": 910}]
+    row = headers.describe(SINGLE, [4, 5], {"runs": runs, "num_images": 10})
+    assert (row["mean"], row["weights_bytes"], row["num_runs"]) == (pytest.approx(0.85), 910, 2)
+    seeds, wrong = answers.load(row["answers"])
+    assert (seeds.tolist(), np.argwhere(wrong).tolist()) == ([4, 5], [[0, 3], [0, 5], [1, 5]])
+    assert not headers.is_of_few_bits(SINGLE)
+    assert headers.is_of_few_bits(Point("micro11k", "micro11k", "micro11k"))
 
 
 def test_the_front_holds_points_that_no_point_dominates():
