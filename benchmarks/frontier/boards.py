@@ -58,7 +58,7 @@ def rows(part: Part) -> Iterable[str]:
     lines = []
     for board in BOARDS:
         measured = part if board.part == "frontier" else part[board.part]
-        if measured and (best := find_best(board, with_seconds(measured))):
+        if measured and measured.get("rows") and (best := find_best(board, with_seconds(measured))):
             both = best["interval_with_images"]
             lines.append(
                 [board.title, f"`{best['name']}`", best.get("by") or "convscope", str(best["num_runs"]),

@@ -99,7 +99,7 @@ def mnist_rows(part: Part) -> Iterable[str]:
 def _integers(part: Part | None) -> str:
     """Describe the numbers with which networks of few bits were measured, and what they reach in integers."""
     text = "Networks of few bits stand here as they were trained, in floating point, with the bytes of their files."
-    rows = [] if part is None else part["rows"]
+    rows = [] if part is None else part.get("rows", [])
     reached = (
         f"`{row['name']}` {tables.percent(row['mean'])} {tables.interval(row['interval_with_images'])} in "
         f"{row['weights_bytes']:,} bytes (n = {row['num_runs']})"
