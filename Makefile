@@ -14,6 +14,10 @@ PYTEST := $(SETTINGS) $(BIN)/pytest --numprocesses auto --dist worksteal
 # The networks of a file are made once, for all its tests; the files with few long tests come early in the alphabet.
 PEERS_PYTEST := $(SETTINGS) .venv-peers/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
+# Says what a quiet command does, and prints a dot every five seconds, so that nobody thinks it has stopped.
+SAYING = say() { echo "$$1"; shift; (while sleep 5 && kill -0 $$$$ 2>/dev/null; do printf .; done) & dots=$$!; \
+  "$$@"; code=$$?; kill $$dots; echo; return $$code; }; say
+
 NODE_MODULES := web/node_modules/.package-lock.json
 
 # A fresh environment is built when these change.
@@ -29,6 +33,7 @@ run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="-
 	$(BIN)/convscope run $(ARGS)
 
 test: $(VENV)/.test ## Install what the Python tests need and run all of them.
+	@echo "Running the Python tests: four to eight minutes on two cores."
 	$(PYTEST) $(ARGS)
 
 coverage: $(VENV)/.measuring ## Measure which branches of the Python and the C++ their tests take, into build/coverage (ARGS="tests/cli" for a part).
@@ -161,14 +166,16 @@ build/page-report/mnist/report.html: $(VENV)/.installed $(NODE_MODULES) $(wildca
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
+	@$(SAYING) "Making the environment $(VENV) with $(PYTHON)." $(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --editable .
+	@$(SAYING) "Installing convscope into $(VENV) and compiling its C++: two to five minutes." \
+	  $(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@$(SAYING) "Installing convscope and what its tests need into $(VENV), and compiling the C++: two to five minutes." \
+	  $(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ $(VENV)/.installed
 
 $(VENV)/.measuring: $(VENV)/.test
