@@ -16,6 +16,10 @@ from pathlib import Path
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "wheels"))
+from build_wheels import TARGETS
+
+PYTHONS = ("cp311", "cp312")
 _SECTION = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})$", re.MULTILINE)
 
 
@@ -58,23 +62,25 @@ def _check_changelog(root: Path, version: str) -> Iterator[str]:
 
 
 def _check_distributions(folder: Path, name: str, version: Version) -> Iterator[str]:
-    """Yield the problems of the files in dist/: it must have an sdist and wheels, all of this version."""
-    sdists = wheels = 0
+    """Yield the problems of the files in dist/: it must have an sdist and all wheels of Linux, all of this version."""
+    sdists, tags = 0, set[tuple[str, str]]()
     for path in sorted(folder.glob("*")):
         try:
             if path.suffix == ".whl":
-                name_and_version, wheels = parse_wheel_filename(path.name)[:2], wheels + 1
+                *name_and_version, _, new = parse_wheel_filename(path.name)
+                tags |= {(tag.interpreter, tag.platform) for tag in new}
             else:
                 name_and_version, sdists = parse_sdist_filename(path.name), sdists + 1
         except (InvalidSdistFilename, InvalidWheelFilename):
             yield f"dist/{path.name}: is neither a wheel nor an sdist; remove it"
             continue
-        if name_and_version != (name, version):
+        if tuple(name_and_version) != (name, version):
             yield f"dist/{path.name}: is not of {name} {version}; remove it"
     if not sdists:
         yield "dist/ has no sdist; run `make wheels`"
-    if not wheels:
-        yield "dist/ has no wheel; run `make wheels`"
+    expected = [(python, target.tag) for python in PYTHONS for target in TARGETS]
+    if missing := [" for ".join(pair) for pair in expected if pair not in tags]:
+        yield f"dist/ lacks the wheels of {', '.join(missing)}; run `make wheels` with Python 3.11 and a later one"
 
 
 def _git(root: Path, *words: str) -> list[str]:
@@ -93,7 +99,10 @@ def main(root: Path) -> int:
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     files = sorted(path.name for path in (root / "dist").iterdir())
     print("\n".join(["Ready. dist/ has", *(f"  {file}" for file in files)]))
-    print(f"Now tag this commit, push the tag, and upload dist/:\n  git tag --annotate v{version} --message {version}")
+    print(
+        f"Now tag this commit, push the tag, and upload dist/; the workflow `wheels.yml` adds the wheels of "
+        f"macOS and Windows:\n  git tag --annotate v{version} --message {version}"
+    )
     return 0
 
 

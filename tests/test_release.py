@@ -13,6 +13,11 @@ import yaml
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / ".ci" / "release.py"
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-31\n\n### Added\n\n- All.\n"
+PYTHONS = ("cp311-cp311", "cp312-abi3")
+PLATFORMS = (
+    "manylinux2014_x86_64.manylinux_2_17_x86_64", "manylinux2014_aarch64.manylinux_2_17_aarch64",
+    "musllinux_1_2_x86_64", "musllinux_1_2_aarch64",
+)  # fmt: skip
 HOSTED = [
     *ROOT.glob(".github/**/*.yml"), ROOT / ".readthedocs.yaml", ROOT / "CITATION.cff", ROOT / ".pre-commit-config.yaml",
 ]  # fmt: skip
@@ -29,7 +34,7 @@ def checkout(tmp_path: Path) -> Path:
         ".gitignore": "build/\ndist/\n",
         "build/docs/index.html": "",
         "dist/convscope-1.2.3.tar.gz": "",
-        "dist/convscope-1.2.3-cp312-abi3-manylinux_2_28_x86_64.whl": "",
+        **{f"dist/convscope-1.2.3-{python}-{platform}.whl": "" for python in PYTHONS for platform in PLATFORMS},
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -72,7 +77,8 @@ def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
         ("CHANGELOG.md", CHANGELOG.replace("## [Unreleased]\n", ""), "has no section Unreleased"),
         ("tests/storage/corpus/1.2.3.zip", None, "tests/storage/corpus/1.2.3.zip: missing"),
         ("build/docs/index.html", None, "run `make docs`"),
-        ("dist/convscope-1.2.3-cp312-abi3-manylinux_2_28_x86_64.whl", None, "has no wheel"),
+        ("dist/convscope-1.2.3.tar.gz", None, "has no sdist"),
+        (f"dist/convscope-1.2.3-cp312-abi3-{PLATFORMS[2]}.whl", None, "wheels of cp312 for musllinux_1_2_x86_64;"),
         ("dist/convscope-1.2.2-cp312-abi3-win_amd64.whl", "", "is not of convscope 1.2.3"),
         ("dist/notes.txt", "", "is neither a wheel nor an sdist"),
     ],
