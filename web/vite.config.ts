@@ -1,10 +1,11 @@
 // Builds web/src into one script and one style sheet, which the Python package carries and puts into every report.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { licences } from './tools/licences.ts';
 import { CATALOGUES, pageTexts } from './tools/texts.ts';
 
 export default defineConfig({
-  plugins: [svelte(), pageTexts()],
+  plugins: [svelte(), pageTexts(), licences()],
   resolve: { alias: { catalogues: CATALOGUES } },
   build: {
     outDir: '../src/convscope/report/bundle',

@@ -28,7 +28,17 @@ PROJECT = Path(__file__).parent.parent
 BUILD = PROJECT / "build" / "wheels"
 TOOLS = Path(sysconfig.get_path("scripts"))
 
-SOURCES = {"CHANGELOG.md", "CMakeLists.txt", "LICENSE", "PKG-INFO", "README.md", "native", "pyproject.toml", "src"}
+SOURCES = {
+    "CHANGELOG.md",
+    "CMakeLists.txt",
+    "LICENSE",
+    "NOTICE",
+    "PKG-INFO",
+    "README.md",
+    "native",
+    "pyproject.toml",
+    "src",
+}
 """The files and folders of the source distribution."""
 
 
