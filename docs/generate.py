@@ -42,9 +42,6 @@ stderr is closed at the start, it works as if nobody listened.
 def cli_page() -> str:
     """Write docs/cli.md from the help of the commands."""
     commands = list(_find_commands("convscope", main, None))
-    contents = " · ".join(
-        f"[{path.partition(' ')[2]}](#{_anchor(path)})" for path in (context.command_path for context, _ in commands)
-    )
     takes_json = {
         context.info_name: any(option.name == "as_json" for option in command.params) for context, command in commands
     }
@@ -53,7 +50,7 @@ def cli_page() -> str:
     )
     described = dict[str, str]()
     sections = [_write_section(context, command, described) for context, command in commands]
-    return "\n".join([introduction, contents, "", *sections])
+    return "\n".join([introduction, *sections])
 
 
 def _find_commands(
