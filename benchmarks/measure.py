@@ -204,6 +204,7 @@ def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
         measurement.commands.append(command_of(point, dataset, [0]))
         row = {"name": point.name, "architecture": point.architecture, "recipe": point.recipe, "seed": 0}
         figures = {"seconds": median(seconds[point.name]), "turns": TURNS, "threads": 2}
+        figures["processor"] = machine.describe()["processor"]
         precision = find_recipe(point.recipe).precision
         part = add_row(part, measurement, {**row, **figures, "precision": precision})
     return part

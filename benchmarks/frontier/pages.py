@@ -133,12 +133,12 @@ def rows(part: Part, remarks: Iterable[str] = ()) -> Iterable[str]:
     for remark in (*remarks, answers_remark(part)):
         yield from ("", tables.prose(remark))
     if timed := part["timed"]:
-        here, note = timed["machine"], _other_precision(part["rows"], timed["rows"])
+        here = timed["machine"]
+        note = _other_precision(part["rows"], timed["rows"]) + _other_processor(timed["rows"], here["processor"])
         yield ""
         yield tables.prose(
             f"Seconds of one training with two threads on a machine that did nothing else: {here['processor']}, "
-            f"{here['cores']} cores, {timed['date']}.{note} n counts networks, or "
-            "ensembles with all their members."
+            f"{here['cores']} cores, {timed['date']}.{note} n counts networks or ensembles."
         )
     yield from tables.provenance(part)
 
@@ -163,6 +163,14 @@ def _other_precision(rows: Iterable[Part], timed: Iterable[Part]) -> str:
         if precision != row["precision"]:
             changed[row["architecture"]] = precision
     return "".join(f" `{name}` was timed in {precision}." for name, precision in changed.items())
+
+
+def _other_processor(timed: Iterable[Part], processor: str) -> str:
+    """Say which rows were timed on another processor than the latest, with which they cannot be compared."""
+    names = dict[str, list[str]]()
+    for row in timed:
+        names.setdefault(row.get("processor", processor), []).append(f"`{row['name']}`")
+    return "".join(f" On {name}: {', '.join(rows)}." for name, rows in names.items() if name != processor)
 
 
 MARGIN = 0.0005
