@@ -288,7 +288,6 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "crossed": ("crossed", atlas.format_crossed_rows),
     "pictures": ("pictures", _pictures),
     "own-pictures": ("own-pictures", own_pictures.make_choices_table),
-    "planted": ("own-pictures", own_pictures.make_planted_table),
     "next": ("own-pictures", own_pictures.make_next_table),
     "stored-runs": ("stored-runs", _table_of_stored_runs),
     "install": ("install", _installation),

@@ -88,7 +88,7 @@ def _write_section(context: click.Context, command: click.Command, described: di
         else:
             named.setdefault(first, []).append(f"`{option.opts[0]}`")
     if rows:
-        parts.append("\n".join(["| option | meaning | default |", "| --- | --- | --- |", *rows]))
+        parts.append("\n".join(["| option | meaning |", "| --- | --- |", *rows]))
     parts += [f"As in [{first}](#{_anchor(first)}): {', '.join(names)}." for first, names in named.items()]
     return "\n\n".join(parts) + "\n"
 
@@ -102,9 +102,9 @@ def _write_row(option: str, text: str) -> str:
     """Write an option's row of the table; click has the default and the range in brackets after the meaning."""
     meaning, brackets = re.fullmatch(r"(.*?)\s*(?:\[([^\]]*)\])?", text, re.DOTALL).groups()  # type: ignore[union-attr]  # matches anything
     notes = brackets.split("; ") if brackets else []
-    default = "".join(f"`{note.removeprefix('default: ')}`" for note in notes if note.startswith("default: "))
-    others = [f"`{note}`" for note in notes if not note.startswith("default: ")]
-    cells = [f"`{' '.join(option.split())}`", " ".join([meaning, *others]).strip(), default]
+    ranges = [f"`{note}`" for note in notes if not note.startswith("default: ")]
+    defaults = [f"Default: `{note.removeprefix('default: ')}`." for note in notes if note.startswith("default: ")]
+    cells = [f"`{' '.join(option.split())}`", " ".join([meaning, *ranges, *defaults]).strip()]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -69,24 +69,6 @@ def make_choices_table(part: Part) -> Iterable[str]:
     yield from tables.table(header, rows)
 
 
-def make_planted_table(part: Part) -> Iterable[str]:
-    """Make the table of planted wrong labels that are seen."""
-    rows = []
-    for case in part["cleaning"]:
-        scores = [seen for name, seen in case["seen"].items() if name.startswith("cleanlab all, ")]
-        better = [max(score[column] for score in scores) for column in range(len(scores[0]))]
-        rows.append(
-            [
-                f"{case['name']}: {case['planted']:,}, {100 * case['share']:.0f} %",
-                *(
-                    ", ".join(f"{value:.0f}" for value in seen)
-                    for seen in (case["seen"]["convscope"], case["seen"]["cleanlab list, self_confidence"], better)
-                ),
-            ]
-        )
-    yield from tables.table(["planted", "convscope", "cleanlab's list", "cleanlab's better score"], rows)
-
-
 def make_next_table(part: Part) -> Iterable[str]:
     """Make the table of labels that `predict --next` needs."""
     by_rule = {(row["name"], row["rule"]): row for row in part["labelling"]}
