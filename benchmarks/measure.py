@@ -24,7 +24,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -42,8 +42,18 @@ import own_pictures.pages as own_pictures
 import plans
 import processes
 import publish
-from frontier.measure import measure_point
-from frontier.points import ACCURACY, ALL, FASHION, POINTS, Point, find_network, find_points, find_recipe
+from frontier.measure import command_of, measure_point, time_trainings
+from frontier.points import (
+    ACCURACY,
+    ALL,
+    FASHION,
+    Point,
+    find_network,
+    find_points,
+    find_recipe,
+    find_single_networks,
+    read_points,
+)
 
 import convscope as cs
 
@@ -93,7 +103,7 @@ class Measurement:
 
 def frontier(measurement: Measurement, dataset: str) -> Part:
     """Measure a row for each point of the frontier that is asked for; the others stay as they were."""
-    return measure_rows(measurement, dataset, find_points(measurement.points, dataset), POINTS)
+    return measure_rows(measurement, dataset, find_points(measurement.points, dataset), read_points())
 
 
 def fresh(measurement: Measurement) -> Part:
@@ -135,15 +145,6 @@ def measure_rows(
             row = measure_point(point, data, chosen, measurement.scratch / dataset, executor)
             part = add_row(part, measurement, row, order) | {"num_images": len(data.test)}
     return part
-
-
-def command_of(point: Point, dataset: str, seeds: Sequence[int]) -> str:
-    """Write the command that trains the networks of a point."""
-    if point.by:
-        return f"benchmarks/measure.py frontier --points {point.name}"
-    words = ["convscope", "experiment", "--dataset", dataset, "--architecture", point.architecture]
-    words += ["--recipe", point.recipe, *(["--epochs", str(point.epochs)] if point.epochs else [])]
-    return shlex.join([*words, "--seeds", f"{seeds[0]}-{seeds[-1]}"])
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -191,14 +192,9 @@ def name_row(row: Part) -> str:
 def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
     """Measure the seconds of one training for each network and recipe of the frontier, in turns, on a quiet machine."""
     part, data = dict(measurement.earlier), cs.load_dataset(dataset)
-    points = list(single_networks(find_points(measurement.points, dataset), dataset))
-    seconds: dict[str, list[float]] = {point.name: [] for point in points}
+    points = find_single_networks(find_points(measurement.points, dataset), dataset)
     start, own = machine.ticks(), time.process_time()
-    for _ in range(TURNS):
-        for point in points:
-            network, recipe = find_network(point.architecture), find_recipe(point.recipe)
-            [run] = cs.run_experiment([network], data, [recipe], [0], threads=2).runs
-            seconds[point.name].append(run.seconds)
+    seconds = time_trainings(points, data, TURNS)
     require_quiet(machine.measure_others_share(start, time.process_time() - own))
     for point in points:
         measurement.commands.append(command_of(point, dataset, [0]))
@@ -206,19 +202,11 @@ def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
         figures = {"seconds": median(seconds[point.name]), "turns": TURNS, "threads": 2}
         figures["processor"] = machine.describe()["processor"]
         precision = find_recipe(point.recipe).precision
-        part = add_row(part, measurement, {**row, **figures, "precision": precision})
+        part = add_row(part, measurement, {**row, **figures, "precision": precision}, read_points())
     return part
 
 
-def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
-    """Yield for each architecture and recipe of `points` the point that is one network with one view."""
-    pairs = {(point.architecture, point.recipe) for point in points}
-    for point in find_points(ALL, dataset):
-        if point.members == point.views == 1 and not point.files and (point.architecture, point.recipe) in pairs:
-            yield point
-
-
-def add_row(part: Part, measurement: Measurement, row: Part, order: Sequence[Point] = POINTS) -> Part:
+def add_row(part: Part, measurement: Measurement, row: Part, order: Sequence[Point]) -> Part:
     """Add a row measured now to `part`, in the order of the points, and write it."""
     choice = None if row.get("files") else publish.compute_choice_digest(row["architecture"], row["recipe"])
     stamp = {
@@ -267,7 +255,7 @@ def integers(measurement: Measurement) -> Part:
             run = headers.train(point, data, seeds, folder, executor)
         figures = measurement.script("microcontroller.py", str(folder), "--arm", "0")
         row = headers.describe(point, seeds, figures) | {"parameters": run.parameters}
-        part = add_row(part, measurement, row) | {"num_images": figures["num_images"]}
+        part = add_row(part, measurement, row, read_points()) | {"num_images": figures["num_images"]}
     return part
 
 

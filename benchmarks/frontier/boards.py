@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import answers
 import tables
 from frontier.pages import with_seconds
-from frontier.points import POINTS
+from frontier.points import read_points
 from tables import Part
 
 import convscope as cs
@@ -46,10 +46,19 @@ BOARDS = (
 )
 
 
+MIN_RUNS = 5
+"""Fewer runs of a single network are left out, since the luckiest of few seeds is no mean."""
+
+
 def find_best(board: Board, rows: Iterable[Part]) -> Part | None:
     """Find the row with the highest mean that keeps a board's limit."""
-    single = (row for row in rows if not board.is_single or row["members"] == row["views"] == 1)
-    within = [row for row in single if row[board.cost] is not None and row[board.cost] <= board.limit]
+    valid = (
+        row
+        for row in rows
+        if (not board.is_single or row["members"] == row["views"] == 1)
+        and (row["members"] > 1 or row["num_runs"] >= MIN_RUNS)
+    )
+    within = [row for row in valid if row[board.cost] is not None and row[board.cost] <= board.limit]
     return max(within, key=lambda row: row["mean"], default=None)
 
 
@@ -58,7 +67,7 @@ def rows(part: Part) -> Iterable[str]:
     lines = []
     for board in BOARDS:
         measured = part if board.part == "frontier" else part[board.part]
-        if measured and measured.get("rows") and (best := find_best(board, with_seconds(measured))):
+        if measured and (best := find_best(board, with_seconds(measured))):
             both = best["interval_with_images"]
             lines.append(
                 [board.title, f"`{best['name']}`", best.get("by") or "convscope", str(best["num_runs"]),
@@ -72,7 +81,7 @@ def rows(part: Part) -> Iterable[str]:
 
 def _compare_with_rows_beside(rows: Iterable[Part]) -> Iterable[list[str]]:
     measured = {row["name"]: row for row in rows}
-    for point in POINTS:
+    for point in read_points():
         if point.name in measured and point.beside in measured:
             groups = (answers.read_group(measured[name]) for name in (point.name, point.beside))
             comparison = cs.compare_groups(*groups).to_dict()

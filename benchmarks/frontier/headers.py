@@ -23,14 +23,20 @@ def train(point: Point, data: cs.Splits, seeds: Sequence[int], folder: Path, exe
 
 
 def describe(point: Point, seeds: Sequence[int], figures: Row) -> Row:
-    """Make the row of a point from the figures that microcontroller.py printed, and publish its answers."""
-    wrong = np.zeros((len(figures["runs"]), figures["num_images"]), np.bool_)
-    for flags, run in zip(wrong, figures["runs"], strict=True):
+    """Make the row of a point from the runs of `seeds` that microcontroller.py measured, and publish its answers.
+
+    Raises:
+        KeyError: if a seed has no run.
+    """
+    run_of_seed = {run["seed"]: run for run in figures["runs"]}
+    runs = [run_of_seed[seed] for seed in seeds]
+    wrong = np.zeros((len(runs), figures["num_images"]), np.bool_)
+    for flags, run in zip(wrong, runs, strict=True):
         flags[run["wrong"]] = True
     return {
         **{name: getattr(point, name) for name in ("name", "by", "architecture", "recipe", "views", "members")},
         "seeds": list(seeds),
         **answers.describe(wrong),
-        "weights_bytes": max(run["bytes"] for run in figures["runs"]),
+        "weights_bytes": max(run["bytes"] for run in runs),
         "answers": answers.save(f"mnist-{point.name}-c-{seeds[0]}-{seeds[-1]}", seeds, wrong),
     }

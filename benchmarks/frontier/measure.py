@@ -3,6 +3,8 @@
 Points that average views or form ensembles need no training of their own: they are computed from trained networks.
 """
 
+import shlex
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -69,6 +71,15 @@ def measure_point(
     }
 
 
+def command_of(point: Point, dataset: str, seeds: Sequence[int]) -> str:
+    """Write the command that trains the networks of a point."""
+    if point.by:
+        return f"benchmarks/measure.py frontier --points {point.name}"
+    words = ["convscope", "experiment", "--dataset", dataset, "--architecture", point.architecture]
+    words += ["--recipe", point.recipe, *(["--epochs", str(point.epochs)] if point.epochs else [])]
+    return shlex.join([*words, "--seeds", f"{seeds[0]}-{seeds[-1]}"])
+
+
 def _describe_point(point: Point) -> Row:
     return {
         name: value for name, value in asdict(point).items() if name not in ("seeds", "first_seed", "dataset", "beside")
@@ -109,6 +120,17 @@ def read_probabilities(run: cs.RunResult, views: int, test: cs.Dataset, folder: 
         np.save(path, cs.load_model(run.folder).probabilities(test.images, views).astype(np.float32))
     kept: NDArray[np.float32] = np.load(path)
     return kept
+
+
+def time_trainings(points: Sequence[Point], data: cs.Splits, turns: int) -> dict[str, list[float]]:
+    """Measure the seconds of a training of each point with two threads, in turns."""
+    seconds: dict[str, list[float]] = {point.name: [] for point in points}
+    for _ in range(turns):
+        for point in points:
+            network, recipe = find_network(point.architecture), find_recipe(point.recipe)
+            [run] = cs.run_experiment([network], data, [recipe], [0], threads=2).runs
+            seconds[point.name].append(run.seconds)
+    return seconds
 
 
 def find_pareto_names(points: list[Row], cost: str) -> tuple[str, ...]:

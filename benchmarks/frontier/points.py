@@ -5,6 +5,7 @@ files in `entries`, which docs/leaderboard.md describes.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,8 @@ ENTRIES = Path(__file__).parent / "entries"
 ENTRY_FIELDS = ("name", "by", "source", "chosen")
 """What each entry states, beside its architecture and recipe, or its files; OPTIONAL_FIELDS may be set as well."""
 OPTIONAL_FIELDS = ("seeds", "views", "members", "dataset", "beside")
+OF_TRAININGS = ("seeds", "members")
+"""The fields of these that an entry of files does not have."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ FASHION = (
 def read_entry(path: Path) -> Point:
     """Read the file of an entry.
 
-    The first seed follows from the network and the recipe, so nobody can choose the seeds.
+    The first seed follows from the network and the recipe without their names, so that it is not chosen by itself.
 
     Raises:
         ValueError: if the file is not valid; the message names the file and the field.
@@ -103,12 +106,13 @@ def read_entry(path: Path) -> Point:
     try:
         value = _read_fields(path)
         if "files" in value:
-            files = tuple(map(str, value["files"]))
+            files = tuple(value["files"])
             return Point(**{**value, "architecture": name, "recipe": name, "seeds": len(files), "files": files})
-        if _read_recipe(value, name).early_stopping is not None:
+        recipe = _read_recipe(value, "")
+        if recipe.early_stopping is not None:
             raise ValueError("recipe: early_stopping chooses an epoch; an entry is measured after its last step")
-        digest = compute_choice_digest(_read_network(value, name), _read_recipe(value, name))
-        return Point(**{**value, "architecture": name, "recipe": name, "first_seed": 1000 + int(digest[:5], 16)})
+        first_seed = 1000 + int(compute_choice_digest(_read_network(value, ""), recipe)[:5], 16)
+        return Point(**{**value, "architecture": name, "recipe": name, "first_seed": first_seed})
     except (ValueError, TypeError, cs.ConvscopeError) as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -118,13 +122,42 @@ def _read_fields(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("an entry is an object of JSON")
     expected = (*ENTRY_FIELDS, *(("files",) if "files" in value else ("architecture", "recipe")))
+    allowed = (*expected, *(name for name in OPTIONAL_FIELDS if "files" not in value or name not in OF_TRAININGS))
     if missing := [name for name in expected if name not in value]:
         raise ValueError(f"{missing[0]} is missing")
-    if unknown := sorted(value.keys() - {*expected, *OPTIONAL_FIELDS}):
-        raise ValueError(f"{unknown[0]} is unknown; this entry has {', '.join((*expected, *OPTIONAL_FIELDS))}")
-    if value["name"] != path.stem or value["name"] in PRESETS or value["name"] in RECIPES:
-        raise ValueError(f"name is {value['name']!r}; it must be {path.stem!r}, as the file, and not a preset's")
+    if unknown := sorted(value.keys() - {*allowed}):
+        raise ValueError(f"{unknown[0]} is unknown; this entry has {', '.join(allowed)}")
+    name, is_taken = value["name"], value["name"] in {*PRESETS, *RECIPES, *(point.name for point in OWN)}
+    if name != path.stem or is_taken:
+        raise ValueError(f"name is {name!r}; it must be {path.stem!r}, as the file, and not the name of a row of ours")
+    for field, (is_valid, expected_value) in _VALID.items():
+        if field in value and not is_valid(value[field]):
+            raise ValueError(f"{field} is {value[field]!r:.60}; it must be {expected_value}")
+    if value.get("seeds", 30) < value.get("members", 1):
+        raise ValueError(f"seeds is {value.get('seeds', 30)}; an ensemble of {value['members']} needs as many")
     return value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.strip() != ""
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= 1000
+
+
+_VALID = {
+    **dict.fromkeys((*ENTRY_FIELDS, "beside"), (_is_text, "a text")),
+    "seeds": (_is_count, "a number from 1 to 1000"),
+    "members": (_is_count, "a number from 1 to 1000"),
+    "views": (lambda value: value in (1, 5, 9), "1, 5 or 9"),
+    "dataset": (lambda value: value in ("mnist", "fashion-mnist"), "mnist or fashion-mnist"),
+    "files": (
+        lambda value: isinstance(value, list) and len(value) > 0 and all(map(_is_text, value)),
+        "a list of paths",
+    ),
+}
+"""Which values of a field are valid, and how to say it."""
 
 
 def _read_network(value: dict[str, Any], name: str) -> cs.Architecture:
@@ -152,16 +185,22 @@ def find_recipe(name: str) -> cs.Recipe:
     return RECIPES[name] if name in RECIPES else _read_recipe(_read_fields(ENTRIES / f"{name}.json"), name)
 
 
-POINTS = (*OWN, *map(read_entry, sorted(ENTRIES.glob("*.json"))))
+def read_points() -> tuple[Point, ...]:
+    """Read our points and then the entries.
+
+    Raises:
+        ValueError: as `read_entry`.
+    """
+    return (*OWN, *map(read_entry, sorted(ENTRIES.glob("*.json"))))
 
 
 def find_points(names: str, dataset: str) -> list[Point]:
     """Find the points of a data set by their names, separated by commas; "all" is every point that it has.
 
     Raises:
-        ValueError: if a name is unknown, comes twice, or is a point of another data set.
+        ValueError: if a name is unknown, comes twice, or is a point of another data set; as `read_entry`.
     """
-    known = {point.name: point for point in POINTS if point.dataset in ("", dataset)}
+    known = {point.name: point for point in read_points() if point.dataset in ("", dataset)}
     if names == ALL:
         return list(known.values())
     chosen = [name.strip() for name in names.split(",")]
@@ -171,3 +210,13 @@ def find_points(names: str, dataset: str) -> list[Point]:
         if chosen.count(name) > 1:
             raise ValueError(f"{name!r} comes twice")
     return [known[name] for name in chosen]
+
+
+def find_single_networks(points: Sequence[Point], dataset: str) -> list[Point]:
+    """Find for each architecture and recipe of `points` the point that is one network with one view."""
+    pairs = {(point.architecture, point.recipe) for point in points}
+    return [
+        point
+        for point in find_points(ALL, dataset)
+        if point.members == point.views == 1 and not point.files and (point.architecture, point.recipe) in pairs
+    ]

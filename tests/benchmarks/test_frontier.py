@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from frontier.boards import Board, find_best
 from frontier.measure import find_pareto_names, measure_point
-from frontier.points import POINTS, Point, find_network, find_points, find_recipe, read_entry
+from frontier.points import Point, find_network, find_points, find_recipe, read_entry, read_points
 from frontier.published import PUBLISHED
 
 import convscope as cs
@@ -23,15 +23,18 @@ SINGLE = Point("single", "ann", "fast")
 
 
 def test_every_point_names_existing_networks_and_files():
-    assert len({point.name for point in POINTS}) == len(POINTS)
-    for point in POINTS:
+    points = read_points()
+    names = {point.name for point in points}
+    assert len(names) == len(points)
+    for point in points:
         assert (point.architecture in PRESETS and point.recipe in RECIPES) or point.by
         assert find_network(point.architecture).parameters
         assert point.views in (1, 5, 9)
         assert point.dataset in ("", *DATASETS)
         assert point.seeds >= point.members >= 1
-    singles = {(point.architecture, point.recipe) for point in POINTS if point.views == point.members == 1}
-    assert singles == {(point.architecture, point.recipe) for point in POINTS}  # the training of each can be timed
+        assert point.beside in {"", *names}
+    singles = {(point.architecture, point.recipe) for point in points if point.views == point.members == 1}
+    assert singles == {(point.architecture, point.recipe) for point in points}  # the training of each can be timed
 
 
 @pytest.fixture
@@ -86,10 +89,18 @@ def test_networks_trained_elsewhere_are_measured_from_their_files(
         ({"recipe": {"validation_fraction": 0.1, "early_stopping": {"patience": 1}}}, "early_stopping chooses"),
         ({"architecture": []}, "architecture"),
         ({"first_seed": 7}, "first_seed is unknown"),
+        ({"files": "model.pt2"}, "files is 'model.pt2'; it must be a list of paths"),
+        ({"seeds": True}, "seeds is True; it must be a number from 1"),
+        ({"views": 3}, "views is 3; it must be 1, 5 or 9"),
+        ({"dataset": "cifar10"}, "dataset is 'cifar10'"),
+        ({"by": ""}, "by is ''; it must be a text"),
+        ({"members": 4}, "an ensemble of 4 needs as many"),
     ],
 )
 def test_an_invalid_entry_is_refused_by_its_file_and_field(entry: dict, tmp_path: Path, changes: dict, message: str):
     path = tmp_path / "theirs.json"
+    if "files" in changes:
+        del entry["architecture"], entry["recipe"], entry["seeds"]
     path.write_text(json.dumps(entry | changes), encoding="utf-8")
     with pytest.raises(ValueError, match=message) as raised:
         read_entry(path)
@@ -101,11 +112,16 @@ def test_an_invalid_entry_is_refused_by_its_file_and_field(entry: dict, tmp_path
 
 
 def test_the_leaderboard_has_the_best_network_within_each_limit():
-    def row(name: str, parameters: int, mean: float, seconds: float | None, members: int = 1) -> dict:
+    def row(name: str, parameters: int, mean: float, seconds: float | None, runs: int = 5, members: int = 1) -> dict:
         costs = {"parameters": parameters, "seconds": seconds}
-        return {"name": name, **costs, "mean": mean, "members": members, "views": 1}
+        return {"name": name, **costs, "mean": mean, "num_runs": runs, "members": members, "views": 1}
 
-    measured = [row("a", 697, 0.98, 5), row("b", 600, 0.97, 1), row("c", 500, 0.99, None, members=2)]
+    measured = [
+        row("a", 697, 0.98, 5),
+        row("b", 600, 0.97, 1),
+        row("c", 500, 0.99, None, runs=1, members=2),
+        row("lucky", 400, 1.0, 1, runs=4),
+    ]
     assert find_best(Board("", "frontier", "parameters", 697), measured)["name"] == "a"
     assert find_best(Board("", "frontier", "parameters", 650), measured)["name"] == "b"
     assert find_best(Board("", "frontier", "seconds", 4), measured)["name"] == "b"
@@ -115,7 +131,7 @@ def test_the_leaderboard_has_the_best_network_within_each_limit():
 
 def test_points_are_named_one_by_one_or_all_of_a_data_set(monkeypatch: pytest.MonkeyPatch):
     own = Point("clothes", "cnn", "fast", dataset="fashion-mnist")
-    monkeypatch.setattr("frontier.points.POINTS", (SINGLE, own))
+    monkeypatch.setattr("frontier.points.read_points", lambda: (SINGLE, own))
     assert find_points("all", "fashion-mnist") == find_points("single, clothes", "fashion-mnist") == [SINGLE, own]
     assert find_points("all", "mnist") == [SINGLE]
     for names, message in (
@@ -175,7 +191,8 @@ def test_points_of_the_frontier_share_networks(small_mnist: cs.Splits, tmp_path:
 
 def test_the_c_of_a_point_is_described_by_its_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("answers.FOLDER", tmp_path)
-    runs = [{"wrong": [3, 5], "bytes": 900}, {"wrong": [5], "bytes": 910}]
+    seed_of_none_here = {"seed": 9, "wrong": [0], "bytes": 990}
+    runs = [{"seed": 5, "wrong": [5], "bytes": 910}, seed_of_none_here, {"seed": 4, "wrong": [3, 5], "bytes": 900}]
     row = headers.describe(SINGLE, [4, 5], {"runs": runs, "num_images": 10})
     assert (row["mean"], row["weights_bytes"], row["num_runs"]) == (pytest.approx(0.85), 910, 2)
     seeds, wrong = answers.load(row["answers"])

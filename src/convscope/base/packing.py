@@ -29,8 +29,8 @@ _LEVEL_OF_PIXEL = np.rint(np.arange(256) / 17).astype(np.uint8)
 _MAX_ROUNDED = {6: 25, 8: 127}
 _MAX_BYTES = 1 << 28  # limit for an array; a page of 5 MB holds none of a tenth of that
 _MAX_FIELDS_BYTES = 128  # the JSON around an array's data: its name, type and shape
-_MAX_KNOWN = 10_000
-_known: set[int] = set()  # hashes of the latest arrays packed here, which need not be unpacked to be checked
+_MAX_HASHES = 10_000
+_own_hashes: set[int] = set()  # hashes of the latest arrays packed here, which need not be unpacked to be checked
 _NUM_STEPS = 64  # rows are compressed in so many steps, so that the number that fits is known to 1 part in 64
 
 
@@ -47,7 +47,7 @@ class Packed(Record, kw_only=True):
     scales: tuple[float, ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        if hash((self.dtype, self.shape, self.data, self.scales)) not in _known:
+        if hash((self.dtype, self.shape, self.data, self.scales)) not in _own_hashes:
             self.unpack()
 
     @classmethod
@@ -116,9 +116,9 @@ def pack_halved(array: NDArray[np.uint8]) -> Packed:
 
 def _pack(dtype: Any, shape: tuple[int, ...], compressed: bytes, scales: Any = UNSET) -> Packed:
     data = b64encode(compressed).decode()
-    if len(_known) == _MAX_KNOWN:
-        _known.clear()
-    _known.add(hash((dtype, shape, data, scales)))
+    if len(_own_hashes) == _MAX_HASHES:
+        _own_hashes.clear()
+    _own_hashes.add(hash((dtype, shape, data, scales)))
     return Packed(dtype=dtype, shape=shape, data=data, scales=scales)
 
 
