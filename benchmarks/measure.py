@@ -298,7 +298,7 @@ def speed(measurement: Measurement) -> Part:
     require_quiet(comparison["busiest"])
     rows = []
     for result in comparison["results"]:
-        samples = [{**sample, "n": len(sample["values"]), "values": None} for sample in result["samples"][:2]]
+        samples = [{**sample, "n": len(sample["values"]), "values": None} for sample in result["samples"]]
         rows.append({"value": result["value"], "unit": result["bound"]["unit"], "note": result["note"],
                      "samples": samples})  # fmt: skip
     return {"rows": rows, "peers": comparison["versions"], "turns": comparison["repeat"]}

@@ -18,6 +18,7 @@ import install
 import many_runs
 import own_pictures.pages as own_pictures
 import plans
+import speed_chart
 import tables
 from rows import ROWS
 
@@ -55,6 +56,9 @@ def write_pages(parts: dict[str, Part]) -> None:
     for cost in frontier_pages.COSTS if "frontier" in parts else ():
         if svg := frontier_pages.picture(parts, cost):
             (engine_state.PROJECT / frontier_pages.name_picture(cost)).write_text(svg, encoding="utf-8")
+    if "speed" in parts:
+        picture = speed_chart.draw_epochs(parts["speed"])
+        (engine_state.PROJECT / speed_chart.PATH).write_text(picture, encoding="utf-8")
     if {"atlas", "crossed"} <= parts.keys():
         atlas.write_files(parts["atlas"], parts["crossed"])
 
@@ -203,6 +207,16 @@ def _speed(part: Part) -> Iterable[str]:
     yield from tables.provenance(part)
 
 
+def _epoch(part: Part) -> Iterable[str]:
+    """Show the chart of an epoch, with what it compares in a sentence."""
+    yield from ("![Seconds of an epoch of the same network by each library](docs/epoch.svg)", "")
+    yield tables.prose(
+        f"Seconds of an epoch of `cnn` on the 60,000 images of MNIST, in turns on {part['machine']['cores']} cores of "
+        f"{part['machine']['processor']}, medians, {part['date']} ([spread, versions and other networks]"
+        "(docs/results.md#speed)). The loops of TensorFlow, PyTorch and JAX are compiled and written for speed."
+    )
+
+
 def _format_speed(row: Part) -> str:
     if row["value"] is None:
         return "not measured"
@@ -292,6 +306,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "stored-runs": ("stored-runs", _table_of_stored_runs),
     "install": ("install", _installation),
     "main-job": ("main-job", _main_job),
+    "epoch": ("speed", _epoch),
     "speed": ("speed", _speed),
 }
 

@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import convscope
@@ -23,7 +24,14 @@ ROOT = Path(__file__).parent.parent
 SOURCE, OUTPUT = ROOT / "build" / "docs-source", ROOT / "build" / "docs"
 CONTENTS = "docs/index.md"
 _README_PICTURES = ROOT / "docs"
-PLAYGROUND = "playground.html"  # to try the page on the site, without a run
+LIVE = "live"  # the folder of the pages that the site shows the product with
+LIVE_LINKS = f"""\
+<p><strong>Live:</strong>
+<a href="{LIVE}/report.html">the page of a run</a> ·
+<a href="{LIVE}/report.html#bench?n=convolution">a lesson: convolution</a> ·
+<a href="{LIVE}/playground.html">train in this browser</a></p>
+"""
+LIVE_MARK = "<!-- live pages -->"
 # In the order of the design page: data, networks, training, then what is measured.
 _ROOMS = (
     "data", "architecture", "recipes", "runs", "training", "storage", "evidence", "prediction", "export", "interchange",
@@ -50,10 +58,19 @@ def main() -> int:
     folders = ["-c", str(ROOT / "docs"), "-d", str(ROOT / "build" / "docs-cache"), str(SOURCE), str(output)]
     failed = int(sphinx_build(["-b", builder, *strict, *folders]))
     if not failed and not check_links:
-        make_playground(OUTPUT / PLAYGROUND, SILENT)
+        write_live_pages(OUTPUT / LIVE)
         for picture in _README_PICTURES.glob("report-*.png"):  # Sphinx copies no file that only HTML in a page shows
             _copy(picture, OUTPUT / picture.relative_to(ROOT))
     return failed
+
+
+def write_live_pages(folder: Path) -> None:
+    """Train the default network, and write its page and the playground into `folder`."""
+    folder.mkdir()
+    with TemporaryDirectory() as name:
+        convscope.run("mnist", recipe="fast", seeds=3, out=Path(name) / "run")
+        shutil.copyfile(Path(name) / "run" / "report.html", folder / "report.html")
+    make_playground(folder / "playground.html", SILENT)
 
 
 def write_source(folder: Path) -> None:
@@ -77,9 +94,9 @@ def pages() -> list[Path]:
 
 
 def start_page() -> str:
-    """Write the start page: README, then the contents of the site in the sections and the order of docs/index.md."""
-    playground = f'<p><a href="{PLAYGROUND}">Train a network in this browser</a>: 9 MB, nothing to install.</p>\n'
-    parts = ["```{include} README.md\n```\n", playground]
+    """Write the start page: README with links to the live pages, then the contents in the order of docs/index.md."""
+    before, after = (ROOT / "README.md").read_text(encoding="utf-8").split(LIVE_MARK)
+    parts = [before, LIVE_LINKS, after]
     for caption, paths in contents():
         lines = "\n".join(path.removesuffix(".md") for path in paths)
         parts.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n")

@@ -240,9 +240,9 @@ def chance(part: Part) -> Iterable[str]:
     yield from (*tables.table(columns, rows), "")
     yield tables.prose(
         "In percentage points: the SD of single runs over seeds on these test images, of a network over test sets of "
-        f"{part['num_images']:,} images, and of the difference of two single runs, on the same test images and on "
-        "different ones, of some of the networks. Then how probable a difference of 0.05 points or more is between single "
-        "runs of equally good networks. [The formulas](../benchmarks/README.md#how-much-of-a-difference-is-chance)."
+        f"{part['num_images']:,} images, and of the difference of two single runs, on the same and on different test "
+        "images, of some networks. Then how probable a difference of 0.05 points or more is between single runs "
+        "of equally good networks. [The formulas](../benchmarks/README.md#how-much-of-a-difference-is-chance)."
     )
 
 

@@ -207,12 +207,25 @@ def test_the_atlas_follows_from_its_published_runs(publish: ModuleType):
 
 
 @pytest.mark.slow
-def test_the_committed_pictures_of_the_frontier_are_those_of_the_measured_rows(publish: ModuleType):
+def test_the_committed_pictures_are_those_of_the_measured_rows(publish: ModuleType):
     parts = publish.load()
     pages = publish.frontier_pages
     pictures = {pages.name_picture(cost): pages.picture(parts, cost) for cost in pages.COSTS}
     assert set(pictures) == {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("frontier-*.svg")}
+    pictures[publish.speed_chart.PATH] = publish.speed_chart.draw_epochs(parts["speed"])
     for name, svg in pictures.items():
         committed = (ROOT / name).read_text(encoding="utf-8")
         texts = [re.findall(r">([^<>]+)</text>", picture) for picture in (committed, svg)]
         assert texts[0] == texts[1], "out of date; run: make results ARGS=--pages"
+
+
+def test_the_chart_of_an_epoch_shows_each_library_beside_convscope(publish: ModuleType):
+    def sample(name: str, median: float) -> dict:
+        return {"name": name, "median": median}
+
+    fit = {"samples": [sample("convscope", 0.5), sample("Keras fit", 4.0)]}
+    loops = {"samples": [sample("convscope", 0.5), sample("JAX", 3.0), sample("PyTorch", 3.5)]}
+    svg = publish.speed_chart.draw_epochs({"rows": [fit, loops, {"samples": [sample("other row", 9.0)]}]})
+    texts = re.findall(r">([^<>]+)</text>", svg)
+    assert texts == ["convscope", "0.50 s", "JAX", "3.00 s, 6.0 times", "PyTorch", "3.50 s, 7.0 times",
+                     "Keras fit", "4.00 s, 8.0 times"]  # fmt: skip

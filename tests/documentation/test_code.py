@@ -10,7 +10,7 @@ import pytest
 from tests.test_docs import USED, blocks, name
 
 WITH_CODE = [page for page in USED if any(language == "python" for language, _ in blocks(page))]
-NEEDED = {"keras.md": "keras", "pytorch.md": "torch", "tflite.md": "ai_edge_litert"}
+NEEDED = {"keras.md": "keras", "pandas.md": "pandas", "pytorch.md": "torch", "tflite.md": "ai_edge_litert"}
 """The package that the code of a page needs and the extra `test` does not install."""
 
 
