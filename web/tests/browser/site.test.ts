@@ -11,8 +11,8 @@ else
   inEachBrowser((browser) => {
     test('the start page has its pictures and links to live pages that open', async () => {
       const opened = await open(browser(), START, { started: false });
-      const links = await opened.page.$$eval('a[href^="live/"]', (found) =>
-        found.map((link) => link.getAttribute('href')!),
+      const links = await opened.page.$$eval('a[href^="live/"]', (anchors) =>
+        anchors.map((link) => link.getAttribute('href')!),
       );
       const blank = await opened.page.$$eval(
         'img',
