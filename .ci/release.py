@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
@@ -34,11 +35,18 @@ def find_problems(root: Path) -> Iterator[str]:
         yield f"tests/storage/corpus/{version}.zip: missing; run tests/storage/corpus/write.py {version}, and commit it"
     if not (root / "build" / "docs" / "index.html").exists():
         yield "build/docs/index.html: missing; run `make docs`"
+    if not name_bill_of_materials(root, version).exists():
+        yield f"build/{name_bill_of_materials(root, version).name}: missing; run `make wheels`"
     yield from _check_distributions(root / "dist", name, Version(version))
     if changed := _git(root, "status", "--porcelain"):
         yield f"the checkout has {len(changed)} changes that are not committed, such as {changed[0].strip()}"
     if _git(root, "tag", "--list", f"v{version}"):
         yield f"the tag v{version} is there already; raise the version in pyproject.toml and CITATION.cff"
+
+
+def name_bill_of_materials(root: Path, version: str) -> Path:
+    """Name the file that `make wheels` writes beside the wheels."""
+    return root / "build" / f"convscope-{version}.cdx.json"
 
 
 def _check_changelog(root: Path, version: str) -> Iterator[str]:
@@ -97,11 +105,12 @@ def main(root: Path) -> int:
         print(f"Not ready: {len(messages)} problem{'s' if len(messages) > 1 else ''}.")
         return 1
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    files = sorted(path.name for path in (root / "dist").iterdir())
-    print("\n".join(["Ready. dist/ has", *(f"  {file}" for file in files)]))
+    files = [*sorted((root / "dist").iterdir()), name_bill_of_materials(root, version)]
+    digests = [f"  {sha256(file.read_bytes()).hexdigest()}  {file.relative_to(root)}" for file in files]
+    print("\n".join(["Ready. These are the files of the release and their SHA-256:", *digests]))
     print(
-        f"Now tag this commit, push the tag, and upload dist/; the workflow `wheels.yml` adds the wheels of "
-        f"macOS and Windows:\n  git tag --annotate v{version} --message {version}"
+        f"Now tag this commit, push the tag, and attach these files to it; the workflow `wheels.yml` adds the "
+        f"wheels of macOS and Windows:\n  git tag --annotate v{version} --message {version}"
     )
     return 0
 

@@ -33,6 +33,7 @@ def checkout(tmp_path: Path) -> Path:
         "tests/storage/corpus/1.2.3.zip": "",
         ".gitignore": "build/\ndist/\n",
         "build/docs/index.html": "",
+        "build/convscope-1.2.3.cdx.json": "",
         "dist/convscope-1.2.3.tar.gz": "",
         **{f"dist/convscope-1.2.3-{python}-{platform}.whl": "" for python in PYTHONS for platform in PLATFORMS},
     }
@@ -75,6 +76,7 @@ def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
         ("CITATION.cff", "version: 1.2.2\ndate-released: 2026-01-31\n", "version is 1.2.2, but 1.2.3 in pyproject"),
         ("CHANGELOG.md", CHANGELOG.replace("1.2.3", "1.2.2"), "has no line '## [1.2.3] - YYYY-MM-DD'"),
         ("CHANGELOG.md", CHANGELOG.replace("## [Unreleased]\n", ""), "has no section Unreleased"),
+        ("build/convscope-1.2.3.cdx.json", None, "build/convscope-1.2.3.cdx.json: missing; run `make wheels`"),
         ("tests/storage/corpus/1.2.3.zip", None, "tests/storage/corpus/1.2.3.zip: missing"),
         ("build/docs/index.html", None, "run `make docs`"),
         ("dist/convscope-1.2.3.tar.gz", None, "has no sdist"),

@@ -45,4 +45,4 @@ def test_the_page_about_installing_names_every_platform(build_wheels: ModuleType
 
 def test_the_build_tools_of_the_wheels_are_pinned():
     lines = (ROOT / "wheels" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if not re.fullmatch(r"#.*|[\w-]+==[\d.]+", line)] == []
+    assert [line for line in lines if not re.fullmatch(r"#.*|[\w-]+(\[[\w-]+\])?==[\d.]+", line)] == []

@@ -218,6 +218,7 @@ def main() -> None:
         for python in pythons:
             build_wheel(python, target, archives[target.gcc], options.out)
     check(sorted(options.out.iterdir()))
+    run(sys.executable, PROJECT / "wheels" / "bill_of_materials.py")
     for path in sorted(options.out.iterdir()):
         print(f"{path.stat().st_size / 1e6:5.1f} MB  {path.name}")
 
