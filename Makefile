@@ -111,10 +111,13 @@ style: $(VENV)/.test ## Formatting, lint and types.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: $(VENV)/.test ## Put the code and the prose of the pages into their standard form.
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
-	$(BIN)/python docs/wrap.py
+CODE = $(if $(ARGS),$(filter-out %.md,$(ARGS)),.)
+PAGES = $(filter %.md,$(ARGS))
+
+format: $(VENV)/.test ## Put the code and the prose of the pages into their standard form (ARGS="FILE FOLDER PAGE.md" for these alone).
+	$(if $(CODE),$(BIN)/ruff check --fix $(CODE))
+	$(if $(CODE),$(BIN)/ruff format $(CODE))
+	$(if $(ARGS),$(if $(PAGES),$(BIN)/python docs/wrap.py $(PAGES)),$(BIN)/python docs/wrap.py)
 
 interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX, MLflow and Ray themselves, and execute the notebooks that need Keras or train for long.
 	$(PEERS_PYTEST) tests/interoperability $(ARGS)
