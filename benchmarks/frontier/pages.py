@@ -50,9 +50,15 @@ _MARKS = (
 )
 
 
+_MEANING_IN_README = (
+    "Means over seeds with 95 % intervals. Hollow marks are published results: [how to read it, and how each was "
+    "chosen](docs/leaderboard.md#the-frontier)."
+)
+
+
 def readme_picture(part: Part) -> Iterable[str]:
     yield _image(part, "parameters", "docs/")
-    yield from ("", tables.prose(f"{_MARKS}: [which, and how each was chosen](docs/leaderboard.md#the-frontier)."))
+    yield from ("", tables.prose(_MEANING_IN_README))
 
 
 def pictures(part: Part) -> Iterable[str]:
