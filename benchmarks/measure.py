@@ -42,6 +42,7 @@ import own_pictures.pages as own_pictures
 import plans
 import processes
 import publish
+import speed as speed_rows
 from frontier.measure import command_of, measure_point, time_trainings
 from frontier.points import (
     ACCURACY,
@@ -54,6 +55,7 @@ from frontier.points import (
     find_single_networks,
     read_points,
 )
+from rows import ROWS
 
 import convscope as cs
 
@@ -289,19 +291,14 @@ def require_quiet(busiest: float) -> None:
 
 
 def speed(measurement: Measurement) -> Part:
-    """Read the table of benchmarks/compare.py, from a machine on which nothing else ran."""
+    """Measure the rows of benchmarks/compare.py that are asked for, on a machine on which nothing else runs."""
     file = measurement.scratch / "speed.json"
-    words = [sys.executable, BENCHMARKS / "compare.py", "--json", file]
+    names = [row.name for row in ROWS] if measurement.points == ALL else measurement.points.split(",")
     measurement.commands.append("make bench")
-    processes.run(words, PROJECT)
+    processes.run([sys.executable, BENCHMARKS / "compare.py", "--json", file, "--rows", *names], PROJECT)
     comparison = json.loads(file.read_text(encoding="utf-8"))
     require_quiet(comparison["busiest"])
-    rows = []
-    for result in comparison["results"]:
-        samples = [{**sample, "n": len(sample["values"]), "values": None} for sample in result["samples"]]
-        rows.append({"value": result["value"], "unit": result["bound"]["unit"], "note": result["note"],
-                     "samples": samples})  # fmt: skip
-    return {"rows": rows, "peers": comparison["versions"], "turns": comparison["repeat"]}
+    return speed_rows.add_rows(measurement.earlier, comparison, names, today())
 
 
 PARTS: dict[str, Callable[[Measurement], Part]] = {
@@ -337,7 +334,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all")
     parser.add_argument("--pages", action="store_true", help="measure nothing and write the tables of the pages again")
-    parser.add_argument("--points", default=ALL, help="points of the frontier, separated by commas; by default all")
+    parser.add_argument(
+        "--points", default=ALL, help="points of the frontier or rows of speed, with commas; else all"
+    )
     parser.add_argument("--check", action="store_true", help="train one network of each row that is out of date again")
     parser.add_argument("--seeds", help="seeds of each point of the frontier; by default as many as it states")
     options = parser.parse_args()

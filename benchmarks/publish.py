@@ -18,7 +18,7 @@ import install
 import many_runs
 import own_pictures.pages as own_pictures
 import plans
-import speed_chart
+import speed
 import tables
 from rows import ROWS
 
@@ -57,8 +57,8 @@ def write_pages(parts: dict[str, Part]) -> None:
         if svg := frontier_pages.picture(parts, cost):
             (engine_state.PROJECT / frontier_pages.name_picture(cost)).write_text(svg, encoding="utf-8")
     if "speed" in parts:
-        picture = speed_chart.draw_epochs(parts["speed"])
-        (engine_state.PROJECT / speed_chart.PATH).write_text(picture, encoding="utf-8")
+        picture = speed.draw_epochs(parts["speed"])
+        (engine_state.PROJECT / speed.PATH).write_text(picture, encoding="utf-8")
     if {"atlas", "crossed"} <= parts.keys():
         atlas.write_files(parts["atlas"], parts["crossed"])
 
@@ -190,14 +190,19 @@ def _pictures(part: Part) -> Iterable[str]:
 
 def _speed(part: Part) -> Iterable[str]:
     cells = []
-    for row, measured in zip(ROWS, part["rows"], strict=True):
-        ours, best = [*measured["samples"], None, None][:2]
-        cells.append([row.title, _format_speed(measured), _sample(ours), _sample(best)])
+    titles = {row.name: row.title for row in ROWS}
+    for row in part["rows"]:
+        ours, best = [*row["samples"], None, None][:2]
+        cells.append([titles[row["name"]], _format_speed(row), _sample(ours), _sample(best)])
     yield from tables.table(["what", "result", "convscope", "best peer"], cells)
     text = (
-        f"Medians with [min, max] (n), {part['turns']} turns per peer. n counts repetitions; those of one turn "
-        "share a process, so only turns are independent."
+        f"Medians with [min, max] (n), {part['rows'][0]['turns']} turns per peer. n counts repetitions; those of one "
+        "turn share a process, so only turns are independent."
     )
+    last = (part["date"], part["machine"]["processor"])
+    for date, processor in sorted({(row["date"], row["processor"]) for row in part["rows"]} - {last}):
+        names = (titles[row["name"]] for row in part["rows"] if (row["date"], row["processor"]) == (date, processor))
+        text += f" Measured on {date} on {processor}: {'; '.join(names)}."
     if part["atlas"]:
         reached = part["atlas"]["spread"]["reached"]
         interval = tables.interval((reached["low"], reached["high"]))
@@ -212,7 +217,7 @@ def _epoch(part: Part) -> Iterable[str]:
     yield from ("![Seconds of an epoch of the same network by each library](docs/epoch.svg)", "")
     yield tables.prose(
         f"Seconds of an epoch of `cnn` on the 60,000 images of MNIST, in turns on {part['machine']['cores']} cores of "
-        f"{part['machine']['processor']}, medians, {part['date']} ([spread, versions and other networks]"
+        f"{part['rows'][0]['processor']}, medians, {part['rows'][0]['date']} ([spread, versions and other networks]"
         "(docs/results.md#speed)). The loops of TensorFlow, PyTorch and JAX are compiled and written for speed."
     )
 

@@ -212,7 +212,7 @@ def test_the_committed_pictures_are_those_of_the_measured_rows(publish: ModuleTy
     pages = publish.frontier_pages
     pictures = {pages.name_picture(cost): pages.picture(parts, cost) for cost in pages.COSTS}
     assert set(pictures) == {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("frontier-*.svg")}
-    pictures[publish.speed_chart.PATH] = publish.speed_chart.draw_epochs(parts["speed"])
+    pictures[publish.speed.PATH] = publish.speed.draw_epochs(parts["speed"])
     for name, svg in pictures.items():
         committed = (ROOT / name).read_text(encoding="utf-8")
         texts = [re.findall(r">([^<>]+)</text>", picture) for picture in (committed, svg)]
@@ -225,7 +225,23 @@ def test_the_chart_of_an_epoch_shows_each_library_beside_convscope(publish: Modu
 
     fit = {"samples": [sample("convscope", 0.5), sample("Keras fit", 4.0)]}
     loops = {"samples": [sample("convscope", 0.5), sample("JAX", 3.0), sample("PyTorch", 3.5)]}
-    svg = publish.speed_chart.draw_epochs({"rows": [fit, loops, {"samples": [sample("other row", 9.0)]}]})
+    svg = publish.speed.draw_epochs({"rows": [fit, loops, {"samples": [sample("other row", 9.0)]}]})
     texts = re.findall(r">([^<>]+)</text>", svg)
     assert texts == ["convscope", "0.50 s", "JAX", "3.00 s, 6.0 times", "PyTorch", "3.50 s, 7.0 times",
                      "Keras fit", "4.00 s, 8.0 times"]  # fmt: skip
+
+
+def test_rows_of_speed_are_measured_one_by_one(publish: ModuleType):
+    def comparison(value: float) -> dict:
+        sample = {"name": "convscope", "unit": "s", "values": [0.5, 0.6], "median": 0.55, "spread": [0.5, 0.6]}
+        result = {"value": value, "bound": {"unit": "x"}, "note": "", "samples": [sample]}
+        return {"results": [result], "repeat": 3, "machine": {"processor": "one"}, "versions": {"jax": "1"}}
+
+    part = publish.speed.add_rows({}, comparison(2.0), ["loops"], "2026-01-01")
+    part = publish.speed.add_rows(part, comparison(3.0), ["keras-fit"], "2026-01-02")
+    part = publish.speed.add_rows(part, comparison(4.0), ["loops"], "2026-01-03")
+    assert [(row["name"], row["value"], row["date"]) for row in part["rows"]] == [
+        ("keras-fit", 3.0, "2026-01-02"),
+        ("loops", 4.0, "2026-01-03"),
+    ]
+    assert (part["rows"][0]["samples"][0]["n"], part["peers"]) == (2, {"jax": "1"})

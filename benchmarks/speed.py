@@ -1,13 +1,33 @@
-"""The chart of README: the seconds of an epoch of `cnn` by convscope and by other libraries, measured in one run."""
+"""The part "speed" of docs/results.json: rows that compare.py measured, and the chart of an epoch in README."""
 
 from typing import Any
 
 from matplotlib.figure import Figure
+from rows import ROWS
 from style import ACCENT, INK, MUTED, add_axes, format_svg, house_style, new_figure
 
 PATH = "docs/epoch.svg"
 _WIDTH, _ROW = 720, 34
 _LEFT, _RIGHT, _TOP, _BOTTOM = 104, 140, 8, 8
+
+
+def add_rows(part: dict[str, Any], comparison: dict[str, Any], names: list[str], date: str) -> dict[str, Any]:
+    """Add to `part` what compare.py wrote about the rows of these names; the others stay as they were."""
+    rows = {row["name"]: row for row in part.get("rows", ())}
+    for row, result in zip((row for row in ROWS if row.name in names), comparison["results"], strict=True):
+        samples = [{**sample, "n": len(sample["values"]), "values": None} for sample in result["samples"]]
+        rows[row.name] = {
+            "name": row.name,
+            "value": result["value"],
+            "unit": result["bound"]["unit"],
+            "note": result["note"],
+            "samples": samples,
+            "turns": comparison["repeat"],
+            "date": date,
+            "processor": comparison["machine"]["processor"],
+        }
+    peers = part.get("peers", {}) | comparison["versions"]
+    return {"rows": [rows[row.name] for row in ROWS if row.name in rows], "peers": peers}
 
 
 def collect_epochs(part: dict[str, Any]) -> list[tuple[str, float]]:
