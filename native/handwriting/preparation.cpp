@@ -281,7 +281,8 @@ Prepared prepare(const View& picture, const Request& request) {
     const Size size = {request.height, request.width};
     Prepared prepared;
     std::vector<Picture>& pictures = prepared.pictures;
-    pictures.push_back(reduce(picture, largest_factor * std::max(size.height, size.width), request.channels < 3 ? 1 : 3));
+    const int64_t channels = request.channels < 3 ? 1 : 3;
+    pictures.push_back(reduce(picture, largest_factor * std::max(size.height, size.width), channels));
     prepared.stages[0] = 0;
     const bool is_inverted = has_light_ground(pictures.front()) == request.is_ink_light;
     pictures.front() = to_ink(pictures.front(), request);
@@ -302,8 +303,12 @@ Prepared prepare(const View& picture, const Request& request) {
         pictures.push_back(cut(pictures.back(), find_box(join_channels(pictures.back()), request.threshold)));
     }
     reach(crop);
-    const Size scaled = find_scale({pictures.back().height, pictures.back().width}, request);
-    pictures.push_back(to_ink(resize(to_ink(pictures.back(), request), scaled), request));
+    if (request.steps == 0) {  // as the readers of data sets resize the pictures that a network is trained on
+        pictures.push_back(to_ink(reduce(resize(picture, size), std::max(size.height, size.width), channels), request));
+    } else {
+        const Size scaled = find_scale({pictures.back().height, pictures.back().width}, request);
+        pictures.push_back(to_ink(resize(to_ink(pictures.back(), request), scaled), request));
+    }
     reach(scale);
     if (is_taken(contrast)) pictures.push_back(stretch_contrast(pictures.back()));
     reach(contrast);

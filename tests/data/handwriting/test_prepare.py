@@ -97,11 +97,11 @@ def test_ink_that_centring_moves_out_is_counted():
     assert prepare(picture, 10, 10, 1, Handwriting("light", 10), steps_without("centre")).clipped == 0
 
 
-def test_without_steps_the_picture_is_only_made_to_fit():
-    picture = on_ground((10, 20), [(4, 6, 8, 12)], ground=90, ink=250)
-    prepared = prepare(picture, 10, 10, 1, MNIST, [])
-    # The picture takes 5 × 10 pixels in the middle; above and below lies the median of its border.
-    assert prepared.image[..., 0].tolist() == on_ground((10, 10), [(4, 5, 4, 6)], 90, 250).tolist()
+@pytest.mark.parametrize("shape", [(10, 20, 1), (400, 33, 3)])
+def test_without_steps_a_picture_is_resized_as_the_pictures_of_a_data_set(shape):
+    picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    prepared = prepare(picture, 12, 10, shape[2], MNIST, [])
+    assert np.array_equal(prepared.image, average(picture, 12, 10))
     assert [stage.is_taken for stage in prepared.stages] == [True, *[False] * len(STEPS)]
 
 

@@ -88,8 +88,8 @@ def prepare(
     9. "centre": a shift by whole pixels that brings the centre of mass to the middle. Without it, the ink's box
        is centred.
 
-    A step that is left out leaves the picture to the next as it is. A picture without ink is neither cropped nor
-    stretched.
+    A step that is left out leaves the picture to the next as it is. Without any step the picture is resized to the
+    image's height and width, as the readers of data sets do. One without ink is neither cropped nor stretched.
 
     Args:
         picture: (h, w), (h, w, 1) or (h, w, 3) uint8; put transparent pictures on white before.
