@@ -103,7 +103,7 @@ def main() -> None:
         program_classes, model_classes = expected.argmax(axis=1), model.logits(test.images).argmax(axis=1)
         accuracy, in_floats = (float(np.mean(classes == test.labels)) for classes in (program_classes, model_classes))
         wrong = np.flatnonzero(program_classes != test.labels).tolist()
-        seed = json.loads((path / "run.json").read_text("utf-8"))["seed"]
+        seed = model.provenance["seed"]
         runs.append(
             {"seed": seed, "wrong": wrong, "accuracy": accuracy, "accuracy_in_floats": in_floats, "bytes": counted}
         )

@@ -258,3 +258,16 @@ def test_a_page_is_written_despite_a_bad_file_if_any_picture_is_good(run, pictur
     assert not page.exists()
     assert invoke("predict", run, pictures / "notes.txt", pictures, "--explain", page).exit_code == 1
     assert "b.png" in page.read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_class_of_a_folder_and_marks_wrong_predictions(run, pictures, tmp_path):
+    page = tmp_path / "page.html"
+    names = [succeed("predict", run, pictures / "a.png", "--json")[0]["class_name"], CLASSES[1]]
+    assert names[0] != names[1]
+    for name in names:
+        (tmp_path / "sorted" / name).mkdir(parents=True)
+        shutil.copy(pictures / "a.png", tmp_path / "sorted" / name)
+    text = succeed("predict", run, tmp_path / "sorted", "--explain", page)
+    assert "add --explain" not in text
+    html = page.read_text(encoding="utf-8")
+    assert (html.count('<td class="name mistaken">'), html.count(f'<td class="name">{names[1]}</td>')) == (1, 1)

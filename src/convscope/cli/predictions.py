@@ -79,10 +79,9 @@ def print_predictions(
         _print_notes(last, run_path)
 
 
-def print_score(score: Score, arguments: Sequence[Path], run_path: Path) -> None:
-    """Print the accuracy, the confused pairs and the wrong pictures, if any class is known."""
-    evaluation = score.evaluate(arguments)
-    if evaluation is None:
+def print_score(score: Score, arguments: Sequence[Path], is_explained: bool) -> None:
+    """Print the accuracy, the confused pairs and the wrong pictures, if any class is known; a page may explain them."""
+    if (evaluation := score.evaluate(arguments)) is None:
         return
     echo(f"\nThe folders name the true classes.\n{evaluation.brief}")
     rows = [
@@ -97,11 +96,8 @@ def print_score(score: Score, arguments: Sequence[Path], run_path: Path) -> None
     if rows:
         num_more = len(evaluation.mistakes) - len(rows)
         echo(f"\nWrong predictions, most confident first\n{text_table(_WRONG_HEADER, rows, left=3)}")
-        echo(f"and {num_more:,} more; --csv lists all pictures\n" if num_more else "")
-        echo("To see the pixels behind these answers, add --explain PAGE.html")
-    run_folder = shlex.quote(format_path(run_path))
-    echo(f"\nTo answer over HTTP, run: convscope serve {run_folder}")
-    echo(f"For a C program, or other formats: convscope export {run_folder} --format c")
+        more = f"and {num_more:,} more; --csv lists all pictures\n" if num_more else ""
+        echo(more if is_explained else f"{more}\nTo see the pixels behind these answers, add --explain PAGE.html")
 
 
 def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int, run_path: Path) -> None:

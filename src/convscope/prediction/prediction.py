@@ -38,7 +38,7 @@ class Prediction(Recorded):
         answer: the class with the largest probability, of equal ones the first.
         runner_up: the class with the second largest.
         probabilities: (K,) float64.
-        is_calibrated: whether a temperature was fitted to this model; if not, probabilities are usually too high.
+        is_calibrated: whether a temperature was fitted to this model; if not, probabilities may be too high or low.
         none_of_these: whether the image is refused: by the model's own rule, or because it has no ink; None if there is
             ink and the model has no rule.
         size: (h, w) of the picture.

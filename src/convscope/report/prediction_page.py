@@ -45,6 +45,7 @@ class PredictionPage:
     is_calibrated: bool = True
     is_assumed: bool = False
     has_rule: bool = True
+    true_names: dict[str, str] = field(default_factory=dict)  # by the file of a picture, where its class is known
 
     @property
     def is_full(self) -> bool:
@@ -59,7 +60,8 @@ class PredictionPage:
         """
         self.count(prediction)
         if not self.is_full:
-            self.pictures.append(picture_view(prediction, photo, attribution, self.class_names))
+            view = picture_view(prediction, photo, attribution, self.class_names)
+            self.pictures.append(view | {"file": prediction.file})
 
     def add_strings(self, reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[np.float64]) -> None:
         """Add a picture of several characters; if the page is full, it is only counted.
@@ -102,6 +104,7 @@ def render_prediction_page(page: PredictionPage, command: str = "") -> str:
         notes=_notes(page),
         pictures=page.pictures,
         has_rule=page.has_rule,
+        true_names={file: printable(name) for file, name in page.true_names.items()},
         score=f"{page.num_pictures:,}",
         command=printable(without_folders(command)),
     )
@@ -135,7 +138,7 @@ def _notes(page: PredictionPage) -> list[str]:
     if not page.is_calibrated:
         notes.append(
             Markup(
-                "The probabilities are not calibrated and are usually too high. "
+                "The probabilities are not calibrated, so they may be too high or too low. "
                 "<code>convscope report RUN calibration</code> measures by how much."
             )
         )

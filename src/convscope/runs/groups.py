@@ -136,7 +136,7 @@ def _check_images(groups: Sequence[SeedGroup]) -> None:
         is_same = run.y_true is first.y_true or np.array_equal(run.y_true, first.y_true)
         if run.folder.record.dataset.test.sha256 != digest or not is_same:
             raise RunError(
-                f"{run.folder.path} and {first.folder.path} have different test images; name runs on the same data"
+                f"{run.folder.path} and {first.folder.path} have different test images; evaluate both with --dataset"
             )
 
 

@@ -99,6 +99,8 @@ class Reader:
                 prediction = next(next_prediction)
                 self.suggestions.append(Suggestion(prediction.answer.label, prediction.answer.probability))
                 true_class = None if self.score is None else self.score.add(path, prediction)
+                if self.page is not None and true_class is not None:
+                    self.page.true_names[prediction.file] = true_class.class_name
                 yield PredictionOutcome(prediction.file, prediction, true_class=true_class)
 
     def classify_table(

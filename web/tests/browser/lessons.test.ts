@@ -237,6 +237,17 @@ inEachBrowser((browser, name) => {
         expect((await boxOf(page, part)).top, part).toBeGreaterThanOrEqual(lesson.bottom - 1);
     });
 
+    test.each([
+      { width: 1024, height: 768, fragment: '#bench?i=0&n=convolution' },
+      { width: 768, height: 1024, fragment: '#bench?i=0&n=softmax' },
+      { width: 1180, height: 820, fragment: '#bench?i=0&n=overfitting' },
+    ])('a tablet of $width x $height shows every answer', async (view) => {
+      const page = await goTo(view);
+      await page.waitForSelector('.lessons [data-predict]');
+      const hidden = await page.$eval('.lessons .content', (element) => element.scrollHeight - element.clientHeight);
+      expect(hidden).toBeLessThanOrEqual(0);
+    });
+
     test('a lesson hides neither pad, layers, answer nor lens, and is in the link', async () => {
       const options = { width: 1280, height: 720, fragment: '#bench?i=0&n=convolution' };
       const page = await goTo(options);

@@ -1,12 +1,23 @@
 // The report below the live view: how long it is while it is folded, and what a click opens.
 import { expect, inject, test } from 'vitest';
-import { inEachBrowser, inOnePage } from './open';
+import { inEachBrowser, inOnePage, visit } from './open';
 import { pagePath } from './reports';
 
 const [WIDTH, HEIGHT] = [1440, 900];
 const MAX_SCREENS = 5; // of the whole page, the live view among them
 
 inEachBrowser((browser) => {
+  test('a page without a live view shows the section that its address names', async () => {
+    await visit(
+      browser(),
+      pagePath(inject('reports'), 'prediction'),
+      { fragment: '#picture-1', started: false },
+      async ({ page }) => {
+        expect(await page.$eval('#picture-1 h2', (heading) => getComputedStyle(heading).visibility)).toBe('visible');
+      },
+    );
+  });
+
   inOnePage(browser, pagePath(inject('reports'), 'mnist'), (goTo) => {
     test.each(['en', 'de', 'zh-CN'])('the folded page has at most five screens in %s', async (language) => {
       const page = await goTo({ fragment: `#bench?lang=${language}`, width: WIDTH, height: HEIGHT });
