@@ -335,9 +335,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all")
     parser.add_argument("--pages", action="store_true", help="measure nothing and write the tables of the pages again")
-    parser.add_argument(
-        "--points", default=ALL, help="points of the frontier or rows of speed, with commas; else all"
-    )
+    parser.add_argument("--points", default=ALL, help="points of the frontier or rows of speed, with commas; else all")
     parser.add_argument("--check", action="store_true", help="train one network of each row that is out of date again")
     parser.add_argument("--seeds", help="seeds of each point of the frontier; by default as many as it states")
     options = parser.parse_args()
