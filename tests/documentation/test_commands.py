@@ -218,7 +218,7 @@ def find_saved_files(page: Path) -> dict[str, str]:
 def test_commands_are_found_in_the_pages():
     assert sum(len(block) for page in PAGES for block in blocks(page)) >= 40
     without_commands = [page.stem for page in list_first_pages() if not blocks(page)]
-    assert without_commands == ["README", "weights_as_data"]  # they show only `make` and Python
+    assert without_commands == ["README", "pandas", "weights_as_data"]  # they show only `make` and Python
 
 
 @pytest.mark.parametrize("page", list_first_pages()[1:], ids=lambda page: page.stem)

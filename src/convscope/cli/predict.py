@@ -161,7 +161,7 @@ def predict(
         if number is not None:
             echo(f"What to label next, of {len(all_paths):,} pictures:\n")
         print_predictions(outcomes, names, model.class_names, run_path)
-        print_score(score, images, page_path is not None)
+        print_score(score, images, run_path, page_path is not None)
     if sorted_folder is not None:
         num_copied = copy_by_class(paths, reader.suggestions, model.class_names, sorted_folder)
         if num_copied and not as_json and not as_csv:

@@ -79,7 +79,7 @@ def print_predictions(
         _print_notes(last, run_path)
 
 
-def print_score(score: Score, arguments: Sequence[Path], is_explained: bool) -> None:
+def print_score(score: Score, arguments: Sequence[Path], run_path: Path, is_explained: bool) -> None:
     """Print the accuracy, the confused pairs and the wrong pictures, if any class is known; a page may explain them."""
     if (evaluation := score.evaluate(arguments)) is None:
         return
@@ -94,10 +94,11 @@ def print_score(score: Score, arguments: Sequence[Path], is_explained: bool) -> 
         for mistake in evaluation.mistakes[:_MAX_WRONG_SHOWN]
     ]
     if rows:
-        num_more = len(evaluation.mistakes) - len(rows)
-        echo(f"\nWrong predictions, most confident first\n{text_table(_WRONG_HEADER, rows, left=3)}")
-        more = f"and {num_more:,} more; --csv lists all pictures\n" if num_more else ""
-        echo(more if is_explained else f"{more}\nTo see the pixels behind these answers, add --explain PAGE.html")
+        more = f"\nand {n:,} more; --csv lists all pictures" if (n := len(evaluation.mistakes) - len(rows)) else ""
+        hint = "" if is_explained else "\n\nTo see the pixels behind these answers, add --explain PAGE.html"
+        echo(f"\nWrong predictions, most confident first\n{text_table(_WRONG_HEADER, rows, left=3)}{more}{hint}")
+    run = shlex.quote(format_path(run_path))
+    echo(f"\nTo answer over HTTP: convscope serve {run}; in C: convscope export {run} --format c")
 
 
 def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int, run_path: Path) -> None:

@@ -135,9 +135,8 @@ def _check_images(groups: Sequence[SeedGroup]) -> None:
         # Stored runs share one array of labels, which need not be compared with itself a thousand times.
         is_same = run.y_true is first.y_true or np.array_equal(run.y_true, first.y_true)
         if run.folder.record.dataset.test.sha256 != digest or not is_same:
-            raise RunError(
-                f"{run.folder.path} and {first.folder.path} have different test images; evaluate both with --dataset"
-            )
+            paths = f"{run.folder.path} and {first.folder.path}"
+            raise RunError(f"{paths} have different test images; evaluate each with --dataset")
 
 
 def read_finished_runs(folders: Sequence[Path], name: str | None = None) -> tuple[list[FinishedRun], list[str]]:
