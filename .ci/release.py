@@ -18,7 +18,7 @@ from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sd
 from packaging.version import Version
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "wheels"))
-from build_wheels import TARGETS
+from build_wheels import TARGETS, name_bill_of_materials
 
 PYTHONS = ("cp311", "cp312")
 _SECTION = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})$", re.MULTILINE)
@@ -42,11 +42,6 @@ def find_problems(root: Path) -> Iterator[str]:
         yield f"the checkout has {len(changed)} changes that are not committed, such as {changed[0].strip()}"
     if _git(root, "tag", "--list", f"v{version}"):
         yield f"the tag v{version} is there already; raise the version in pyproject.toml and CITATION.cff"
-
-
-def name_bill_of_materials(root: Path, version: str) -> Path:
-    """Name the file that `make wheels` writes beside the wheels."""
-    return root / "build" / f"convscope-{version}.cdx.json"
 
 
 def _check_changelog(root: Path, version: str) -> Iterator[str]:

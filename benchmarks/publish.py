@@ -218,7 +218,7 @@ def _epoch(part: Part) -> Iterable[str]:
     yield tables.prose(
         f"Seconds of an epoch of `cnn` on the 60,000 images of MNIST, in turns on {part['machine']['cores']} cores of "
         f"{part['rows'][0]['processor']}, medians, {part['rows'][0]['date']} ([spread, versions and other networks]"
-        "(docs/results.md#speed)). The loops of TensorFlow, PyTorch and JAX are compiled and written for speed."
+        "(docs/results.md#speed)). Of loops in TensorFlow, PyTorch and JAX, the fastest that we found."
     )
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
+from build_wheels import PROJECT, name_bill_of_materials
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentScope, ComponentType
@@ -22,7 +23,6 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.requirements import Requirement
 
-PROJECT = Path(__file__).parent.parent
 MNIST = "MNIST database of handwritten digits"
 COMPILED = (
     ("nanobind", "BSD-3-Clause"),
@@ -85,7 +85,7 @@ def main() -> None:
     text = JsonV1Dot6(describe_release(PROJECT, int(os.environ["SOURCE_DATE_EPOCH"]))).output_as_string(indent=1)
     if error := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise SystemExit(f"the bill of materials does not keep to CycloneDX 1.6: {error}")
-    path = PROJECT / "build" / f"convscope-{version}.cdx.json"
+    path = name_bill_of_materials(PROJECT, version)
     path.write_text(text + "\n", encoding="utf-8")
     print(path.relative_to(PROJECT))
 

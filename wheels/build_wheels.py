@@ -159,6 +159,11 @@ def build_wheel(python: Path, target: Target, kernels: Path, dist: Path) -> None
     shutil.move(wheel, dist)
 
 
+def name_bill_of_materials(project: Path, version: str) -> Path:
+    """Name the file that bill_of_materials.py writes."""
+    return project / "build" / f"convscope-{version}.cdx.json"
+
+
 def require_only_musl(wheel: Path) -> None:
     """Raise a ValueError if an extension of a wheel needs another library than musl's libc.so."""
     with zipfile.ZipFile(wheel) as archive:

@@ -136,7 +136,7 @@ def _check_images(groups: Sequence[SeedGroup]) -> None:
         is_same = run.y_true is first.y_true or np.array_equal(run.y_true, first.y_true)
         if run.folder.record.dataset.test.sha256 != digest or not is_same:
             paths = f"{run.folder.path} and {first.folder.path}"
-            raise RunError(f"{paths} have different test images; evaluate each with --dataset")
+            raise RunError(f"{paths} have different test images; use convscope evaluate RUN --dataset DATA for each")
 
 
 def read_finished_runs(folders: Sequence[Path], name: str | None = None) -> tuple[list[FinishedRun], list[str]]:
