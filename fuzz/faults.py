@@ -61,7 +61,7 @@ class Job:
 
 JOBS = {
     "train": Job(
-        ("train", "--recipe", "classic", "--epochs", "24", "--batch-size", "32"),
+        ("train", "--recipe", "classic", "--epochs", "8", "--batch-size", "32"),
         ("model.safetensors", "history.jsonl", "evaluation.json", "predictions.npz"),
         lambda out: ["train", "--resume", str(out)],
     ),
@@ -71,22 +71,22 @@ JOBS = {
         lambda out: ["run", "--resume", str(out)],
     ),
     "sweep": Job(
-        ("sweep", "--recipe", "fast", "--vary", "learning_rate=0.001..0.01", "--trials", "12", "--vary",
-         "epochs=4"),
+        ("sweep", "--recipe", "fast", "--vary", "learning_rate=0.001..0.01", "--trials", "4", "--vary",
+         "epochs=2"),
         ("architecture.json", "recipe.json"),
     ),
     "experiment": Job(
         ("experiment", "--architecture", "tiny697", "--architecture", "ann", "--recipe", "fast", "--epochs", "2",
-         "--seeds", "6"),
+         "--seeds", "3"),
         ("runs.csv",),
     ),
     "experiment-local": Job(
-        ("experiment", "--architecture", "tiny697", "--recipe", "fast", "--epochs", "2", "--seeds", "8", "--executor",
+        ("experiment", "--architecture", "tiny697", "--recipe", "fast", "--epochs", "2", "--seeds", "4", "--executor",
          "local:2"),
         ("runs.csv",),
     ),
     "sweep-local": Job(
-        ("sweep", "--recipe", "fast", "--vary", "filters=8,16", "--trials", "8", "--vary", "epochs=4",
+        ("sweep", "--recipe", "fast", "--vary", "filters=8,16", "--trials", "4", "--vary", "epochs=2",
          "--executor", "local:2"),
         ("architecture.json", "recipe.json"),
     ),

@@ -18,10 +18,7 @@ from convscope.training import History, TrainingState
 
 
 class StepProgress:
-    """A bar on stderr for steps that may take long, one step after another; only on a terminal and unless `quiet`.
-
-    A context manager, which removes the bar at the end and after an error.
-    """
+    """A bar on stderr for long steps, on a terminal unless `quiet`; a context manager, which removes it at the end."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet, self._name = quiet, ""  # the name of the last bar, also after it was removed
@@ -95,12 +92,12 @@ class RunsProgress(StepProgress):
 
     def on_epoch(self, spec: RunSpec, state: TrainingState) -> None:
         """Show the epoch beside the bar, or print its line."""
-        epoch = len(state.history)
-        if _has_line(epoch, spec.recipe.epochs):
-            text = f"{spec.title}: epoch {epoch}/{spec.recipe.epochs}"
+        history, epochs = state.history, spec.recipe.epochs
+        if _has_line(len(history), epochs):
+            text = f"{spec.title}: epoch {len(history)}/{epochs}"
             self._show_bar(text)
             if not self._quiet and not self._is_terminal:
-                echo(f"{text}, loss {state.history.loss[-1]:.4f}, accuracy {percent(state.history.accuracy[-1])}")
+                echo(f"{text}, loss {history.loss[-1]:.4f}, training accuracy {percent(history.accuracy[-1])}")
 
     def on_result(self, result: RunResult) -> None:
         """Move the bar, or print the run's line."""

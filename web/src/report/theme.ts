@@ -28,6 +28,7 @@ export function keepTheme(): void {
     radio.addEventListener('keydown', (event) => {
       if (event.key !== ' ' && event.key !== 'Enter') return;
       event.preventDefault();
+      ground.read(); // it is read a frame after a change, and a key may be faster
       const opposite = choices.find(({ value }) => value === (ground.theme === 'dark' ? 'light' : 'dark'));
       opposite?.click();
       opposite?.focus();
