@@ -87,9 +87,9 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made" / name
     folder.parent.mkdir(exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with folder.with_name(f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        completed = folder.with_suffix(".done")
+        completed = folder.with_name(f"{name}.done")
         if not completed.exists():
             shutil.rmtree(folder, ignore_errors=True)  # the folder of a process that failed
             folder.mkdir()

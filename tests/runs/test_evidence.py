@@ -14,12 +14,13 @@ from convscope.base.records import decode
 from convscope.export import Parity, ParityTable
 from convscope.runs.topics import TOPICS
 
-ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0-a.zip"
+ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0.zip"
 # Fields that files of some versions lack.
 OPTIONAL = {
     "weights_sha256", "directions", "offset", "inputs", "example", "num_made_up", "made_up", "mean_made_up",
     "histogram", "edges", "trustworthiness", "class_wise_ece", "mce", "mce_num_images", "optimal_aurc", "excess_aurc",
-    "known_errors",
+    "known_errors", "low", "chance_accuracy", "by_class", "mean_accuracy_interval", "mean_accuracy_mnist_c_interval",
+    "median_epsilon_interval", "neighbours",
 }  # fmt: skip
 BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # objects whose keys are data
 PARITY = Parity(

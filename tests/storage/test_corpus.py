@@ -1,5 +1,6 @@
 """Runs and models of earlier versions still open: the archives of tests/storage/corpus, see `write.py` there."""
 
+import csv
 import json
 import re
 import shutil
@@ -70,7 +71,8 @@ def test_runs_open_with_their_measured_topics(written: Path, name: str):
     assert len(run.history) == run.folder.record.epochs_trained
     run.splits.train  # noqa: B018 (raises an error unless the data have the recorded digests)
     topics = [topic for topic in TOPICS if run.folder.has(f"{topic}.json")]
-    assert set(topics) == MEASURED[name]
+    lacks_ablation = name == "joined" and "0.1.0-a" not in written.name  # an ensemble has no ablation any more
+    assert set(topics) == MEASURED[name] - ({"ablation"} if lacks_ablation else set())
     for topic in topics:
         assert str(getattr(run, topic))
 
@@ -91,11 +93,12 @@ def test_cards_are_written(copied: Path):
 def test_an_experiment_is_compared_and_continued(copied: Path):
     compared = succeed("compare", copied / "experiment", copied / "low-bit", "--json")
     assert len(compared["groups"]) == 2
-    record = next((copied / "experiment/runs").glob("*/run.json"))
-    before = record.stat().st_mtime_ns
+    lines = (copied / "experiment/runs.csv").read_text().splitlines()
+    seconds = [float(row["seconds"]) for row in csv.DictReader(lines)]
     words = ("--dataset", copied / "digits.npz", "--architecture", "tiny697", "--recipe", "fast", "--seeds", "3")
-    assert len(succeed("experiment", *words, "--out", copied / "experiment", "--json")["runs"]) == 3
-    assert record.stat().st_mtime_ns == before
+    runs = succeed("experiment", *words, "--out", copied / "experiment", "--json")["runs"]
+    assert len(runs) == 3
+    assert [run["seconds"] for run in runs[:2]] == seconds  # another training would take other seconds
 
 
 @pytest.mark.usefixtures("empty_reports")
