@@ -3,9 +3,11 @@
 import gc
 import os
 import shlex
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -115,6 +117,9 @@ def _shorten_errors() -> Iterator[None]:
         if isinstance(error, BrokenPipeError) and error.filename is None:
             raise  # the reader of a pipe has gone; click ends the command
         # `convscope.base.files` writes files and raises our own errors: an error without a name is about the output.
+        if error.filename is None:  # what Python still holds must not fail again when it exits
+            with suppress(OSError), Path(os.devnull).open("wb") as nothing:
+                os.dup2(nothing.fileno(), sys.stdout.fileno())
         reason, name = error.strerror or str(error), error.filename or "standard output"
         raise _make_short_error(f"{name}: cannot be used ({reason}); fix this and run the command again") from error
     except click.exceptions.NoArgsIsHelpError:  # a UsageError, but its text is the help

@@ -72,8 +72,10 @@ def draw_risk(value: Calibration) -> Drawing:
     """
     left, right, top, height = 72, 24, 36, 184
     curve = value.after.risk_coverage
-    refused, risk = 1 - np.asarray(curve.coverage), np.asarray(curve.risk)
-    lowest = _compute_optimum(np.asarray(curve.coverage), float(risk[0]))
+    coverage, risk = np.asarray(curve.coverage), np.asarray(curve.risk)
+    # If all errors were refused first: of 100 images with a risk of 0.1, 10 are wrong. If 5 are refused, all of them
+    # wrong, 5 of 95 are: the coverage 0.95 less the 0.90 correct ones, over 0.95. Once 10 are refused, none is.
+    refused, lowest = 1 - coverage, np.maximum(coverage - (1 - risk[0]), 0) / coverage
     max_refused = _choose_visible_share(refused, risk)
     # 1e-9 keeps the last point in spite of rounding.
     shown = refused <= max_refused + 1e-9
@@ -99,13 +101,6 @@ def draw_risk(value: Calibration) -> Drawing:
             text = say(f"evidence.calibration.{key}")
             write(axes, text, (0, 1), (offset, 10), colour, va="baseline")
     return drawing
-
-
-def _compute_optimum(coverage: Any, risk: float) -> Any:
-    """Compute the error rate at each coverage if all errors were refused first."""
-    # Of 100 images with a risk of 0.1, 10 are wrong. If 5 are refused, all of them wrong, 5 of 95 are: the coverage
-    # 0.95 less the 0.90 correct ones, over 0.95. Once 10 are refused, none is.
-    return np.maximum(coverage - (1 - risk), 0) / coverage
 
 
 def _choose_visible_share(refused: Any, risk: Any) -> float:

@@ -15,7 +15,7 @@ def catalogues() -> dict[str, dict[str, Any]]:
 
 def get_texts(key: str) -> Any:
     """Look up the report's English text at a key such as `evidence.ablation.head`, or the texts below it by name."""
-    texts: Any = _read_english()["report"]
+    texts: Any = _read("en")["report"]
     for name in key.split("."):
         texts = texts[name]
     return texts
@@ -28,10 +28,6 @@ def glossary() -> dict[str, str]:
 
 
 @cache  # a report looks up hundreds of sentences
-def _read_english() -> dict[str, Any]:
-    return _read("en")
-
-
 def _read(language: str) -> dict[str, Any]:
     texts: dict[str, Any] = json.loads(_FOLDER.joinpath(f"{language}.json").read_text(encoding="utf-8"))
     return texts

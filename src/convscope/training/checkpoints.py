@@ -25,9 +25,12 @@ class CheckpointReporter:
         self._images = validation and validation.take(evenly(len(validation), _MAX_IMAGES))
 
     def pauses(self, first: int, num_steps: int) -> list[int]:
-        """List the steps, from 1 to `num_steps`, after which weights are kept within an epoch; `first` came before."""
-        steps = range(1, num_steps + 1)
-        return [step for step in steps if _is_kept(first + step) and (first + step) % self._steps_per_epoch]
+        """List the steps, from 1 to `num_steps`, after which weights are kept within an epoch; `first` came before.
+
+        These are steps 1, 3, 10, 30, 100, ... of the training.
+        """
+        steps = range(first + 1, first + num_steps + 1)
+        return [step - first for step in steps if str(step).rstrip("0") in ("1", "3") and step % self._steps_per_epoch]
 
     def report_step(self, step: int) -> None:
         """Report the network's present weights, those after `step` steps of the training."""
@@ -44,8 +47,3 @@ class CheckpointReporter:
         step = epoch * self._steps_per_epoch
         num_images = self._num_validation
         self._report(Checkpoint(epoch=epoch, step=step, loss=loss, accuracy=accuracy, num_images=num_images), weights)
-
-
-def _is_kept(step: int) -> bool:
-    """Decide whether the weights after a step are kept: 1, 3, 10, 30, 100, ..."""
-    return str(step).rstrip("0") in ("1", "3")
