@@ -45,7 +45,7 @@ def _measure_input(
     model = imported.apply_scaling(scaling).to_model()
     image, names = model.architecture.input, [None, *(layer.name for layer in model.architecture.layers)]
     previous = names[names.index(name) - 1]  # the layer that it reads; None for the image
-    sums, squares, count = 0.0, 0.0, 0
+    sums, squares, count = np.zeros(1), np.zeros(1), 0
     for block in blocks(images.images, _BLOCK_BYTES):
         outputs = model.activations(block, [previous])[previous] if previous else block * image.scale + image.offset
         rows = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)

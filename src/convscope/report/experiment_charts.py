@@ -102,8 +102,8 @@ def _compute_stack_heights(positions: Floats) -> Floats:
         ends[level] = position
         levels[number] = level
     # High stacks are pressed together, so that a strip keeps its height.
-    heights: Floats = levels * min(_DOT, (_DOTS - _DOT) / max(levels.max(), 1))
-    return heights
+    heights = levels * min(_DOT, (_DOTS - _DOT) / max(float(levels.max()), 1))
+    return np.asarray(heights, np.float64)
 
 
 def _draw_lines(axes: Axes, lines: Sequence[tuple[NDArray[Any], Floats]], **look: Any) -> None:

@@ -99,7 +99,8 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
             return np.where(_count(state, first) > 0, first, slope * below)
         case "ReduceMean":
             over = state.integers(node, 1, "axes")
-            return np.asarray(_count(state, first).mean(over, keepdims=bool(node.int("keepdims", 1))))
+            mean = np.asarray(_count(state, first).mean(over, keepdims=True))
+            return mean if node.int("keepdims", 1) else mean.squeeze(over)
         case operator if operator in FUNCTIONS:
             state.work.spend(prod(np.broadcast_shapes(*(array.shape for array in values))))
             if operator == "Div" and first.dtype.kind in "iu":  # sizes, which stay whole numbers
