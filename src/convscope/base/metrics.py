@@ -174,11 +174,11 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
         return value, wilson_interval(int(support[0]), int(support[0]))
     # Half a correct prediction, and half a wrong one spread evenly over the other classes. Without them, intervals for
     # classes of 5 to 20 images covered the truth in 76 to 97 % of simulations; with them in 92 to 98 %.
-    shared = counts + 0.5 * (support > 0)[:, np.newaxis] * (identity + (1 - identity) / (len(counts) - 1))
-    variance = _compute_f1_variance(shared / shared.sum(), int(support.sum()))
-    f1, size = _compute_f1(shared / shared.sum())
-    # The bias of each class's F1; size · shared.sum() is its images + its predictions.
-    bias = f1 * (1 - f1) / size / shared.sum()
+    smoothed = counts + 0.5 * (support > 0)[:, np.newaxis] * (identity + (1 - identity) / (len(counts) - 1))
+    variance = _compute_f1_variance(smoothed / smoothed.sum(), int(support.sum()))
+    f1, size = _compute_f1(smoothed / smoothed.sum())
+    # The bias of each class's F1; size · smoothed.sum() is its images + its predictions.
+    bias = f1 * (1 - f1) / size / smoothed.sum()
     # Satterthwaite's rule needs each class's share of the variance. Bias and variance of a class's F1 are both about
     # proportional to F1 (1 - F1) / its images, so the share of the bias stands for it.
     freedom = bias.sum() ** 2 / (bias**2 / np.maximum(support - 1, 1)).sum()
