@@ -71,15 +71,19 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path, monkey
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
 
 
-def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    def interrupt(_):
+@pytest.mark.parametrize("moment", ["os.fsync", "pathlib.Path.open"])
+def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, moment):
+    def interrupt(path, *_):
+        if isinstance(path, Path):
+            path.touch()  # the system has made the file, and a signal arrives before `open` returns
         raise KeyboardInterrupt
 
     path = tmp_path / "run.json"
     path.write_text("old")
-    monkeypatch.setattr("os.fsync", interrupt)
+    monkeypatch.setattr(moment, interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_text(path, "new")
+    monkeypatch.undo()
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
 
@@ -112,7 +116,9 @@ def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
 
 def test_a_folder_in_the_way_of_a_file_is_named(tmp_path):
     (tmp_path / "a.txt").mkdir()
-    with pytest.raises(ConvscopeError, match=r"a\.txt: cannot be written \(Is a directory\)"):
+    with pytest.raises(
+        ConvscopeError, match=r"a\.txt: cannot be written \(Is a directory\); choose another name or folder"
+    ):
         write_text(tmp_path / "a.txt", "new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
 

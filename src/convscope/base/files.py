@@ -13,7 +13,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -131,23 +131,19 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         ConvscopeError: if the folder cannot be written to or the disk is full; what was at `path` before is untouched.
     """
-    temporary = None  # the partial file from when this call has made it until it is renamed, for the end to remove
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
         with partial.open("xb") as file:  # not by `tempfile`, whose files nobody else may read
-            temporary = partial
             file.write(content)
             # Synced before it is renamed: otherwise a crash could leave the new name with no content.
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-        temporary = None
     except OSError as error:
         raise write_error(path, error) from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        _remove(partial)  # an interrupt may come as soon as the file is there, before `open` has returned it
 
 
 @contextmanager
@@ -175,17 +171,24 @@ def write_whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise write_error(path, error) from error
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        partial.unlink(missing_ok=True)
+        _remove(partial)
+
+
+def _remove(partial: Path) -> None:
+    """Remove what a write that failed has left at `partial`, if anything."""
+    with suppress(OSError):
+        shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
 
 
 def write_error(path: Path, error: OSError) -> ConvscopeError:
     """Make the error for a file at `path` that could not be written."""
-    is_forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-    advice = "make the folder writable" if is_forbidden else "free some space"
+    advice = "free some space, or choose another folder"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "make the folder writable, or choose another folder"
+    elif error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY):
+        advice = "choose another name or folder"
     reason = error.strerror or str(error)
-    return ConvscopeError(f"{path}: cannot be written ({reason}); {advice}, or choose another folder")
+    return ConvscopeError(f"{path}: cannot be written ({reason}); {advice}")
 
 
 def write_text(path: Path, text: str) -> None:
