@@ -19,7 +19,7 @@ import convscope as cs
 from convscope.base.errors import ConvscopeError, DivergedError, ExecutorError
 from convscope.data.datasets.disk.images import DiskImages, as_images
 from convscope.engine.processor import instruction_sets
-from convscope.experiment import Experiment, RunResult, RunSpec, open_executor, train_runs
+from convscope.experiment import Experiment, RunResult, RunSpec, executors, open_executor, train_runs
 from convscope.experiment.executors import LocalProcesses, RayTasks
 from convscope.experiment.shared_data import share
 
@@ -138,6 +138,16 @@ def test_a_process_that_dies_while_sending_is_noticed(processes: LocalProcesses)
     with pytest.raises(BrokenExecutor, match="ended before its task was finished"):
         processes.submit(exec, DIE_WHILE_SENDING, {}).result(timeout=600)
     assert list(processes.map(abs, [-1, -2, -3])) == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_process_whose_reply_nobody_reads_ends_without_a_traceback(capfd: pytest.CaptureFixture[str]):
+    worker = executors._Worker()
+    worker._connection.send((abs, (-1,), {}))
+    assert worker._connection.poll(60)  # closed with a reply in it, the connection is reset
+    worker.end()
+    assert worker._process.exitcode == 0
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.slow

@@ -194,16 +194,14 @@ def _serve(connection: "Connection[Any, Any]") -> None:
     _mask_interrupts(is_blocked=False)
     # In the middle of a task the main thread does not look at the connection, so another one watches the parent.
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):  # the parent has closed the connection, or was killed
+        while True:
             fn, args, kwargs = connection.recv()
-        except EOFError:
-            return
-        try:
-            reply: tuple[bool, Any] = True, fn(*args, **kwargs)
-        except Exception as error:  # any error of a task is raised in the parent, and the process serves the next task
-            reply = False, error
-        connection.send(reply)
+            try:
+                reply: tuple[bool, Any] = True, fn(*args, **kwargs)
+            except Exception as error:  # any error of a task is raised in the parent, and the process serves the next
+                reply = False, error
+            connection.send(reply)
 
 
 def _mask_interrupts(*, is_blocked: bool) -> None:
