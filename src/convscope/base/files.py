@@ -187,8 +187,7 @@ def write_error(path: Path, error: OSError) -> ConvscopeError:
         advice = "make the folder writable, or choose another folder"
     elif error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY):
         advice = "choose another name or folder"
-    reason = error.strerror or str(error)
-    return ConvscopeError(f"{path}: cannot be written ({reason}); {advice}")
+    return ConvscopeError(f"{path}: cannot be written ({error.strerror or error}); {advice}")
 
 
 def write_text(path: Path, text: str) -> None:

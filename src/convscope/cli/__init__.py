@@ -16,7 +16,7 @@ from convscope.base.errors import ConvscopeError
 from convscope.base.tables import printable, printable_lines
 from convscope.cli.hints import HintingGroup
 from convscope.cli.output import WORDS, with_options
-from convscope.cli.process import interrupts, is_interrupt, open_closed_streams
+from convscope.cli.process import interrupts, open_closed_streams
 
 # With the first sentence of each command's help here, `convscope --help` imports no command.
 _COMMANDS = {
@@ -90,10 +90,8 @@ class _Commands(HintingGroup):
         with interrupts(), _shorten_errors():
             try:
                 return self._invoke(ctx)
-            except (KeyboardInterrupt, RuntimeError) as error:
-                if not is_interrupt(error):
-                    raise
-                command = shlex.join(["convscope", *ctx.meta[WORDS]])
+            except KeyboardInterrupt:
+                command = f"convscope {shlex.join(ctx.meta[WORDS])}"
                 raise ConvscopeError(f"interrupted; to start again, run: {command}") from None
 
     def _invoke(self, ctx: click.Context) -> object:

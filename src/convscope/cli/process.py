@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_stack
+from types import FrameType
 from typing import Any
 
 import click
@@ -34,19 +36,24 @@ class Interrupted(KeyboardInterrupt):
     """
 
 
-def is_interrupt(error: BaseException) -> bool:
-    """True for Ctrl-C and SIGTERM, also in the RuntimeError that Python 3.11 makes of them in `__set_name__`."""
-    return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, Interrupted)
-
-
 def _interrupt_again(unraisable: Any) -> None:
     """Interrupt again what an exception that Python drops should have interrupted."""
     # Python drops exceptions in destructors and callbacks of weak references, where a signal may arrive too. The signal
-    # is sent again a little later, when Python has left the destructor.
+    # is sent again when Python has left the destructor.
     if issubclass(unraisable.exc_type, Interrupted):
-        threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+        _send_later(signal.SIGINT)
     else:
         sys.__unraisablehook__(unraisable)
+
+
+def _send_later(number: int) -> None:
+    """Send this process a signal in a moment."""
+    threading.Timer(0.02, os.kill, (os.getpid(), number)).start()
+
+
+def _count_imports(frame: FrameType | None) -> int:
+    """Count the calls of Python's import among those that led to `frame`."""
+    return sum(caller.f_code.co_filename.startswith("<frozen importlib") for caller, _ in walk_stack(frame))
 
 
 @contextmanager
@@ -56,20 +63,22 @@ def interrupts() -> Iterator[None]:
         Ctrl-C     raises `Interrupted` each time; after the block it has Python's handler again
         SIGTERM    raises `Interrupted` once; later ones, as `timeout` sends two, are ignored until the process ends
 
+    During an import they wait for its end, as an extension module that is interrupted may abort the process.
     Signals that already have a handler, or are ignored, stay so: a shell that starts a command in the background has
     Ctrl-C ignored for it.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
-    is_terminated = False
+    is_terminated, num_imports = False, _count_imports(sys._getframe())
 
-    def interrupt(number: int, _frame: object) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal is_terminated
-        if number == signal.SIGTERM and is_terminated:
-            return
-        is_terminated |= number == signal.SIGTERM
-        raise Interrupted
+        if _count_imports(frame) > num_imports:
+            _send_later(number)
+        elif number != signal.SIGTERM or not is_terminated:
+            is_terminated |= number == signal.SIGTERM
+            raise Interrupted
 
     defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     replaced = {number: default for number, default in defaults.items() if signal.getsignal(number) is default}
