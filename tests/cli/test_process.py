@@ -138,7 +138,7 @@ def start(folder: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
             record["recipe"]["epochs"] = 100_000
             shutil.copytree(folder / "run", folder / "long")
             (folder / "long" / "run.json").write_text(json.dumps(record))
-        script = SLOW_COMPILER if name == "export" else "from convscope.cli import main; main()"
+        script = SLOW_COMPILER if name == "export" else COMMAND
         process = subprocess.Popen(
             [sys.executable, "-c", script, *STOPPED[name]], cwd=folder,
             env={**os.environ, "TMPDIR": str(folder / "tmp")},
@@ -164,13 +164,19 @@ def catches_sigterm(pid: int) -> bool:
     return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
 
 
-SLOW_COMPILER = """
-import subprocess, time
+# A second signal may be late on a busy machine, so the end of the process waits for it.
+COMMAND = """
+import time
 from convscope.cli import main
+try:
+    main()
+finally:
+    time.sleep(0.5)
+"""
+SLOW_COMPILER = f"""
 from convscope.export.c_header import runner
 runner._run_command = lambda _: time.sleep(600)
-main()
-"""
+{COMMAND}"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the test looks into /proc")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,8 @@ def test_a_process_that_dies_while_sending_is_noticed(processes: LocalProcesses)
 
 @pytest.mark.slow
 def test_a_process_whose_reply_nobody_reads_ends_without_a_traceback(capfd: pytest.CaptureFixture[str]):
-    worker = executors._Worker()
+    with ThreadPoolExecutor(1) as thread:  # as `LocalProcesses` does: SIGINT stays blocked in the thread that starts it
+        worker = thread.submit(executors._Worker).result()
     worker._connection.send((abs, (-1,), {}))
     assert worker._connection.poll(60)  # closed with a reply in it, the connection is reset
     worker.end()
