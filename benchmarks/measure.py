@@ -126,8 +126,7 @@ def compare_rows(first: Part, second: Part) -> Part:
     comparison = cs.compare_groups(answers.read_group(first), answers.read_group(second)).to_dict()
     kept = ("names", "accuracy_difference", "accuracy_difference_interval", "error_ratio", "error_ratio_interval",
             "p_value", "degrees_of_freedom", "verdict")  # fmt: skip
-    errors = [comparison[side]["num_errors"] for side in ("a", "b")]
-    return {name: comparison[name] for name in kept} | {"num_errors": errors}
+    return {name: comparison[name] for name in kept}
 
 
 def measure_rows(

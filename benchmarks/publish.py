@@ -160,8 +160,7 @@ def _accuracy(part: Part) -> Iterable[str]:
     difference = 100 * comparison["accuracy_difference"]
     yield from (*tables.table(columns, rows), "")
     yield tables.prose(
-        f"{_verdict(part)} `{comparison['names'][0]}` makes {comparison['num_errors'][0]:.1f} errors and "
-        f"`{comparison['names'][1]}` {comparison['num_errors'][1]:.1f} on average, of {part['num_images']:,} images. "
+        f"{_verdict(part)} "
         f"The accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {comparison['p_value']:.1e}. "
         f"{frontier_pages.answers_remark(part)}"
     )
@@ -238,8 +237,6 @@ _RATIOS = {
     "whole_cpu": ("processor time of the whole run, over `convscope train`", "run cpu_seconds", "train cpu_seconds"),
     "notebook_to_first_page": ("time of the notebook, over the time until the page of `convscope run` opens",
                                "notebook seconds", "classic_run first_page_seconds"),
-    "notebook_to_whole": ("time of the notebook, over that of the whole run", "notebook seconds",
-                          "classic_run seconds"),
 }  # fmt: skip
 
 

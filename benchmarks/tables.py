@@ -14,8 +14,7 @@ def provenance(part: Part) -> Iterable[str]:
     when = f"on {part['date']}" if first == part["date"] else f"from {first} on, last on {part['date']}"
     text = (
         f"Measured {when} with the engine of commit `{part['commit'][:12]}`: {here['processor']}, "
-        f"{here['cores']} cores; convscope {versions['convscope']}, "
-        f"NumPy {versions['numpy']}, Python {versions['python']}."
+        f"{here['cores']} cores, NumPy {versions['numpy']}, Python {versions['python']}."
     )
     if checked := {row["checked"] for row in part.get("rows", ()) if "checked" in row}:
         text += (

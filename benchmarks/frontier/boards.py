@@ -74,12 +74,13 @@ def rows(part: Part) -> Iterable[str]:
                  tables.percent(best["mean"]), "" if both is None else tables.interval(both)]
             )  # fmt: skip
     yield from tables.table(["at most", "best", "by", "n", "mean", "95 % interval, seeds and images"], lines)
-    if gains := list(_compare_with_rows_beside(part["rows"])):
+    if gains := [gain for measured in (part, part["fashion"]) if measured for gain in _compare_rows(measured["rows"])]:
         columns = ["entry", "compared with", "difference in points", "95 % interval, seeds and images", "p"]
         yield from ("", *tables.table(columns, gains))
 
 
-def _compare_with_rows_beside(rows: Iterable[Part]) -> Iterable[list[str]]:
+def _compare_rows(rows: Iterable[Part]) -> Iterable[list[str]]:
+    """Compare each entry with the row that stands beside it."""
     measured = {row["name"]: row for row in rows}
     for point in read_points():
         if point.name in measured and point.beside in measured:

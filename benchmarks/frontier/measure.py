@@ -74,7 +74,8 @@ def measure_point(
 def command_of(point: Point, dataset: str, seeds: Sequence[int]) -> str:
     """Write the command that trains the networks of a point."""
     if point.by:
-        return f"benchmarks/measure.py frontier --points {point.name}"
+        part = "frontier" if dataset == "mnist" else "frontier-fashion"
+        return f"benchmarks/measure.py {part} --points {point.name}"
     words = ["convscope", "experiment", "--dataset", dataset, "--architecture", point.architecture]
     words += ["--recipe", point.recipe, *(["--epochs", str(point.epochs)] if point.epochs else [])]
     return shlex.join([*words, "--seeds", f"{seeds[0]}-{seeds[-1]}"])

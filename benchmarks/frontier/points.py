@@ -191,7 +191,7 @@ def read_points() -> tuple[Point, ...]:
     Raises:
         ValueError: as `read_entry`.
     """
-    return (*OWN, *map(read_entry, sorted(ENTRIES.glob("*.json"))))
+    return (*OWN, *map(read_entry, sorted(ENTRIES.glob("*.json"), key=lambda path: path.stem)))
 
 
 def find_points(names: str, dataset: str) -> list[Point]:
